@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * kernel_set.h - the graph lowered to kernel launches on packed weights.
+ *
+ * codegen/select.c makes a kernel_set from a graph and a target; nothing in it
+ * depends on the memory budget. The scheduler places it in memory and time;
+ * plan_write stores it.
+ */
+#ifndef EDGE_KERNEL_SET_H
+#define EDGE_KERNEL_SET_H
+
+#include "ir/graph.h"
+#include "target/target.h"
+
+/*
+ * A constant in the byte order that a kernel reads. It consists of `granules`
+ * equal pieces of granule_bytes, contiguous; a launch whose split_dim is set
+ * may be issued for a sub-range of granules (e.g. panels of 32 output
+ * channels), reading only those pieces.
+ */
+enum pack_kind {
+	PACK_DENSE,      /* row-major as the value is, in `dtype`; one granule */
+	PACK_PANELS,     /* matrix [K][N] -> [N/width][K][width], zero-padded; granule = panel */
+	PACK_CONV,       /* w[O][I][k..] -> [O/width][k..][I][width]; granule = panel */
+	PACK_DEPTHWISE,  /* w[C][1][k..] -> [C/width][k..][width]; granule = width channels */
+	PACK_VECTOR      /* vector[n] zero-padded to a multiple of width; granule = width elements */
+};
+
+struct packing {
+	enum pack_kind kind;
+	enum dtype dtype;   /* as stored */
+	uint32_t width;     /* of a panel */
+	uint32_t groups;    /* PACK_CONV: panels do not cross groups */
+	bool transposed;    /* PACK_PANELS: the value is [N][K] instead of [K][N] */
+	uint32_t reserved[4]; /* free for a kernel's own layout parameters */
+};
+
+struct weight {
+	value_id value;
+	struct packing packing;
+	uint64_t bytes;         /* granules * granule_bytes */
+	uint64_t granule_bytes;
+	uint32_t granules;
+};
+
+/* Writes weight->bytes bytes. False: the source could not be read (said why). */
+bool pack_weight(const struct graph *g, const struct weight *w, void *out, struct diag *d);
+
+enum kernel_arg_kind {
+	ARG_VALUE,   /* an activation: id = value */
+	ARG_WEIGHT,  /* id = index into kernel_set.weights */
+	ARG_SCRATCH, /* bytes of memory for this launch only: i = bytes */
+	ARG_I32,
+	ARG_I64,
+	ARG_F32,
+	ARG_FIRST_GRANULE /* i32: first granule of the sub-range; 0 when launched whole */
+};
+
+struct kernel_arg {
+	enum kernel_arg_kind kind;
+	uint32_t id;
+	int64_t i;
+	double f;
+	bool split;   /* ARG_WEIGHT: the pointer is to the sub-range's first granule */
+	bool written; /* ARG_VALUE: the kernel writes it (from the source's const-ness) */
+};
+
+struct kernel_param {
+	uint32_t kind, access; /* edge_param_kind, EDGE_PARAM_READ|WRITE */
+	const char *name;
+};
+
+struct kernel {
+	const char *name;   /* unique in the set: template, then a hash of its constants */
+	const char *source; /* complete OpenCL C of this kernel, without the common prelude */
+	struct kernel_param *param;
+	uint32_t param_count;
+	uint32_t local[3];
+};
+
+struct launch {
+	uint32_t kernel;
+	struct kernel_arg *arg;
+	uint32_t arg_count;
+	uint32_t global[3];
+	int split_dim; /* -1: cannot be split; else global[split_dim] == granules of its split weights */
+	node_id node;
+	const char *what;      /* "conv 3x3 s2 + add + relu", for people */
+	uint64_t flops, bytes; /* of the whole launch; bytes: activations and weights, read + written */
+	/* the output may take the place of this input, which dies here and has its size; else NO_ID */
+	value_id in_place_of;
+};
+
+struct kernel_set {
+	const struct graph *graph;
+	const char *prelude; /* put before the kernels' sources */
+	const char *build_options;
+	VEC(struct kernel) kernels;
+	VEC(struct weight) weights;
+	VEC(struct launch) launches; /* in execution order */
+	/* value -> value whose bytes it is (reshape); itself otherwise. values.len entries */
+	value_id *alias;
+};
+
+/* NULL: an error was said. Deterministic. */
+struct kernel_set *codegen_select(struct arena *a, const struct graph *g, const struct target *t, struct diag *d);
+
+/*
+ * Parses every kernel with libclang, refuses diagnostics, fills the parameter
+ * tables from the AST and compares them with the launches' arguments. Without
+ * libclang (configure --without-libclang) a small own parser of the signature
+ * fills the tables.
+ */
+bool codegen_check(struct arena *a, struct kernel_set *ks, struct diag *d);
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* import.h - every way in ends in a struct graph. NULL: errors were said. */
+#ifndef EDGE_IMPORT_H
+#define EDGE_IMPORT_H
+
+#include "dsl.h"
+#include "ir/graph.h"
+
+/* "--set NAME=VALUE": a symbolic dimension (NAME), or an input's shape (NAME=1x3x224x224) */
+struct setting {
+	const char *key, *value;
+};
+
+struct import_options {
+	const struct setting *settings;
+	uint32_t setting_count;
+	bool *setting_used; /* parallel; main reports those that nothing used */
+};
+
+struct graph *import_onnx(struct arena *a, struct diag *d, const struct decl_model *m, const struct import_options *o);
+/* A network written in the language: import/network.c */
+struct graph *import_network(struct arena *a, struct diag *d, const struct decl_model *m, const struct import_options *o);
+
+/* import/safetensors.c: the tensors of a file by name; nothing is copied. */
+struct safetensors {
+	uint32_t file; /* index into graph->files */
+	uint32_t count;
+	struct safetensor {
+		const char *name;
+		enum dtype dtype;
+		struct shape shape;
+		uint64_t offset, size; /* in the file */
+	} *tensor; /* sorted by name */
+};
+
+bool safetensors_open(struct graph *g, struct diag *d, const char *path, struct span span, struct safetensors *out);
+const struct safetensor *safetensors_find(const struct safetensors *s, const char *name);
+
+#endif

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * options.c - parse the command line of edgec.
+ *
+ * One table holds every option with the commands that take it, so --help and
+ * the parser cannot disagree.
+ */
+#include "config.h"
+
+#include "options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	ON_COMPILE = 1 << COMMAND_COMPILE,
+	ON_CHECK = 1 << COMMAND_CHECK,
+	ON_FMT = 1 << COMMAND_FMT,
+	ON_EXPLAIN = 1 << COMMAND_EXPLAIN,
+	ON_TUNE = 1 << COMMAND_TUNE
+};
+
+static const struct {
+	const char *name, *argument, *help;
+} commands[] = {
+	[COMMAND_COMPILE] = { "compile", "FILE.edge", "make a plan" },
+	[COMMAND_CHECK] = { "check", "FILE.edge", "only look for mistakes" },
+	[COMMAND_FMT] = { "fmt", "FILE.edge", "print the file in its canonical form" },
+	[COMMAND_EXPLAIN] = { "explain", "PLAN", "say what a plan does, and why" },
+	[COMMAND_TUNE] = { "tune", "FILE.edge", "search formats and kernels by measuring" },
+};
+
+static const struct {
+	const char *name;
+	int letter; /* also the short option, when below 256 */
+	const char *argument;
+	unsigned commands;
+	const char *help;
+} table[] = {
+	{ "output", 'o', "OUT.plan", ON_COMPILE, "where the plan goes (default: NAME.plan)" },
+	{ "plan", 'p', "NAME", ON_COMPILE, "which plan of the file" },
+	{ "budget", 'b', "SIZE", ON_COMPILE, "device budget instead of the plan's, e.g. 24MiB" },
+	{ "device", 'd', "NAME", ON_COMPILE, "device instead of the plan's; host is built in" },
+	{ "set", 's', "KEY=VALUE", ON_COMPILE | ON_CHECK,
+	  "a symbolic dimension (batch=1), or an input's shape (x=1x3x224x224)" },
+	{ "time", 't', NULL, ON_COMPILE, "print how long each stage took" },
+	{ "json", 'j', NULL, ON_COMPILE | ON_EXPLAIN | ON_TUNE, "one JSON object on stdout" },
+	{ "emit", 256, "STAGE", ON_COMPILE, "print ast, graph, schedule or kernels and stop" },
+	{ "print-after", 257, "PASS", ON_COMPILE, "print the graph after a pass, or after all" },
+	{ "stop-after", 258, "PASS", ON_COMPILE, "stop after a pass" },
+	{ "html", 259, "OUT", ON_EXPLAIN, "write a timeline to look at" },
+	{ "in-place", 'i', NULL, ON_FMT, "change the file itself" },
+	{ "resume", 260, NULL, ON_TUNE, "go on with an interrupted search" },
+	{ "help", 'h', NULL, ~0u, "this text" },
+	{ "version", 'V', NULL, ~0u, "the version" },
+};
+
+enum { TABLE_SIZE = sizeof table / sizeof table[0], COMMANDS = sizeof commands / sizeof commands[0] };
+
+static void print_options(FILE *out, unsigned mask)
+{
+	for (unsigned i = 0; i < TABLE_SIZE; i++) {
+		char left[64];
+
+		if (!(table[i].commands & mask))
+			continue;
+		snprintf(left, sizeof left, "%s--%s%s%s", "", table[i].name, table[i].argument ? " " : "",
+			 table[i].argument ? table[i].argument : "");
+		if (table[i].letter < 256)
+			fprintf(out, "  -%c, %-22s %s\n", table[i].letter, left, table[i].help);
+		else
+			fprintf(out, "      %-22s %s\n", left, table[i].help);
+	}
+}
+
+static void usage(FILE *out)
+{
+	fputs("usage: edgec COMMAND [OPTION...] FILE\n\n", out);
+	for (unsigned i = 0; i < COMMANDS; i++)
+		fprintf(out, "  edgec %-8s %-10s %s\n", commands[i].name, commands[i].argument, commands[i].help);
+	for (unsigned i = 0; i < COMMANDS; i++) {
+		fprintf(out, "\noptions of %s:\n", commands[i].name);
+		print_options(out, (1u << i) & (ON_COMPILE | ON_CHECK | ON_FMT | ON_EXPLAIN | ON_TUNE));
+	}
+	fputs("\nSizes are bytes or carry a unit: KiB MiB GiB kB MB GB.\n"
+	      "Exit status: 0 done, 1 the work failed, 2 wrong usage.\n", out);
+}
+
+bool size_parse(const char *s, uint64_t *out)
+{
+	static const struct {
+		const char *name;
+		double factor;
+	} unit[] = { { "", 1 },	  { "B", 1 },	 { "KiB", 1024 }, { "MiB", 1048576 }, { "GiB", 1073741824 },
+		     { "kB", 1e3 }, { "KB", 1e3 }, { "MB", 1e6 },	 { "GB", 1e9 } };
+	char *end;
+	double x;
+
+	if (!((*s >= '0' && *s <= '9') || *s == '.'))
+		return false;
+	errno = 0;
+	x = strtod(s, &end);
+	while (*end == ' ')
+		end++;
+	for (unsigned i = 0; i < sizeof unit / sizeof unit[0]; i++) {
+		if (strcmp(end, unit[i].name) != 0)
+			continue;
+		x *= unit[i].factor;
+		if (!isfinite(x) || x < 0 || x > 9e18 || x != floor(x))
+			return false;
+		*out = (uint64_t)x;
+		return true;
+	}
+	return false;
+}
+
+static int bad_usage(const char *fmt, const char *what)
+{
+	fputs("edgec: ", stderr);
+	fprintf(stderr, fmt, what);
+	fputs("\nTry 'edgec --help'.\n", stderr);
+	return 2;
+}
+
+static bool add_setting(struct arena *a, struct options *o, const char *text)
+{
+	const char *equals = strchr(text, '=');
+	struct setting s;
+
+	if (!equals || equals == text || !equals[1])
+		return false;
+	s.key = arena_strndup(a, text, (size_t)(equals - text));
+	s.value = arena_strdup(a, equals + 1);
+	vec_push(a, &o->settings, s);
+	return true;
+}
+
+/* Returns -1, or the exit status. */
+static int take_option(struct arena *a, struct options *o, int letter)
+{
+	switch (letter) {
+	case 'o': o->output = optarg; return -1;
+	case 'p': o->plan = optarg; return -1;
+	case 'd': o->device = optarg; return -1;
+	case 't': o->time = true; return -1;
+	case 'j': o->json = true; return -1;
+	case 'i': o->in_place = true; return -1;
+	case 'b':
+		if (!size_parse(optarg, &o->budget) || o->budget == 0)
+			return bad_usage("--budget %s is not a size; sizes look like 24MiB", optarg);
+		o->budget_set = true;
+		return -1;
+	case 's':
+		if (!add_setting(a, o, optarg))
+			return bad_usage("--set %s is not KEY=VALUE", optarg);
+		return -1;
+	case 256:
+		if (strcmp(optarg, "ast") && strcmp(optarg, "graph") && strcmp(optarg, "schedule") &&
+		    strcmp(optarg, "kernels"))
+			return bad_usage("--emit %s is not one of ast, graph, schedule, kernels", optarg);
+		o->emit = optarg;
+		return -1;
+	case 257: o->print_after = optarg; return -1;
+	case 258: o->stop_after = optarg; return -1;
+	case 259: o->html = optarg; return -1;
+	case 260: return -1;
+	case 'h': usage(stdout); return 0;
+	case 'V': puts("edgec " PACKAGE_VERSION); return 0;
+	default: fputs("Try 'edgec --help'.\n", stderr); return 2;
+	}
+}
+
+static void build_getopt(struct option *longs, char *shorts)
+{
+	for (unsigned i = 0; i < TABLE_SIZE; i++) {
+		longs[i] = (struct option){ table[i].name, table[i].argument ? required_argument : no_argument,
+					    NULL, table[i].letter };
+		if (table[i].letter < 256) {
+			*shorts++ = (char)table[i].letter;
+			if (table[i].argument)
+				*shorts++ = ':';
+		}
+	}
+	longs[TABLE_SIZE] = (struct option){ 0 };
+	*shorts = '\0';
+}
+
+static bool option_allowed(int letter, enum command c)
+{
+	for (unsigned i = 0; i < TABLE_SIZE; i++)
+		if (table[i].letter == letter)
+			return table[i].commands & (1u << c);
+	return true; /* '?': take_option says it */
+}
+
+int options_parse(struct arena *a, int argc, char **argv, struct options *o)
+{
+	struct option longs[TABLE_SIZE + 1];
+	char shorts[2 * TABLE_SIZE + 1];
+	const char *debug = getenv("EDGEC_DEBUG");
+	int letter, status;
+	unsigned c;
+
+	*o = (struct options){ 0 };
+	o->verify = debug && strstr(debug, "verify");
+	o->roundtrip = debug && strstr(debug, "roundtrip");
+	if (argc < 2)
+		return bad_usage("%s", "which command?");
+	if (argv[1][0] == '-') {
+		if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
+			return take_option(a, o, 'h');
+		if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V"))
+			return take_option(a, o, 'V');
+		return bad_usage("the command comes first, before %s", argv[1]);
+	}
+	if (!strcmp(argv[1], "help"))
+		return take_option(a, o, 'h');
+	for (c = 0; c < COMMANDS && strcmp(argv[1], commands[c].name); c++)
+		;
+	if (c == COMMANDS)
+		return bad_usage("no command %s", argv[1]);
+	o->command = (enum command)c;
+	build_getopt(longs, shorts);
+	optind = 2;
+	while ((letter = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+		if (!option_allowed(letter, o->command))
+			return bad_usage("%s does not take that option", commands[c].name);
+		status = take_option(a, o, letter);
+		if (status >= 0)
+			return status;
+	}
+	if (optind == argc)
+		return bad_usage("%s needs a file", commands[c].name);
+	if (optind + 1 < argc)
+		return bad_usage("one file at a time: what is %s?", argv[optind + 1]);
+	o->input = argv[optind];
+	return -1;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* options.h - the command line of edgec as a value. */
+#ifndef EDGE_OPTIONS_H
+#define EDGE_OPTIONS_H
+
+#include "import/import.h"
+
+enum command { COMMAND_COMPILE, COMMAND_CHECK, COMMAND_FMT, COMMAND_EXPLAIN, COMMAND_TUNE };
+
+struct options {
+	enum command command;
+	const char *input; /* FILE.edge, or PLAN */
+	const char *output;
+	const char *plan, *device, *emit, *html;
+	const char *print_after, *stop_after;
+	bool budget_set;
+	uint64_t budget;
+	bool time, json, in_place, verify, roundtrip;
+	VEC(struct setting) settings;
+};
+
+/*
+ * Fills *o. Returns -1 to go on, or the exit status: 0 after --help and
+ * --version, 2 for wrong usage (said on stderr).
+ */
+int options_parse(struct arena *a, int argc, char **argv, struct options *o);
+
+/* "24MiB", "24 MiB", "1e6", "5 MB": bytes. False: not a size. */
+bool size_parse(const char *s, uint64_t *out);
+
+#endif

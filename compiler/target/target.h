@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* target.h - what the compiler knows of the device that will run the plan. */
+#ifndef EDGE_TARGET_H
+#define EDGE_TARGET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum target_backend { TARGET_OPENCL = 1, TARGET_NATIVE = 2 };
+enum target_kernels { TARGET_CPU_KERNELS = 1, TARGET_GPU_KERNELS = 2 };
+enum target_weights { TARGET_BUFFERS, TARGET_TEXTURES };
+
+struct target {
+	const char *name;
+	enum target_backend backend;
+	enum target_kernels kernels;
+	enum target_weights weights;
+	uint32_t threads;            /* 0: all that the device has */
+	double storage_bytes_per_s;  /* sequential reads of the plan file */
+	double flops_per_s;          /* FMA peak, f32, all threads */
+	double memory_bytes_per_s;   /* read bandwidth */
+	double launch_ms;            /* one kernel launch */
+	uint64_t max_region_bytes;   /* largest single allocation that is safe (1 GiB) */
+	uint32_t align;              /* of buffers in a region: 128 on CPUs, 512 on GPUs */
+	bool unified;                /* the host can write device memory in place: no staging */
+};
+
+/* The built-in device `host`. */
+struct target target_host(void);
+
+#endif

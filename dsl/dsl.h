@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * dsl.h - from .edge text to resolved declarations.
+ *
+ *	dsl_parse   text -> struct ast (ast.h), includes followed
+ *	dsl_resolve ast -> struct project: names bound, units applied, duplicates
+ *	            and unknown names reported
+ *	dsl_format  text -> canonical text, comments kept, idempotent
+ *
+ * All say what is wrong through diag and return NULL or false.
+ */
+#ifndef EDGE_DSL_H
+#define EDGE_DSL_H
+
+#include "base/diag.h"
+#include "base/strbuf.h"
+
+struct ast;      /* ast.h */
+struct ast_list; /* ast.h: statements of a network body */
+
+enum decl_backend { DECL_BACKEND_DEFAULT, DECL_BACKEND_NATIVE, DECL_BACKEND_OPENCL };
+enum decl_kernels { DECL_KERNELS_DEFAULT, DECL_KERNELS_CPU, DECL_KERNELS_GPU };
+enum decl_storage { DECL_WEIGHTS_DEFAULT, DECL_WEIGHTS_BUFFER, DECL_WEIGHTS_TEXTURE };
+
+/* device NAME { ... }; a number that the file does not give is 0 */
+struct decl_device {
+	const char *name;
+	struct span span;
+	enum decl_backend backend;
+	enum decl_kernels kernels;
+	enum decl_storage weights;
+	uint32_t threads;
+	double storage_bytes_per_s; /* storage 1.2 GB/s; */
+	double memory_bytes_per_s;  /* memory 25 GB/s; */
+	double flops_per_s;         /* compute 200 GFLOP/s; */
+	double launch_ms;           /* launch 4 us; */
+};
+
+struct decl_budget {
+	const char *name; /* NULL: written in the plan as a size */
+	struct span span;
+	uint64_t device_bytes, host_bytes; /* 0: no limit */
+};
+
+/* "input x : f32[1,3,224,224];" in a block with an import sets symbolic dimensions */
+struct decl_input_shape {
+	const char *name;
+	struct span span;
+	uint32_t dtype; /* enum dtype of ir/graph.h; 0: not given */
+	uint32_t rank;
+	int64_t dim[8];
+};
+
+enum decl_model_kind { DECL_MODEL_ONNX, DECL_MODEL_GGUF, DECL_MODEL_NETWORK };
+
+struct decl_model {
+	const char *name;
+	struct span span;
+	enum decl_model_kind kind;
+	const char *path; /* ONNX, GGUF: as it must be opened (relative to the .edge file) */
+	struct span path_span;
+	VEC(struct decl_input_shape) inputs; /* ONNX */
+	const struct ast_list *body; /* NETWORK: statements, see ast.h */
+	uint32_t context; /* GGUF */
+	enum decl_weight_kind { DECL_WEIGHTS_NONE, DECL_WEIGHTS_SAFETENSORS, DECL_WEIGHTS_RANDOM } weights;
+	const char *weights_path;
+	struct span weights_span;
+	uint64_t seed;
+};
+
+enum decl_action { DECL_RUN, DECL_GENERATE, DECL_TRAIN };
+
+struct decl_step {
+	enum decl_action action;
+	uint32_t model; /* index into project->models; DECL_TRAIN: not used */
+	const char *subject;
+	struct span span;
+};
+
+struct decl_feed { /* feed TO_MODEL.INPUT from FROM_MODEL.OUTPUT; */
+	uint32_t to_model, from_model;
+	const char *to_name, *from_name;
+	struct span span;
+};
+
+struct decl_plan {
+	const char *name;
+	struct span span;
+	const struct decl_device *device; /* NULL: built-in host */
+	struct decl_budget budget;        /* zeros: no limit */
+	VEC(struct decl_step) steps;
+	VEC(struct decl_feed) feeds;
+	/* a statement that parses and has no meaning yet: compiling says "not supported yet" */
+	const char *unsupported;
+	struct span unsupported_span;
+};
+
+struct project {
+	const char *path; /* of the .edge file */
+	const struct ast *ast;
+	VEC(struct decl_device) devices;
+	VEC(struct decl_budget) budgets;
+	VEC(struct decl_model) models;
+	VEC(struct decl_plan) plans;
+	/* quantize, tune and scene blocks that were parsed and have no meaning yet */
+	VEC(struct decl_later { const char *kind; const char *name; struct span span; }) later;
+};
+
+/* NULL: errors were said. path is opened; its text lives in the arena. */
+struct ast *dsl_parse(struct arena *a, struct diag *d, const char *path);
+struct project *dsl_resolve(struct arena *a, struct diag *d, const struct ast *ast);
+/* false: the text does not parse; out is then empty. */
+bool dsl_format(struct arena *a, struct diag *d, const char *path, struct strbuf *out);
+void dsl_print_ast(const struct ast *ast, struct strbuf *out); /* --emit=ast */
+
+#endif

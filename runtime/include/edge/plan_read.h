@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * plan_read.h - check a plan file once, then read it without further checks.
+ *
+ * plan_check() allocates nothing, never reads outside [data, data + size),
+ * ends on any input, and after it has said EDGE_OK every index, offset and
+ * string of the view is safe to follow.
+ */
+#ifndef EDGE_PLAN_READ_H
+#define EDGE_PLAN_READ_H
+
+#include "edge/plan_format.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum edge_status {
+	EDGE_OK = 0,
+	EDGE_BAD = 1,         /* damaged, or not a plan */
+	EDGE_UNSUPPORTED = 2, /* a valid plan that this reader is too old for, or lacks the means for */
+	EDGE_IO = 3,          /* a file or device read or write failed */
+	EDGE_DEVICE = 4,      /* the device or its driver failed or is missing */
+	EDGE_ARGUMENT = 5,    /* the caller's tensor, name or option does not fit the plan */
+	EDGE_MEMORY = 6       /* an allocation that the plan asks for was refused */
+};
+
+struct edge_plan {
+	const uint8_t *data;
+	uint64_t size;
+	const struct edge_header *header;
+	const struct edge_meta *meta;
+	const char *strings;
+	const struct edge_region *regions;
+	const struct edge_buffer *buffers;
+	const struct edge_program *programs;
+	const struct edge_kernel *kernels;
+	const struct edge_param *params;
+	const struct edge_step *steps;
+	const struct edge_arg *args;
+	const struct edge_tensor *tensors;
+	const struct edge_model *models;
+	const struct edge_chunk *chunks;
+	const struct edge_read *reads;
+	const struct edge_debug *debug; /* NULL, or one per step */
+	const struct edge_lifetime *lifetimes;
+	const struct edge_note *notes;
+	uint64_t strings_size;
+	uint32_t region_count, buffer_count, program_count, kernel_count, param_count, step_count,
+		arg_count, tensor_count, model_count, chunk_count, read_count, lifetime_count, note_count;
+};
+
+/*
+ * data must be 8-byte aligned (a mapping is) and stay as it is while the view
+ * is used. Chunk bytes are not hashed here: see plan_check_chunks and the
+ * stream, which checks them as they arrive. On failure why[] says what is
+ * wrong, NUL-terminated, and *out is zeroed.
+ */
+enum edge_status plan_check(const void *data, size_t size, struct edge_plan *out, char *why, size_t why_size);
+
+/* Hashes every chunk. EDGE_BAD names the first one that differs. */
+enum edge_status plan_check_chunks(const struct edge_plan *p, char *why, size_t why_size);
+
+static inline const char *plan_string(const struct edge_plan *p, uint32_t s) { return p->strings + s; }
+size_t edge_dtype_size(uint32_t dtype);
+const char *edge_dtype_name(uint32_t dtype);
+
+#endif
