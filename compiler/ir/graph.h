@@ -131,6 +131,16 @@ enum resize_coordinates {
 };
 enum resize_rounding { ROUND_PREFER_FLOOR, ROUND_PREFER_CEIL, ROUND_FLOOR, ROUND_CEIL };
 enum rnn_direction { RNN_FORWARD, RNN_REVERSE, RNN_BIDIRECTIONAL };
+/*
+ * lstm and gru: `activations` lists these, 3 (lstm: f g h) or 2 (gru: f g) per
+ * direction; absent: the usual ones. `alphas` and `betas`, where present, have
+ * one entry per activation, whether it uses it or not.
+ */
+enum rnn_activation {
+	RNN_SIGMOID, RNN_TANH, RNN_RELU, RNN_LEAKY_RELU /* alpha */, RNN_THRESHOLDED_RELU /* alpha */,
+	RNN_SCALED_TANH /* alpha tanh(beta x) */, RNN_HARD_SIGMOID /* alpha, beta */, RNN_ELU /* alpha */,
+	RNN_SOFTSIGN, RNN_SOFTPLUS, RNN_AFFINE /* alpha x + beta */
+};
 
 enum attr_kind { ATTR_INT, ATTR_FLOAT, ATTR_INTS, ATTR_FLOATS };
 
@@ -218,8 +228,10 @@ value_id graph_add_const_bytes(struct graph *g, enum dtype t, struct shape s, co
 value_id graph_add_scalar_f32(struct graph *g, float x); /* rank 0 */
 /*
  * Adds a node with its output values, whose dtype and shape are inferred.
- * Where the inputs do not go together: says so at span, returns NO_ID.
- * attrs are copied. The outputs are graph->nodes.data[id].out[].
+ * Where the inputs do not go together: says so at span (d NULL: silently), returns NO_ID.
+ * attrs are copied and made canonical: negative axes are counted from the end, axes are
+ * sorted, absent attributes that have a default (ops.def) are added, so that later stages
+ * always find them. The outputs are graph->nodes.data[id].out[].
  */
 node_id graph_add_node(struct graph *g, struct diag *d, enum op op, const value_id *in, uint32_t in_count,
 		       const struct attr *attr, uint32_t attr_count, struct span span, const char *name);
@@ -236,11 +248,19 @@ uint32_t graph_add_file(struct graph *g, const char *path, uint64_t size); /* sa
 #define attr_floats(k, p, n) ((struct attr){ .key = ATTR_##k, .kind = ATTR_FLOATS, .floats = (p), .count = (n) })
 
 /* reading */
+struct op_info {
+	const char *name;
+	enum op_class class;
+	int min_in, max_in, outs; /* max_in -1: any number */
+	uint64_t attrs;           /* bit k: ATTR key k is allowed */
+};
+const struct op_info *op_info(enum op op);
 const char *op_name(enum op op);
 bool op_from_name(const char *name, enum op *out);
 enum op_class op_class(enum op op);
 bool op_is_elementwise(enum op op);
 const char *attr_key_name(enum attr_key k);
+bool attr_key_from_name(const char *name, enum attr_key *out);
 const struct attr *node_attr(const struct node *n, enum attr_key k); /* NULL: absent */
 int64_t node_int(const struct node *n, enum attr_key k, int64_t absent);
 double node_float(const struct node *n, enum attr_key k, double absent);
@@ -257,8 +277,23 @@ void graph_compact(struct graph *g);
 /* uses[v] = number of node inputs and graph outputs that read v; array of values.len. */
 uint32_t *graph_count_uses(const struct graph *g, struct arena *a);
 
-/* ir/shape.c: output dtypes and shapes of a node whose ops/inputs/attrs are set; false: said why. */
+/* The inputs of the operation itself, without those of its epilogue. */
+static inline uint32_t node_own_inputs(const struct node *n)
+{
+	return n->epilogue_count ? n->epilogue_first_input : n->in_count;
+}
+
+/*
+ * ir/shape.c: output dtypes and shapes of a node whose ops/inputs/attrs are set; false: said why.
+ * d may be NULL: then nothing is said.
+ */
 bool infer_node(const struct graph *g, const struct node *n, enum dtype *dtype, struct shape *shape, struct diag *d);
+
+/* ir/canonical.c: resolved axes, sorted lists, defaults written out; part of graph_add_node. */
+void node_canonical(struct graph *g, struct node *n);
+
+/* The type that an elementwise operation gives for operands of these types; DTYPE_COUNT: none. */
+enum dtype elementwise_dtype(enum op op, const enum dtype *in, uint32_t count, int64_t cast_to);
 
 /* ir/print.c, ir/read.c: the text form; reading back gives an equal graph. */
 void graph_print(const struct graph *g, struct strbuf *out);
