@@ -1,0 +1,2 @@
+libedgec_la_SOURCES += %D%/arena.c %D%/arena.h %D%/diag.c %D%/diag.h %D%/file.c %D%/file.h \
+	%D%/map.c %D%/map.h %D%/strbuf.h %D%/strbuf.c %D%/vec.h

@@ -1,0 +1,18 @@
+# libedgec.la: all of the compiler but main, so that tests can link it.
+noinst_LTLIBRARIES += libedgec.la
+libedgec_la_SOURCES = kernels/embedded.h $(libedgec_ref_sources)
+libedgec_la_CPPFLAGS = $(AM_CPPFLAGS) $(PROTOBUF_C_CFLAGS) $(CJSON_CFLAGS) $(LIBCLANG_CFLAGS) $(XXHASH_CFLAGS)
+libedgec_la_LIBADD = libdsl.la
+
+bin_PROGRAMS += edgec
+edgec_SOURCES = %D%/main.c
+edgec_LDADD = libedgec.la libedgeplan.la $(COMPILER_LIBS)
+
+include compiler/base/local.mk
+include compiler/ir/local.mk
+include compiler/import/local.mk
+include compiler/pass/local.mk
+include compiler/target/local.mk
+include compiler/sched/local.mk
+include compiler/codegen/local.mk
+include compiler/plan/local.mk

@@ -1,0 +1,1 @@
+# Manual pages, the plan format and the architecture.

@@ -1,0 +1,1 @@
+# Examples: networks made by this project, each with a test that compiles and runs it.

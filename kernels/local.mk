@@ -1,0 +1,12 @@
+# Kernel sources, embedded into the compiler as C strings (embedded.h).
+# Append files to KERNEL_FILES; each keeps its own text, unmangled.
+KERNEL_FILES =
+
+EXTRA_DIST += $(KERNEL_FILES) %D%/embed.awk
+nodist_libedgec_la_SOURCES = %D%/embedded.c
+CLEANFILES += %D%/embedded.c
+%D%/embedded.c: $(KERNEL_FILES) %D%/embed.awk %D%/local.mk
+	$(AM_V_GEN)$(MKDIR_P) %D% && \
+	{ for f in $(KERNEL_FILES); do \
+		if test -f $$f; then echo $$f; else echo $(srcdir)/$$f; fi; \
+	done; } | LC_ALL=C $(AWK) -f $(srcdir)/%D%/embed.awk > $@.tmp && mv $@.tmp $@

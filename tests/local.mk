@@ -1,0 +1,7 @@
+# One line a test. In C (linked with everything, see LDADD; its source is tests/NAME.c):
+#	check_PROGRAMS += %D%/test_x
+#	TESTS += %D%/test_x
+# In shell (bash, TAP on stdout):
+#	dist_check_SCRIPTS += %D%/test_x.sh
+#	TESTS += %D%/test_x.sh
+EXTRA_DIST += %D%/tap.h
