@@ -1,1 +1,2 @@
-libedgec_la_SOURCES += %D%/target.h
+libedgec_la_SOURCES += %D%/target.h %D%/target.c
+EXTRA_DIST += %D%/README.md

@@ -28,4 +28,8 @@ struct target {
 /* The built-in device `host`. */
 struct target target_host(void);
 
+struct decl_device; /* dsl.h */
+/* A `device` block; what it does not say is as for `host`. NULL: the host. */
+struct target target_from_decl(const struct decl_device *d);
+
 #endif

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * target.c - the built-in device, and devices from `device` blocks.
+ *
+ * The numbers steer the schedule only (what is worth pinning, how far to read
+ * ahead); results do not depend on them. They are fixed, not measured here,
+ * so that a plan does not depend on the machine that compiled it; `edgert
+ * probe` measures a device and writes its block.
+ */
+#include "config.h"
+
+#include "target/target.h"
+
+#include "dsl.h"
+
+struct target target_host(void)
+{
+	return (struct target){
+		.name = "host",
+		.backend = TARGET_OPENCL,
+		.kernels = TARGET_CPU_KERNELS,
+		.weights = TARGET_BUFFERS,
+		.threads = 0,
+		.storage_bytes_per_s = 1.0e9,
+		.flops_per_s = 200e9,
+		.memory_bytes_per_s = 20e9,
+		.launch_ms = 0.01,
+		.max_region_bytes = (uint64_t)1 << 30,
+		.align = 128,
+		.unified = true,
+	};
+}
+
+struct target target_from_decl(const struct decl_device *d)
+{
+	struct target t = target_host();
+
+	if (!d)
+		return t;
+	t.name = d->name;
+	if (d->backend == DECL_BACKEND_NATIVE)
+		t.backend = TARGET_NATIVE;
+	if (d->kernels == DECL_KERNELS_GPU) {
+		t.kernels = TARGET_GPU_KERNELS;
+		t.align = 512;
+		t.unified = false;
+	}
+	if (d->weights == DECL_WEIGHTS_TEXTURE)
+		t.weights = TARGET_TEXTURES;
+	t.threads = d->threads;
+	if (d->storage_bytes_per_s > 0)
+		t.storage_bytes_per_s = d->storage_bytes_per_s;
+	if (d->flops_per_s > 0)
+		t.flops_per_s = d->flops_per_s;
+	if (d->memory_bytes_per_s > 0)
+		t.memory_bytes_per_s = d->memory_bytes_per_s;
+	if (d->launch_ms > 0)
+		t.launch_ms = d->launch_ms;
+	return t;
+}
