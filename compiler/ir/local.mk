@@ -1,1 +1,2 @@
-libedgec_la_SOURCES += %D%/graph.h %D%/ops.def
+libedgec_la_SOURCES += %D%/graph.h %D%/ops.def %D%/shape.h
+libedgec_la_SOURCES += %D%/canonical.c %D%/data.c %D%/graph.c %D%/ops.c %D%/shape.c %D%/shape_heavy.c
