@@ -5,3 +5,6 @@
 #	dist_check_SCRIPTS += %D%/test_x.sh
 #	TESTS += %D%/test_x.sh
 EXTRA_DIST += %D%/tap.h
+check_PROGRAMS += %D%/compare_npy
+dist_check_SCRIPTS += %D%/test_networks.sh
+TESTS += %D%/test_networks.sh

@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * compile.c - the stages of the compiler, in order:
+ *
+ *	parse, resolve | import, passes, select, check (per model) | schedule | write
+ *
+ * Each stage says what is wrong and the next one does not start; the output
+ * appears only when everything is right.
+ */
+#include "config.h"
+
+#include "commands.h"
+
+#include "base/file.h"
+#include "codegen/kernel_set.h"
+#include "pass/pass.h"
+#include "plan/plan.h"
+#include "sched/schedule.h"
+#include "target/target.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+struct compilation {
+	struct arena *arena;
+	struct diag *diag;
+	const struct options *opt;
+	struct project *project;
+	const struct decl_plan *plan;
+	struct target target;
+	struct import_options import;
+	struct graph **graph;    /* per model of the project; NULL: not in the plan */
+	struct kernel_set **set; /* the same */
+	struct schedule *schedule;
+	double started, stage_started;
+};
+
+static double now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
+}
+
+static void stage_done(struct compilation *c, const char *name)
+{
+	double now = now_ms();
+
+	if (c->opt->time)
+		fprintf(stderr, "%-10s %10.2f ms\n", name, now - c->stage_started);
+	c->stage_started = now;
+}
+
+/* --- which plan, on what, within what --------------------------------------- */
+
+static void list_plans(struct compilation *c)
+{
+	for (uint32_t i = 0; i < c->project->plans.len; i++)
+		diag_note(c->diag, c->project->plans.data[i].span, "plan %s",
+			  c->project->plans.data[i].name);
+}
+
+/* A file that declares one model and no plan means: run it. */
+static const struct decl_plan *implied_plan(struct compilation *c)
+{
+	const struct project *p = c->project;
+	struct decl_plan *plan = arena_new(c->arena, struct decl_plan);
+	struct decl_step step = { .action = DECL_RUN };
+
+	if (p->models.len != 1) {
+		diag_error(c->diag, NO_SPAN, "\"%s\" has no plan to compile", c->opt->input);
+		diag_hint(c->diag, "Add: plan NAME { run MODEL; }");
+		return NULL;
+	}
+	plan->name = step.subject = p->models.data[0].name;
+	plan->span = step.span = p->models.data[0].span;
+	vec_push(c->arena, &plan->steps, step);
+	return plan;
+}
+
+static const struct decl_plan *choose_plan(struct compilation *c)
+{
+	const struct project *p = c->project;
+
+	if (c->opt->plan) {
+		for (uint32_t i = 0; i < p->plans.len; i++)
+			if (!strcmp(p->plans.data[i].name, c->opt->plan))
+				return &p->plans.data[i];
+		diag_error(c->diag, NO_SPAN, "no plan %s in \"%s\"", c->opt->plan, c->opt->input);
+		list_plans(c);
+		return NULL;
+	}
+	if (p->plans.len == 0)
+		return implied_plan(c);
+	if (p->plans.len > 1) {
+		diag_error(c->diag, NO_SPAN, "\"%s\" has %u plans; --plan says which", c->opt->input,
+			   p->plans.len);
+		list_plans(c);
+		return NULL;
+	}
+	return &p->plans.data[0];
+}
+
+static bool choose_target(struct compilation *c)
+{
+	const struct decl_device *device = c->plan->device;
+	const char *name = c->opt->device;
+
+	if (name) {
+		device = NULL;
+		for (uint32_t i = 0; i < c->project->devices.len; i++)
+			if (!strcmp(c->project->devices.data[i].name, name))
+				device = &c->project->devices.data[i];
+		if (!device && strcmp(name, "host") != 0) {
+			diag_error(c->diag, NO_SPAN, "no device %s in \"%s\"", name, c->opt->input);
+			diag_hint(c->diag, "The built-in device is called host; edgert probe writes others.");
+			return false;
+		}
+	}
+	c->target = target_from_decl(device);
+	if (c->target.backend == TARGET_NATIVE)
+		diag_error(c->diag, device->span, "backend native is not supported yet (device %s)", device->name);
+	if (c->target.weights == TARGET_TEXTURES)
+		diag_error(c->diag, device->span, "weights texture is not supported yet (device %s)", device->name);
+	return c->diag->errors == 0;
+}
+
+/* What parses and has no meaning yet is refused where the plan depends on it. */
+static bool refuse_unsupported(struct compilation *c)
+{
+	const struct decl_plan *p = c->plan;
+
+	if (p->unsupported)
+		diag_error(c->diag, p->unsupported_span, "%s is not supported yet", p->unsupported);
+	for (uint32_t i = 0; i < c->project->later.len; i++)
+		for (uint32_t k = 0; k < p->steps.len; k++)
+			if (c->project->later.data[i].name && p->steps.data[k].subject &&
+			    !strcmp(c->project->later.data[i].name, p->steps.data[k].subject)) {
+				diag_error(c->diag, c->project->later.data[i].span,
+					   "%s %s is not supported yet", c->project->later.data[i].kind,
+					   c->project->later.data[i].name);
+				break;
+			}
+	for (uint32_t k = 0; k < p->steps.len && !p->unsupported; k++)
+		if (p->steps.data[k].action != DECL_RUN)
+			diag_error(c->diag, p->steps.data[k].span, "%s is not supported yet",
+				   p->steps.data[k].action == DECL_TRAIN ? "train" : "generate");
+	return c->diag->errors == 0;
+}
+
+/* --- one model -------------------------------------------------------------- */
+
+static struct graph *import_model(struct compilation *c, const struct decl_model *m)
+{
+	switch (m->kind) {
+	case DECL_MODEL_ONNX: return import_onnx(c->arena, c->diag, m, &c->import);
+	case DECL_MODEL_NETWORK: return import_network(c->arena, c->diag, m, &c->import);
+	case DECL_MODEL_GGUF: break;
+	}
+	diag_error(c->diag, m->path_span, "import gguf is not supported yet");
+	return NULL;
+}
+
+static bool import_models(struct compilation *c)
+{
+	const struct decl_plan *p = c->plan;
+
+	for (uint32_t k = 0; k < p->steps.len; k++) {
+		uint32_t m = p->steps.data[k].model;
+
+		if (!c->graph[m])
+			c->graph[m] = import_model(c, &c->project->models.data[m]);
+		if (!c->graph[m])
+			return false;
+	}
+	for (uint32_t i = 0; i < c->import.setting_count; i++)
+		if (!c->import.setting_used[i])
+			diag_error(c->diag, NO_SPAN, "--set %s=%s: no model of the plan has such a dimension or input",
+				   c->import.settings[i].key, c->import.settings[i].value);
+	return c->diag->errors == 0;
+}
+
+static bool run_passes(struct compilation *c)
+{
+	struct pass_options po = { .print_after = c->opt->print_after,
+				   .stop_after = c->opt->stop_after,
+				   .time = c->opt->time,
+				   .roundtrip = c->opt->roundtrip };
+
+	for (uint32_t m = 0; m < c->project->models.len; m++)
+		if (c->graph[m] && !passes_run(c->graph[m], c->diag, &po))
+			return false;
+	return c->diag->errors == 0;
+}
+
+static bool make_kernels(struct compilation *c)
+{
+	for (uint32_t m = 0; m < c->project->models.len; m++) {
+		if (!c->graph[m])
+			continue;
+		c->set[m] = codegen_select(c->arena, c->graph[m], &c->target, c->diag);
+		if (!c->set[m])
+			return false;
+	}
+	stage_done(c, "select");
+	for (uint32_t m = 0; m < c->project->models.len; m++)
+		if (c->set[m] && !codegen_check(c->arena, c->set[m], c->diag))
+			return false;
+	stage_done(c, "check");
+	return c->diag->errors == 0;
+}
+
+/* --- the plan --------------------------------------------------------------- */
+
+/* A model that is run several times gets a number, so that names stay unique. */
+static const char *run_name(struct compilation *c, uint32_t k)
+{
+	const struct decl_step *s = c->plan->steps.data;
+	unsigned before = 0, all = 0;
+
+	for (uint32_t i = 0; i < c->plan->steps.len; i++) {
+		all += s[i].model == s[k].model;
+		before += i < k && s[i].model == s[k].model;
+	}
+	if (all == 1 || before == 0)
+		return s[k].subject;
+	return arena_printf(c->arena, "%s_%u", s[k].subject, before + 1);
+}
+
+/* Feeds are declared between models; a chain's runs are in order. */
+static bool find_run(struct compilation *c, uint32_t model, struct span span, uint32_t *out)
+{
+	for (uint32_t k = 0; k < c->plan->steps.len; k++)
+		if (c->plan->steps.data[k].model == model) {
+			*out = k;
+			return true;
+		}
+	diag_error(c->diag, span, "the plan does not run %s", c->project->models.data[model].name);
+	return false;
+}
+
+static bool make_schedule(struct compilation *c)
+{
+	const struct decl_plan *p = c->plan;
+	struct sched_model *models = arena_new_array(c->arena, struct sched_model, p->steps.len);
+	struct sched_feed *feeds = arena_new_array(c->arena, struct sched_feed, p->feeds.len);
+	struct sched_request r = { .name = p->name,
+				   .models = models,
+				   .model_count = p->steps.len,
+				   .feeds = feeds,
+				   .feed_count = p->feeds.len,
+				   .target = &c->target,
+				   .device_budget = c->opt->budget_set ? c->opt->budget : p->budget.device_bytes,
+				   .host_budget = p->budget.host_bytes,
+				   .budget_span = c->opt->budget_set ? NO_SPAN : p->budget.span };
+
+	for (uint32_t k = 0; k < p->steps.len; k++)
+		models[k] = (struct sched_model){ run_name(c, k), c->set[p->steps.data[k].model] };
+	for (uint32_t i = 0; i < p->feeds.len; i++) {
+		const struct decl_feed *f = &p->feeds.data[i];
+
+		feeds[i] = (struct sched_feed){ .to_name = f->to_name, .from_name = f->from_name, .span = f->span };
+		if (!find_run(c, f->to_model, f->span, &feeds[i].to_model) ||
+		    !find_run(c, f->from_model, f->span, &feeds[i].from_model))
+			return false;
+	}
+	c->schedule = schedule_make(c->arena, &r, c->diag);
+	stage_done(c, "schedule");
+	return c->schedule && c->diag->errors == 0;
+}
+
+static void print_json_string(const char *s)
+{
+	putchar('"');
+	for (; *s; s++) {
+		if (*s == '"' || *s == '\\')
+			putchar('\\');
+		if ((unsigned char)*s < 32)
+			printf("\\u%04x", (unsigned)(unsigned char)*s);
+		else
+			putchar(*s);
+	}
+	putchar('"');
+}
+
+static void print_json(const struct compilation *c, const char *path, const struct plan_numbers *n)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	fputs("{\"plan\": ", stdout);
+	print_json_string(path);
+	printf(", \"bytes\": %llu, \"planned_peak_bytes\": {\"device\": %llu, \"host\": %llu}",
+	       (unsigned long long)n->bytes, (unsigned long long)n->planned_device_bytes,
+	       (unsigned long long)n->planned_host_bytes);
+	printf(", \"smallest_budget_bytes\": %llu, \"steps\": %u, \"kernels\": %u",
+	       (unsigned long long)n->smallest_budget_bytes, n->steps, n->kernels);
+	printf(", \"weights_bytes\": %llu, \"resident_bytes\": %llu, \"streamed_bytes\": %llu",
+	       (unsigned long long)n->weights_bytes, (unsigned long long)n->resident_bytes,
+	       (unsigned long long)n->streamed_bytes);
+	printf(", \"activation_peak_bytes\": %llu, \"activation_lower_bound_bytes\": %llu",
+	       (unsigned long long)n->activation_peak_bytes,
+	       (unsigned long long)n->activation_lower_bound_bytes);
+	printf(", \"predicted_ms\": %.6g, \"lower_bound_ms\": %.6g, \"compile_ms\": %.6g", n->predicted_ms,
+	       n->lower_bound_ms, now_ms() - c->started);
+	printf(", \"peak_rss_bytes\": %llu}\n", (unsigned long long)usage.ru_maxrss * 1024);
+}
+
+static void print_summary(const char *path, const struct plan_numbers *n)
+{
+	const double mib = 1 << 20;
+
+	fprintf(stderr, "%s: %u steps, %u kernels, weights %.2f MiB (resident %.2f, streamed %.2f), "
+		"peak %.2f MiB, smallest budget %.2f MiB\n",
+		path, n->steps, n->kernels, (double)n->weights_bytes / mib, (double)n->resident_bytes / mib,
+		(double)n->streamed_bytes / mib, (double)n->planned_device_bytes / mib,
+		(double)n->smallest_budget_bytes / mib);
+}
+
+static int write_plan(struct compilation *c)
+{
+	const char *path = c->opt->output;
+	struct plan_numbers n;
+
+	if (!path)
+		path = arena_printf(c->arena, "%s.plan", c->plan->name);
+	if (!plan_write(c->arena, c->schedule, PACKAGE_VERSION, path, &n, c->diag))
+		return 1;
+	stage_done(c, "write");
+	if (c->opt->json)
+		print_json(c, path, &n);
+	else
+		print_summary(path, &n);
+	return 0;
+}
+
+/* --- --emit ----------------------------------------------------------------- */
+
+static bool emits(const struct compilation *c, const char *stage)
+{
+	return c->opt->emit && !strcmp(c->opt->emit, stage);
+}
+
+static int emit_text(struct strbuf *text)
+{
+	fwrite(strbuf_str(text), 1, text->len, stdout);
+	strbuf_free(text);
+	return 0;
+}
+
+static int emit_graphs(struct compilation *c)
+{
+	struct strbuf text = { 0 };
+
+	for (uint32_t m = 0; m < c->project->models.len; m++)
+		if (c->graph[m])
+			graph_print(c->graph[m], &text);
+	return emit_text(&text);
+}
+
+static int emit_kernels(struct compilation *c)
+{
+	struct strbuf text = { 0 };
+	bool first = true;
+
+	for (uint32_t m = 0; m < c->project->models.len; m++) {
+		const struct kernel_set *ks = c->set[m];
+
+		if (!ks)
+			continue;
+		if (first)
+			strbuf_puts(&text, ks->prelude);
+		first = false;
+		for (uint32_t i = 0; i < ks->kernels.len; i++)
+			strbuf_puts(&text, ks->kernels.data[i].source);
+	}
+	return emit_text(&text);
+}
+
+static int emit_schedule(struct compilation *c)
+{
+	struct strbuf text = { 0 };
+
+	schedule_print(c->schedule, &text);
+	return emit_text(&text);
+}
+
+/* --- the list of stages ----------------------------------------------------- */
+
+static int compile_plan(struct compilation *c)
+{
+	c->plan = choose_plan(c);
+	if (!c->plan || !choose_target(c) || !refuse_unsupported(c))
+		return 1;
+	if (!import_models(c))
+		return 1;
+	stage_done(c, "import");
+	if (!run_passes(c))
+		return 1;
+	stage_done(c, "passes");
+	if (emits(c, "graph"))
+		return emit_graphs(c);
+	if (c->opt->stop_after || c->opt->print_after)
+		return 0;
+	if (!make_kernels(c))
+		return 1;
+	if (emits(c, "kernels"))
+		return emit_kernels(c);
+	if (!make_schedule(c))
+		return 1;
+	if (emits(c, "schedule"))
+		return emit_schedule(c);
+	return write_plan(c);
+}
+
+/* Every plan of the file, up to its kernels. */
+static int check_plans(struct compilation *c)
+{
+	const struct project *p = c->project;
+
+	for (uint32_t m = 0; m < p->models.len; m++) {
+		const struct decl_model *model = &p->models.data[m];
+
+		if (model->kind == DECL_MODEL_GGUF)
+			continue; /* parses; compiling it says that it is not supported yet */
+		c->graph[m] = import_model(c, model);
+	}
+	return c->diag->errors != 0;
+}
+
+int command_compile(struct arena *a, struct diag *d, const struct options *o)
+{
+	struct compilation c = { .arena = a, .diag = d, .opt = o };
+	const struct ast *ast;
+
+	c.started = c.stage_started = now_ms();
+	ast = dsl_parse(a, d, o->input);
+	if (ast && emits(&c, "ast")) {
+		struct strbuf text = { 0 };
+
+		dsl_print_ast(ast, &text);
+		return emit_text(&text);
+	}
+	c.project = ast ? dsl_resolve(a, d, ast) : NULL;
+	if (!c.project || d->errors)
+		return 1;
+	stage_done(&c, "parse");
+	c.graph = arena_new_array(a, struct graph *, c.project->models.len);
+	c.set = arena_new_array(a, struct kernel_set *, c.project->models.len);
+	c.import.settings = o->settings.data;
+	c.import.setting_count = o->settings.len;
+	c.import.setting_used = arena_new_array(a, bool, o->settings.len);
+	return o->command == COMMAND_CHECK ? check_plans(&c) : compile_plan(&c);
+}
