@@ -1,1 +1,1 @@
-EXTRA_DIST += %D%/lsan.supp
+EXTRA_DIST += %D%/README.md %D%/lsan.supp %D%/setup.sh
