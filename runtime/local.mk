@@ -6,7 +6,8 @@ noinst_LTLIBRARIES += libedgeplan.la libruntime.la
 lib_LTLIBRARIES += libedgert.la
 bin_PROGRAMS += edgert
 
-libedgeplan_la_SOURCES = %D%/include/edge/plan_format.h %D%/include/edge/plan_read.h
+libedgeplan_la_SOURCES = %D%/include/edge/plan_format.h %D%/include/edge/plan_read.h \
+	%D%/plan/check.c %D%/plan/check.h %D%/plan/check_records.c %D%/plan/hash.c
 libedgeplan_la_CPPFLAGS = $(AM_CPPFLAGS) $(XXHASH_CFLAGS)
 
 libruntime_la_SOURCES = %D%/version.c

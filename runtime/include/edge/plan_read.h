@@ -60,6 +60,9 @@ enum edge_status plan_check(const void *data, size_t size, struct edge_plan *out
 /* Hashes every chunk. EDGE_BAD names the first one that differs. */
 enum edge_status plan_check_chunks(const struct edge_plan *p, char *why, size_t why_size);
 
+/* XXH3-64, as stored in sections and chunks. */
+uint64_t edge_xxh3(const void *data, size_t size);
+
 static inline const char *plan_string(const struct edge_plan *p, uint32_t s) { return p->strings + s; }
 size_t edge_dtype_size(uint32_t dtype);
 const char *edge_dtype_name(uint32_t dtype);

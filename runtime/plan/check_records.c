@@ -1,0 +1,473 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * check_records.c - every index, offset and string of a plan's records.
+ *
+ * Each function looks at one section and relies on those checked before it.
+ * What a run needs beyond memory safety is checked too: that it ends (reads
+ * wait only for steps that come before every step waiting for them), that it
+ * uses each tensor once, and that the totals which are shown to people are the
+ * sums of what is there.
+ */
+#include "config.h"
+
+#include "plan/check.h"
+
+#include <math.h>
+#include <string.h>
+
+#define BAD(...) return check_fail(c, EDGE_BAD, __VA_ARGS__)
+typedef unsigned long long ull;
+
+static bool string_ok(const struct check *c, uint32_t s)
+{
+	return s < c->p->strings_size;
+}
+
+/* A time, rate or amount. */
+static bool number_ok(double x)
+{
+	return isfinite(x) && x >= 0;
+}
+
+/* Length of the well-formed UTF-8 sequence at s, 0 where it is not. */
+static unsigned utf8_length(const uint8_t *s, uint64_t n)
+{
+	unsigned len = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0;
+
+	if (!len || len > n)
+		return 0;
+	for (unsigned i = 1; i < len; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf0 && s[1] < 0x90) ||
+	    (s[0] == 0xf4 && s[1] > 0x8f))
+		return 0;
+	return len;
+}
+
+static enum edge_status check_strings(struct check *c)
+{
+	const uint8_t *s = (const uint8_t *)c->p->strings;
+	uint64_t n = c->p->strings_size;
+
+	if (!n || s[0] || s[n - 1])
+		BAD("strings do not start and end with a zero byte");
+	for (uint64_t i = 0; i < n;) {
+		unsigned len = utf8_length(s + i, n - i);
+
+		if (!len)
+			BAD("strings: byte %llu is not UTF-8", (ull)i);
+		i += len;
+	}
+	return EDGE_OK;
+}
+
+static enum edge_status check_meta(struct check *c)
+{
+	const struct edge_meta *m = c->p->meta;
+
+	if (m->kind != EDGE_PLAN_RUN)
+		return check_fail(c, EDGE_UNSUPPORTED, "plan of kind %u", m->kind);
+	if (m->backend != EDGE_BACKEND_OPENCL && m->backend != EDGE_BACKEND_NATIVE)
+		return check_fail(c, EDGE_UNSUPPORTED, "plan for backend %u", m->backend);
+	if (m->kernel_style != EDGE_KERNELS_CPU && m->kernel_style != EDGE_KERNELS_GPU)
+		return check_fail(c, EDGE_UNSUPPORTED, "kernels of style %u", m->kernel_style);
+	if (m->flags)
+		return check_fail(c, EDGE_UNSUPPORTED, "plan flags %#x", m->flags);
+	if (!string_ok(c, m->name) || !string_ok(c, m->device_name) || !string_ok(c, m->compiler))
+		BAD("meta: a name lies outside the strings");
+	if (!number_ok(m->predicted_ms) || !number_ok(m->lower_bound_ms) || !number_ok(m->storage_bytes_per_s) ||
+	    !number_ok(m->flops_per_s) || !number_ok(m->memory_bytes_per_s) || !number_ok(m->launch_ms))
+		BAD("meta: a time or rate is no number");
+	for (size_t i = 0; i < sizeof m->reserved / sizeof *m->reserved; i++)
+		if (m->reserved[i] && c->p->header->prefix.minor == EDGE_PLAN_MINOR)
+			BAD("meta: a reserved field is not zero");
+	return EDGE_OK;
+}
+
+static enum edge_status check_regions(struct check *c)
+{
+	const struct edge_meta *m = c->p->meta;
+	uint64_t sum[2] = { 0, 0 }, by_kind[5] = { 0 };
+
+	for (uint32_t i = 0; i < c->p->region_count; i++) {
+		const struct edge_region *r = &c->p->regions[i];
+		bool host = r->space == EDGE_SPACE_HOST;
+
+		if (r->kind < EDGE_REGION_ACTIVATIONS || r->kind > EDGE_REGION_STAGING)
+			return check_fail(c, EDGE_UNSUPPORTED, "region %u of kind %u", i, r->kind);
+		if (r->space != (r->kind == EDGE_REGION_STAGING ? EDGE_SPACE_HOST : EDGE_SPACE_DEVICE))
+			BAD("region %u of kind %u lies in space %u", i, r->kind, r->space);
+		if (!r->bytes || r->bytes % 128 || r->bytes > (uint64_t)INT64_MAX - sum[host])
+			BAD("region %u has %llu bytes", i, (ull)r->bytes);
+		sum[host] += r->bytes;
+		by_kind[r->kind] += r->bytes;
+	}
+	if (sum[0] != m->planned_device_bytes || sum[1] != m->planned_host_bytes)
+		BAD("planned bytes are not the sum of the regions");
+	if (by_kind[EDGE_REGION_RESIDENT] != m->resident_bytes)
+		BAD("resident bytes are not the sum of the resident regions");
+	if (by_kind[EDGE_REGION_ACTIVATIONS] != m->activation_peak_bytes ||
+	    m->activation_lower_bound_bytes > m->activation_peak_bytes)
+		BAD("the activations' peak is not the size of their region");
+	if ((m->device_budget_bytes && sum[0] > m->device_budget_bytes) ||
+	    (m->host_budget_bytes && sum[1] > m->host_budget_bytes) || m->smallest_budget_bytes > sum[0])
+		BAD("the regions do not fit the budget");
+	return EDGE_OK;
+}
+
+static enum edge_status check_buffers(struct check *c)
+{
+	for (uint32_t i = 0; i < c->p->buffer_count; i++) {
+		const struct edge_buffer *b = &c->p->buffers[i];
+
+		if (b->region >= c->p->region_count || b->reserved)
+			BAD("buffer %u lies in region %u", i, b->region);
+		if (c->p->regions[b->region].space != EDGE_SPACE_DEVICE)
+			BAD("buffer %u does not lie in device memory", i);
+		if (!b->bytes || b->offset % 128 || !check_range(b->offset, b->bytes, c->p->regions[b->region].bytes))
+			BAD("buffer %u: %llu bytes at %llu do not fit region %u", i, (ull)b->bytes,
+			    (ull)b->offset, b->region);
+	}
+	return EDGE_OK;
+}
+
+static enum edge_status check_kernels(struct check *c)
+{
+	const struct edge_plan *p = c->p;
+
+	for (uint32_t i = 0; i < p->program_count; i++)
+		if (!string_ok(c, p->programs[i].source) || !string_ok(c, p->programs[i].options))
+			BAD("program %u: a text lies outside the strings", i);
+	for (uint32_t i = 0; i < p->kernel_count; i++) {
+		const struct edge_kernel *k = &p->kernels[i];
+
+		if (!string_ok(c, k->name) || !plan_string(p, k->name)[0] || k->program >= p->program_count)
+			BAD("kernel %u has no name or no program", i);
+		if (!check_range(k->param_first, k->param_count, p->param_count))
+			BAD("kernel %u: parameters %u to %llu of %u", i, k->param_first,
+			    (ull)k->param_first + k->param_count, p->param_count);
+	}
+	for (uint32_t i = 0; i < p->param_count; i++) {
+		const struct edge_param *a = &p->params[i];
+		bool global = a->kind == EDGE_PARAM_GLOBAL;
+
+		if (a->kind < EDGE_PARAM_GLOBAL || a->kind > EDGE_PARAM_F32)
+			return check_fail(c, EDGE_UNSUPPORTED, "parameter %u of kind %u", i, a->kind);
+		if (a->access > (EDGE_PARAM_READ | EDGE_PARAM_WRITE) || global != (a->access != 0))
+			BAD("parameter %u with access %u", i, a->access);
+		if (!string_ok(c, a->name) || a->reserved)
+			BAD("parameter %u: its name lies outside the strings", i);
+	}
+	return EDGE_OK;
+}
+
+/* The models' steps lie one after the other and are all steps. */
+static enum edge_status check_models(struct check *c)
+{
+	uint64_t end = 0;
+
+	for (uint32_t i = 0; i < c->p->model_count; i++) {
+		const struct edge_model *m = &c->p->models[i];
+
+		if (!string_ok(c, m->name) || m->reserved)
+			BAD("model %u: its name lies outside the strings", i);
+		if (m->step_first != end || !check_range(end, m->step_count, c->p->step_count))
+			BAD("model %u: steps %u to %llu", i, m->step_first, (ull)m->step_first + m->step_count);
+		end += m->step_count;
+	}
+	if (!c->p->model_count || end != c->p->step_count)
+		BAD("the models' steps are not all steps");
+	return EDGE_OK;
+}
+
+/* Bytes of a dense tensor; false: an extent is negative or the product overflows. */
+static bool tensor_bytes(const struct edge_tensor *t, uint64_t *bytes)
+{
+	uint64_t n = edge_dtype_size(t->dtype);
+	bool zero = false;
+
+	for (uint32_t i = 0; i < EDGE_PLAN_MAX_RANK; i++) {
+		if (i >= t->rank ? t->dim[i] != 0 : t->dim[i] < 0)
+			return false;
+		if (i < t->rank && !t->dim[i])
+			zero = true;
+		else if (i < t->rank && __builtin_mul_overflow(n, (uint64_t)t->dim[i], &n))
+			return false;
+	}
+	*bytes = zero ? 0 : n;
+	return true;
+}
+
+static enum edge_status check_tensors(struct check *c)
+{
+	bool outputs = false;
+
+	for (uint32_t i = 0; i < c->p->tensor_count; i++) {
+		const struct edge_tensor *t = &c->p->tensors[i];
+		uint64_t bytes;
+
+		if (t->direction != EDGE_TENSOR_INPUT && t->direction != EDGE_TENSOR_OUTPUT)
+			BAD("tensor %u is neither input nor output", i);
+		if (outputs && t->direction == EDGE_TENSOR_INPUT)
+			BAD("tensor %u: an input after the outputs", i);
+		outputs = t->direction == EDGE_TENSOR_OUTPUT;
+		if (!edge_dtype_size(t->dtype))
+			return check_fail(c, EDGE_UNSUPPORTED, "tensor %u of type %u", i, t->dtype);
+		if (!string_ok(c, t->name) || t->rank > EDGE_PLAN_MAX_RANK || !tensor_bytes(t, &bytes) ||
+		    bytes != t->bytes)
+			BAD("tensor %u: its name, shape or size is wrong", i);
+		if (t->buffer >= c->p->buffer_count || t->bytes > c->p->buffers[t->buffer].bytes)
+			BAD("tensor %u: %llu bytes do not fit buffer %u", i, (ull)t->bytes, t->buffer);
+		if (t->model >= c->p->model_count)
+			BAD("tensor %u belongs to model %u of %u", i, t->model, c->p->model_count);
+	}
+	return EDGE_OK;
+}
+
+static enum edge_status check_args(struct check *c, uint32_t step)
+{
+	const struct edge_plan *p = c->p;
+	const struct edge_step *s = &p->steps[step];
+	const struct edge_kernel *k = &p->kernels[s->index];
+
+	if (s->arg_count != k->param_count)
+		BAD("step %u: %u arguments for %u parameters", step, s->arg_count, k->param_count);
+	for (uint32_t i = 0; i < s->arg_count; i++) {
+		const struct edge_arg *a = &p->args[s->arg_first + i];
+
+		if (a->kind != p->params[k->param_first + i].kind)
+			BAD("step %u: argument %u is not of its parameter's kind", step, i);
+		if (a->kind == EDGE_PARAM_GLOBAL ? a->buffer >= p->buffer_count || a->value.i : a->buffer != 0)
+			BAD("step %u: argument %u names buffer %u of %u", step, i, a->buffer, p->buffer_count);
+		if (a->kind == EDGE_PARAM_I32 && (a->value.i < INT32_MIN || a->value.i > INT32_MAX))
+			BAD("step %u: argument %u does not fit 32 bits", step, i);
+	}
+	return EDGE_OK;
+}
+
+static enum edge_status check_launch(struct check *c, uint32_t step)
+{
+	const struct edge_step *s = &c->p->steps[step];
+	uint64_t items = 1, group = 1;
+
+	for (int i = 0; i < 3; i++) {
+		if (!s->global[i] || !s->local[i] || s->global[i] % s->local[i])
+			BAD("step %u: %u work-items in groups of %u", step, s->global[i], s->local[i]);
+		if (__builtin_mul_overflow(items, s->global[i], &items) || items > INT64_MAX ||
+		    __builtin_mul_overflow(group, s->local[i], &group) || group > 1 << 20)
+			BAD("step %u has too many work-items", step);
+	}
+	return EDGE_OK;
+}
+
+/* A fixed scrambling: a step list that names each tensor once gives the sum over all tensors. */
+static uint64_t scramble(uint64_t x)
+{
+	x = (x + 0x9e3779b97f4a7c15) * 0xbf58476d1ce4e5b9;
+	x = (x ^ x >> 27) * 0x94d049bb133111eb;
+	return x ^ x >> 31;
+}
+
+static enum edge_status check_tensor_step(struct check *c, uint32_t step, uint64_t *sum)
+{
+	const struct edge_step *s = &c->p->steps[step];
+	uint32_t direction = s->kind == EDGE_STEP_INPUT ? EDGE_TENSOR_INPUT : EDGE_TENSOR_OUTPUT;
+
+	if (s->index >= c->p->tensor_count || c->p->tensors[s->index].direction != direction ||
+	    c->p->tensors[s->index].model != s->model || s->arg_count)
+		BAD("step %u moves tensor %u, which is not its own", step, s->index);
+	*sum += scramble(s->index);
+	return EDGE_OK;
+}
+
+static enum edge_status check_step(struct check *c, uint32_t i, uint64_t *arg_end, uint64_t *tensor_sum)
+{
+	const struct edge_plan *p = c->p;
+	const struct edge_step *s = &p->steps[i];
+	enum edge_status st;
+
+	if (s->kind < EDGE_STEP_KERNEL || s->kind > EDGE_STEP_OUTPUT)
+		return check_fail(c, EDGE_UNSUPPORTED, "step %u of kind %u", i, s->kind);
+	if (s->arg_first != *arg_end || !check_range(*arg_end, s->arg_count, p->arg_count))
+		BAD("step %u: arguments %u to %llu of %u", i, s->arg_first, (ull)s->arg_first + s->arg_count,
+		    p->arg_count);
+	*arg_end += s->arg_count;
+	if (s->model >= p->model_count || i - p->models[s->model].step_first >= p->models[s->model].step_count ||
+	    i < p->models[s->model].step_first)
+		BAD("step %u does not belong to model %u", i, s->model);
+	if (!number_ok(s->predicted_ms) || !number_ok(s->predicted_start_ms))
+		BAD("step %u: a predicted time is no number", i);
+	if ((st = check_launch(c, i)))
+		return st;
+	if (s->kind != EDGE_STEP_KERNEL)
+		return check_tensor_step(c, i, tensor_sum);
+	if (s->index >= p->kernel_count)
+		BAD("step %u runs kernel %u of %u", i, s->index, p->kernel_count);
+	return check_args(c, i);
+}
+
+/* Reads come before steps here: after this every step waits only for what can happen. */
+static enum edge_status check_waits(struct check *c, uint32_t i, uint32_t *needed)
+{
+	const struct edge_plan *p = c->p;
+	uint32_t n = p->steps[i].reads_needed;
+
+	if (n > p->read_count || n < *needed)
+		BAD("step %u waits for %u of %u reads", i, n, p->read_count);
+	if (n && p->reads[n - 1].after_step >= (int64_t)i)
+		BAD("step %u waits for read %u, which waits for step %d", i, n - 1, p->reads[n - 1].after_step);
+	*needed = n;
+	return EDGE_OK;
+}
+
+static enum edge_status check_steps(struct check *c)
+{
+	const struct edge_plan *p = c->p;
+	uint64_t args = 0, flops = 0, tensors = 0;
+	uint32_t needed = 0;
+	enum edge_status st;
+
+	for (uint32_t i = 0; i < p->step_count; i++) {
+		if ((st = check_step(c, i, &args, &tensors)) || (st = check_waits(c, i, &needed)))
+			return st;
+		if (__builtin_add_overflow(flops, p->steps[i].flops, &flops))
+			BAD("step %u has %llu operations", i, (ull)p->steps[i].flops);
+	}
+	for (uint32_t i = 0; i < p->tensor_count; i++)
+		tensors -= scramble(i);
+	if (args != p->arg_count || tensors)
+		BAD("arguments or tensors that no step uses, or that several use");
+	if (needed != p->read_count)
+		BAD("reads that no step waits for");
+	if (flops != p->meta->flops)
+		BAD("the plan's operations are not the sum of its steps'");
+	for (uint32_t i = 0; i < p->model_count; i++) {
+		const struct edge_model *m = &p->models[i];
+
+		flops = 0;
+		for (uint32_t k = 0; k < m->step_count; k++)
+			flops += p->steps[m->step_first + k].flops;
+		if (flops != m->flops)
+			BAD("model %u: its operations are not the sum of its steps'", i);
+	}
+	return EDGE_OK;
+}
+
+/* Chunks lie one after the other and are the whole section. */
+static enum edge_status check_chunks(struct check *c)
+{
+	uint64_t end = 0;
+
+	for (uint32_t i = 0; i < c->p->chunk_count; i++) {
+		const struct edge_chunk *k = &c->p->chunks[i];
+
+		if (k->offset != c->weights_offset + end)
+			BAD("chunk %u lies at %llu", i, (ull)k->offset);
+		if (!k->bytes || k->bytes % EDGE_PLAN_PAGE || !check_range(end, k->bytes, c->weights_size))
+			BAD("chunk %u has %llu bytes", i, (ull)k->bytes);
+		end += k->bytes;
+	}
+	if (end != c->weights_size)
+		BAD("the chunks are not the whole weights section");
+	if (c->p->meta->weights_bytes > c->weights_size)
+		BAD("more weights than the weights section holds");
+	return EDGE_OK;
+}
+
+static enum edge_status check_reads(struct check *c)
+{
+	const struct edge_plan *p = c->p;
+	int32_t after = EDGE_NONE;
+	uint64_t streamed = 0;
+
+	for (uint32_t i = 0; i < p->read_count; i++) {
+		const struct edge_read *r = &p->reads[i];
+		bool once = r->flags & EDGE_READ_ONCE;
+
+		if (r->flags & ~(uint32_t)EDGE_READ_ONCE)
+			return check_fail(c, EDGE_UNSUPPORTED, "read %u has flags %#x", i, r->flags);
+		if (r->chunk >= p->chunk_count || r->region >= p->region_count)
+			BAD("read %u: chunk %u into region %u", i, r->chunk, r->region);
+		if (p->regions[r->region].kind != (uint32_t)(once ? EDGE_REGION_RESIDENT : EDGE_REGION_STREAM))
+			BAD("read %u does not go to a region of its kind", i);
+		if (r->offset % EDGE_PLAN_PAGE ||
+		    !check_range(r->offset, p->chunks[r->chunk].bytes, p->regions[r->region].bytes))
+			BAD("read %u: %llu bytes at %llu do not fit region %u", i,
+			    (ull)p->chunks[r->chunk].bytes, (ull)r->offset, r->region);
+		if (r->after_step < after || (r->after_step >= 0 && (uint32_t)r->after_step >= p->step_count))
+			BAD("read %u waits for step %d", i, r->after_step);
+		after = r->after_step;
+		if (!number_ok(r->predicted_start_ms) || !number_ok(r->predicted_end_ms) ||
+		    r->predicted_end_ms < r->predicted_start_ms)
+			BAD("read %u: a predicted time is no number", i);
+		if (!once && __builtin_add_overflow(streamed, p->chunks[r->chunk].bytes, &streamed))
+			BAD("read %u: too many bytes in a run", i);
+	}
+	if (streamed != p->meta->streamed_bytes)
+		BAD("streamed bytes are not the sum of the reads");
+	return EDGE_OK;
+}
+
+static enum edge_status check_extras(struct check *c)
+{
+	const struct edge_plan *p = c->p;
+
+	if (p->debug && c->debug_count != p->step_count)
+		BAD("%u debug records for %u steps", c->debug_count, p->step_count);
+	for (uint32_t i = 0; p->debug && i < p->step_count; i++) {
+		const struct edge_debug *x = &p->debug[i];
+
+		if (!string_ok(c, x->node) || !string_ok(c, x->op) || !string_ok(c, x->file))
+			BAD("debug record %u: a text lies outside the strings", i);
+	}
+	for (uint32_t i = 0; i < p->lifetime_count; i++) {
+		const struct edge_lifetime *l = &p->lifetimes[i];
+
+		if (!string_ok(c, l->name) || l->region >= p->region_count ||
+		    !check_range(l->offset, l->bytes, p->regions[l->region].bytes))
+			BAD("lifetime %u lies outside region %u", i, l->region);
+		if (l->first_step < EDGE_NONE || l->last_step < l->first_step ||
+		    (l->last_step >= 0 && (uint32_t)l->last_step >= p->step_count))
+			BAD("lifetime %u: steps %d to %d", i, l->first_step, l->last_step);
+	}
+	for (uint32_t i = 0; i < p->note_count; i++)
+		if (!string_ok(c, p->notes[i].topic) || !string_ok(c, p->notes[i].text))
+			BAD("note %u lies outside the strings", i);
+	return EDGE_OK;
+}
+
+enum edge_status check_records(struct check *c)
+{
+	static enum edge_status (*const check[])(struct check *) = {
+		check_strings, check_meta,   check_regions, check_buffers, check_kernels, check_models,
+		check_tensors, check_chunks, check_reads,   check_steps,   check_extras,
+	};
+
+	for (size_t i = 0; i < sizeof check / sizeof *check; i++) {
+		enum edge_status st = check[i](c);
+
+		if (st)
+			return st;
+	}
+	return EDGE_OK;
+}
+
+size_t edge_dtype_size(uint32_t dtype)
+{
+	static const uint8_t size[] = { [EDGE_F32] = 4,	[EDGE_F16] = 2, [EDGE_BF16] = 2, [EDGE_F64] = 8,
+					[EDGE_I64] = 8, [EDGE_I32] = 4, [EDGE_I16] = 2,	 [EDGE_I8] = 1,
+					[EDGE_U8] = 1,	[EDGE_BOOL] = 1 };
+
+	return dtype < sizeof size ? size[dtype] : 0;
+}
+
+const char *edge_dtype_name(uint32_t dtype)
+{
+	static const char *const name[] = { [EDGE_F32] = "f32", [EDGE_F16] = "f16", [EDGE_BF16] = "bf16",
+					    [EDGE_F64] = "f64", [EDGE_I64] = "i64", [EDGE_I32] = "i32",
+					    [EDGE_I16] = "i16", [EDGE_I8] = "i8",   [EDGE_U8] = "u8",
+					    [EDGE_BOOL] = "bool" };
+
+	return edge_dtype_size(dtype) ? name[dtype] : "unknown";
+}
