@@ -205,8 +205,6 @@ static struct resize_axis axis_of(const struct ref_call *c, uint32_t d)
 		.antialias = ref_int(c, ATTR_antialias, 0) != 0,
 	};
 
-	/* with antialiasing the weights beyond the border are always left out */
-	a.exclude_outside = a.exclude_outside || (a.antialias && a.scale < 1);
 	return a;
 }
 
