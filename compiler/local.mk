@@ -1,11 +1,12 @@
 # libedgec.la: all of the compiler but main, so that tests can link it.
 noinst_LTLIBRARIES += libedgec.la
-libedgec_la_SOURCES = kernels/embedded.h $(libedgec_ref_sources) \
+libedgec_la_SOURCES += kernels/embedded.h $(libedgec_ref_sources) \
 	%D%/commands.c %D%/commands.h %D%/compile.c %D%/options.c %D%/options.h
-libedgec_la_CPPFLAGS = $(AM_CPPFLAGS) $(PROTOBUF_C_CFLAGS) $(CJSON_CFLAGS) $(LIBCLANG_CFLAGS) $(XXHASH_CFLAGS)
+libedgec_la_CPPFLAGS = $(COMPILER_CPPFLAGS) $(PROTOBUF_C_CFLAGS) $(CJSON_CFLAGS) $(LIBCLANG_CFLAGS) $(XXHASH_CFLAGS)
 libedgec_la_LIBADD = libdsl.la
 
 bin_PROGRAMS += edgec
+edgec_CPPFLAGS = $(COMPILER_CPPFLAGS)
 edgec_SOURCES = %D%/main.c
 edgec_LDADD = libedgec.la libedgeplan.la $(COMPILER_LIBS)
 

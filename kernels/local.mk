@@ -3,7 +3,7 @@
 KERNEL_FILES =
 
 EXTRA_DIST += $(KERNEL_FILES) %D%/embed.awk
-nodist_libedgec_la_SOURCES = %D%/embedded.c
+nodist_libedgec_la_SOURCES += %D%/embedded.c
 CLEANFILES += %D%/embedded.c
 %D%/embedded.c: $(KERNEL_FILES) %D%/embed.awk %D%/local.mk
 	$(AM_V_GEN)$(MKDIR_P) %D% && \

@@ -8,15 +8,16 @@ bin_PROGRAMS += edgert
 
 libedgeplan_la_SOURCES = %D%/include/edge/plan_format.h %D%/include/edge/plan_read.h \
 	%D%/plan/check.c %D%/plan/check.h %D%/plan/check_records.c %D%/plan/hash.c
-libedgeplan_la_CPPFLAGS = $(AM_CPPFLAGS) $(XXHASH_CFLAGS)
+libedgeplan_la_CPPFLAGS = $(RUNTIME_CPPFLAGS) $(XXHASH_CFLAGS)
 
 libruntime_la_SOURCES = %D%/version.c
-libruntime_la_CPPFLAGS = $(AM_CPPFLAGS) $(XXHASH_CFLAGS)
+libruntime_la_CPPFLAGS = $(RUNTIME_CPPFLAGS) $(XXHASH_CFLAGS)
 
 libedgert_la_SOURCES =
 libedgert_la_LIBADD = libruntime.la libedgeplan.la $(RUNTIME_LIBS)
 libedgert_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 -export-symbols-regex '^edgert_'
 
+edgert_CPPFLAGS = $(RUNTIME_CPPFLAGS)
 edgert_SOURCES = %D%/tools/edgert.c
 edgert_LDADD = libruntime.la libedgeplan.la $(RUNTIME_LIBS)
 
