@@ -8,3 +8,5 @@ EXTRA_DIST += %D%/tap.h
 check_PROGRAMS += %D%/compare_npy
 dist_check_SCRIPTS += %D%/test_networks.sh
 TESTS += %D%/test_networks.sh
+dist_check_SCRIPTS += %D%/test_repository.sh
+TESTS += %D%/test_repository.sh
