@@ -10,3 +10,5 @@ dist_check_SCRIPTS += %D%/test_networks.sh
 TESTS += %D%/test_networks.sh
 dist_check_SCRIPTS += %D%/test_repository.sh
 TESTS += %D%/test_repository.sh
+check_PROGRAMS += %D%/test_ir
+TESTS += %D%/test_ir

@@ -97,7 +97,7 @@ static enum attr_kind kind_of(enum attr_key k)
 }
 
 /* Integers are kept small enough that sums and products of a few cannot overflow. */
-static bool attrs_ok(const struct inference *c)
+bool infer_attrs(const struct inference *c)
 {
 	uint64_t seen = 0, allowed = op_info(c->n->op)->attrs;
 
@@ -490,7 +490,7 @@ bool infer_node(const struct graph *g, const struct node *n, enum dtype *dtype, 
 
 	if ((unsigned)n->op >= OP_COUNT)
 		return false;
-	if (!inputs_ok(&c) || !attrs_ok(&c))
+	if (!inputs_ok(&c) || !infer_attrs(&c))
 		return false;
 	switch (op_class(n->op)) {
 	case OP_UNARY:

@@ -21,6 +21,8 @@ const struct value *infer_input(const struct inference *c, uint32_t i);
 const int64_t *infer_list(const struct inference *c, enum attr_key k, uint32_t count);
 bool infer_axis(const struct inference *c, uint32_t rank, uint32_t *axis);
 
+/* Attributes are among those allowed, each once and of its kind. */
+bool infer_attrs(const struct inference *c);
 bool infer_heavy(struct inference *c);
 bool infer_along_axes(struct inference *c);
 
