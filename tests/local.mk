@@ -12,3 +12,5 @@ dist_check_SCRIPTS += %D%/test_repository.sh
 TESTS += %D%/test_repository.sh
 check_PROGRAMS += %D%/test_ir
 TESTS += %D%/test_ir
+check_PROGRAMS += %D%/test_ref
+TESTS += %D%/test_ref
