@@ -1,4 +1,4 @@
 # Manual pages, the plan format and the architecture.
 dist_man_MANS += %D%/edgec.1 %D%/edgert.1
-dist_doc_DATA += %D%/architecture.md %D%/security.md
+dist_doc_DATA += %D%/architecture.md %D%/security.md %D%/language.md
 EXTRA_DIST += %D%/README.md

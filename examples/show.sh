@@ -82,7 +82,9 @@ compile_plan() {
 
 # budget_of EDGE PLAN: the size that the plan's "within" gives, in bytes.
 budget_of() {
-	sed -n "s/^plan  *$2  *{.*within  *\([0-9][0-9]*\) MiB.*/\1/p" "$1" | awk '{ print $1 * 1048576 }'
+	awk -v plan="$2" '
+	$1 == "plan" { inside = $2 == plan }
+	inside && match($0, /within +[0-9]+ MiB/) { split(substr($0, RSTART), word); print word[2] * 1048576; exit }' "$1"
 }
 
 # same_output A B
