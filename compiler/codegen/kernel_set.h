@@ -23,7 +23,8 @@ enum pack_kind {
 	PACK_PANELS,     /* matrix [K][N] -> [N/width][K][width], zero-padded; granule = panel */
 	PACK_CONV,       /* w[O][I][k..] -> [O/width][k..][I][width]; granule = panel */
 	PACK_DEPTHWISE,  /* w[C][1][k..] -> [C/width][k..][width]; granule = width channels */
-	PACK_VECTOR      /* vector[n] zero-padded to a multiple of width; granule = width elements */
+	PACK_VECTOR,     /* vector[n] zero-padded to a multiple of width; granule = width elements */
+	PACK_ZEROS       /* zero bytes, whatever the value: stands in for pixels outside an image */
 };
 
 struct packing {

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * codegen.h - inside the code generator: how a select function makes launches.
+ *
+ * A select function turns one node into launches. For each launch it names a
+ * template (a file of kernels/), defines the template's constants, lets the
+ * node's epilogue be rendered, and lists the arguments in the order of the
+ * kernel's parameters:
+ *
+ *	struct build b;
+ *
+ *	build_begin(&b, c, id, "softmax");        kernels/softmax.cl
+ *	build_define(&b, "VECTOR", 1);            #define VECTOR 1
+ *	build_epilogue(&b, DTYPE_F32);            EDGE_OUT, EDGE_STORE...: see kernels/prelude.clh;
+ *	                                          false: an error was said
+ *	build_value(&b, n->in[0]);                __global const float *x
+ *	build_i32(&b, rows);                      int rows
+ *	build_out(&b);                            EDGE_OUT
+ *	build_flops(&b, 5 * elements);
+ *	build_launch(&b, rows, 1, 1);             (EDGE_WI has no argument)
+ *
+ * Equal specialisations become one kernel, so pass as an int argument what
+ * gains nothing by being a constant: every distinct kernel costs the device's
+ * compiler about 0.1 s.
+ */
+#ifndef EDGE_CODEGEN_H
+#define EDGE_CODEGEN_H
+
+#include "codegen/kernel_set.h"
+
+struct codegen {
+	struct arena *arena;
+	const struct graph *g;
+	const struct target *t;
+	struct diag *d;
+	struct kernel_set *ks;
+	struct map kernel_map; /* rendered text -> kernel */
+	struct map weight_map; /* packing in words -> weight */
+	node_id *last_use;     /* of a value or of any alias of it; NO_ID: lives to the end */
+	uint32_t zeros;        /* index of the weight that codegen_zeros() gives; NO_ID: none yet */
+};
+
+/* False: an error was said. */
+typedef bool (*select_fn)(struct codegen *c, node_id id);
+
+/* ---- one launch under construction ---- */
+
+struct build {
+	struct codegen *c;
+	node_id id;
+	const struct node *n; /* node id; or what select_map puts in its place */
+	const char *template;
+	struct strbuf defines; /* "#define A 1\n..." */
+	struct strbuf epilogue;
+	const char *what;
+	VEC(struct kernel_arg) args;
+	VEC(struct kernel_arg) out_args; /* of EDGE_OUT */
+	int split_dim;
+	uint64_t flops;
+	bool in_place; /* let the output take the place of a dying epilogue operand: see build_epilogue() */
+	value_id in_place_of;
+};
+
+void build_begin(struct build *b, struct codegen *c, node_id id, const char *template);
+void build_define(struct build *b, const char *name, int64_t value);
+void build_define_text(struct build *b, const char *name, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/*
+ * Renders the node's epilogue. `result` is the type that the kernel passes to
+ * EDGE_STORE (the type of the operation before the epilogue).
+ *
+ * In place: the output may share memory with an operand of the epilogue that
+ * has its shape and type and dies here, because EDGE_STORE reads an element of
+ * it only just before it writes the same element. Set b->in_place = false
+ * beforehand where the kernel reads that same value in another way or stores
+ * an element more than once.
+ */
+bool build_epilogue(struct build *b, enum dtype result); /* false: said why */
+void build_out(struct build *b); /* the arguments of EDGE_OUT */
+
+/* Arguments. A constant becomes a PACK_DENSE weight; NO_ID passes the output's buffer (never read). */
+void build_value(struct build *b, value_id v);
+void build_weight(struct build *b, uint32_t weight, bool split);
+void build_i32(struct build *b, int64_t i);
+void build_f32(struct build *b, double f);
+void build_scratch(struct build *b, uint64_t bytes);
+void build_first_granule(struct build *b); /* int first: of a launch with split_dim set */
+void build_what(struct build *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void build_flops(struct build *b, uint64_t flops);
+
+/* Adds the kernel (or finds it) and the launch. local size is 1. */
+bool build_launch(struct build *b, int64_t gx, int64_t gy, int64_t gz);
+/* With a work-group size; global sizes are rounded up to multiples of it. */
+bool build_launch_local(struct build *b, int64_t gx, int64_t gy, int64_t gz, uint32_t lx, uint32_t ly, uint32_t lz);
+
+/* ---- weights ---- */
+
+/* Index in ks->weights; equal (value, packing) pairs give the same index. */
+uint32_t codegen_weight(struct codegen *c, value_id v, struct packing p);
+uint32_t codegen_dense(struct codegen *c, value_id v);  /* in its own dtype */
+uint32_t codegen_vector(struct codegen *c, value_id v); /* f32, zero-padded to a multiple of 32 */
+/* At least `bytes` zero bytes; v: any constant of the node, for the record. */
+uint32_t codegen_zeros(struct codegen *c, value_id v, uint64_t bytes);
+
+/* ---- helpers ---- */
+
+static inline bool value_is_const(const struct codegen *c, value_id v)
+{
+	return v != NO_ID && graph_value(c->g, v)->kind == VALUE_CONST;
+}
+
+static inline const struct shape *value_shape(const struct codegen *c, value_id v)
+{
+	return &graph_value(c->g, v)->shape;
+}
+
+static inline int64_t value_elements(const struct codegen *c, value_id v)
+{
+	return shape_elements(value_shape(c, v));
+}
+
+static inline int64_t ceil_div(int64_t a, int64_t b)
+{
+	return (a + b - 1) / b;
+}
+
+/* The single element of a constant; false: not such a constant, or it could not be read. */
+bool codegen_scalar(struct codegen *c, value_id v, double *out);
+/* One message that names the operation, the node and the reason; false. */
+bool codegen_refuse(struct codegen *c, node_id id, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* Says so unless every one of the node's own (not epilogue) inputs is of the type. */
+bool codegen_want_f32(struct codegen *c, node_id id);
+/* Whether value v is of no use to anything after node id. */
+bool codegen_dies(const struct codegen *c, value_id v, node_id id);
+
+/* ---- epilogue.c ---- */
+
+/* An elementwise input: how it is read at output index o[]. */
+struct operand {
+	value_id value;
+	int64_t offset;
+	int64_t stride[MAX_RANK]; /* over the output's dims as given to epilogue_render() */
+};
+
+/* Operand k of node n, broadcast against its output or through its view. */
+struct operand epilogue_operand(const struct codegen *c, const struct node *n, uint32_t k);
+/* How a value of shape `in` is read when broadcast to `out`. */
+struct operand operand_broadcast(const struct shape *in, const struct shape *out, value_id v);
+/*
+ * Appends the definitions of EDGE_OUT and EDGE_STORE* to b->epilogue and their
+ * arguments to b->out_args, for an output seen as `shape` (of as many elements
+ * as the node's output); the operands' strides are over those dims.
+ */
+bool epilogue_render(struct build *b, enum dtype result, const struct shape *shape, const struct operand *op,
+		     uint32_t count);
+/* Whether the whole program works on sixteen lanes at a time. */
+bool epilogue_is_vector(const struct codegen *c, const struct node *n, enum dtype result);
+
+/* ---- expr.c: one elementwise operation as text ---- */
+
+enum expr_form {
+	EXPR_SCALAR, /* each type as its C type, bool as int 0 or 1 */
+	EXPR_VECTOR  /* f32 as float16, bool as int16 0 or -1; nothing else */
+};
+
+struct expr_arg {
+	const char *text; /* a name or a literal */
+	enum dtype dtype;
+};
+
+/* False: the operation is not supported on these types. */
+bool expr_render(struct strbuf *out, const struct epilogue_step *s, const struct expr_arg *arg,
+		 enum expr_form form);
+const char *expr_type(enum dtype t, enum expr_form form); /* of a register */
+const char *expr_literal(struct arena *a, double x, enum dtype t, enum expr_form form);
+/* Memory: the element type behind a __global pointer; NULL: not supported. */
+const char *expr_storage(enum dtype t);
+const char *expr_load(struct arena *a, enum dtype t, const char *pointer, const char *index);
+const char *expr_store(struct arena *a, enum dtype t, const char *pointer, const char *index, const char *x);
+
+/* ---- render.c ---- */
+
+/* The text of kernels/NAME.cl, or NULL. */
+const char *template_text(const char *name);
+const char *prelude_text(void);
+/* Finds or adds the kernel made of the defines, the epilogue and the template. */
+uint32_t render_kernel(struct codegen *c, const char *template, const char *defines, const char *epilogue,
+		       const uint32_t local[3]);
+
+/* ---- one per family ---- */
+
+bool select_matmul(struct codegen *c, node_id id);
+bool select_conv(struct codegen *c, node_id id); /* and conv_transpose */
+bool select_pool(struct codegen *c, node_id id);
+bool select_map(struct codegen *c, node_id id);
+
+#endif

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * pack.c - constants in the byte order in which kernels read them.
+ *
+ * Panels put the `width` output channels that one work-item computes side by
+ * side for each k, so that the inner loop of a matrix product reads its weights
+ * strictly forward, and a contiguous piece of the plan file is all that a
+ * range of output channels needs. The tail panel is padded with zeros.
+ */
+#include "config.h"
+
+#include "codegen/codegen.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A constant seen as out[O][inner][spatial], and how many panels it makes. */
+struct panels {
+	int64_t outputs, inner, spatial; /* outputs: of one group */
+	int64_t groups, per_group;       /* per_group: panels */
+};
+
+static struct panels describe_panels(const struct shape *s, const struct packing *p)
+{
+	struct panels q = { .groups = p->groups ? p->groups : 1, .spatial = 1 };
+	uint32_t i;
+
+	switch (p->kind) {
+	case PACK_PANELS:
+		q.outputs = s->dim[p->transposed ? s->rank - 2 : s->rank - 1];
+		q.inner = s->dim[p->transposed ? s->rank - 1 : s->rank - 2];
+		break;
+	case PACK_CONV:
+		for (i = 2; i < s->rank; i++)
+			q.spatial *= s->dim[i];
+		q.outputs = p->transposed ? s->dim[1] : s->dim[0] / q.groups;
+		q.inner = p->transposed ? s->dim[0] / q.groups : s->dim[1];
+		break;
+	case PACK_DEPTHWISE:
+		for (i = 2; i < s->rank; i++)
+			q.spatial *= s->dim[i];
+		q.outputs = s->dim[0];
+		q.inner = 1;
+		break;
+	default:
+		q.outputs = shape_elements(s);
+		q.inner = 1;
+		break;
+	}
+	q.per_group = ceil_div(q.outputs, p->width);
+	return q;
+}
+
+uint32_t codegen_weight(struct codegen *c, value_id v, struct packing p)
+{
+	const struct shape *s = value_shape(c, v);
+	struct weight w = { .value = v, .packing = p };
+	struct panels q;
+	uint32_t index;
+	char *key;
+
+	key = arena_printf(c->arena, "%u %d %d %u %u %d %u", v, (int)p.kind, (int)p.dtype, p.width, p.groups,
+			   (int)p.transposed, p.reserved[0]);
+	if (map_get(&c->weight_map, key, &index))
+		return index;
+	index = c->ks->weights.len;
+	map_put(c->arena, &c->weight_map, key, index);
+	if (p.kind == PACK_DENSE) {
+		w.granules = 1;
+		w.granule_bytes = (uint64_t)shape_elements(s) * dtype_size(p.dtype);
+	} else {
+		q = describe_panels(s, &p);
+		w.granules = (uint32_t)(q.groups * q.per_group);
+		w.granule_bytes = (uint64_t)(q.spatial * q.inner) * p.width * dtype_size(p.dtype);
+	}
+	w.bytes = w.granules * w.granule_bytes;
+	vec_push(c->arena, &c->ks->weights, w);
+	return index;
+}
+
+uint32_t codegen_dense(struct codegen *c, value_id v)
+{
+	return codegen_weight(c, v, (struct packing){ .kind = PACK_DENSE, .dtype = graph_value(c->g, v)->dtype });
+}
+
+uint32_t codegen_vector(struct codegen *c, value_id v)
+{
+	return codegen_weight(c, v, (struct packing){ .kind = PACK_VECTOR, .dtype = DTYPE_F32, .width = 32 });
+}
+
+uint32_t codegen_zeros(struct codegen *c, value_id v, uint64_t bytes)
+{
+	struct weight *w;
+
+	if (c->zeros == NO_ID) {
+		c->zeros = c->ks->weights.len;
+		vec_push(c->arena, &c->ks->weights,
+			 (struct weight){ .value = v, .granules = 1,
+					  .packing = { .kind = PACK_ZEROS, .dtype = DTYPE_F32 } });
+	}
+	w = &c->ks->weights.data[c->zeros];
+	if (w->bytes < bytes)
+		w->bytes = w->granule_bytes = bytes;
+	return c->zeros;
+}
+
+static void put(void *out, enum dtype t, size_t i, float x)
+{
+	if (t == DTYPE_F16)
+		((uint16_t *)out)[i] = float_to_half(x);
+	else
+		((float *)out)[i] = x;
+}
+
+/* Element (group, o, k, x): output o of the group, input k, spatial position x. */
+static size_t source_index(const struct packing *p, const struct panels *q, int64_t group, int64_t o, int64_t k,
+			   int64_t x)
+{
+	if (p->kind == PACK_PANELS)
+		return (size_t)(p->transposed ? o * q->inner + k : k * q->outputs + o);
+	if (p->kind == PACK_CONV && p->transposed)
+		return (size_t)(((group * q->inner + k) * q->outputs + o) * q->spatial + x);
+	return (size_t)(((group * q->outputs + o) * q->inner + k) * q->spatial + x);
+}
+
+static void pack_panels(const struct weight *w, const struct panels *q, const float *in, void *out)
+{
+	const struct packing *p = &w->packing;
+	size_t at = 0;
+	int64_t group, panel, x, k, lane, o;
+
+	for (group = 0; group < q->groups; group++)
+		for (panel = 0; panel < q->per_group; panel++)
+			for (x = 0; x < q->spatial; x++)
+				for (k = 0; k < q->inner; k++)
+					for (lane = 0; lane < p->width; lane++, at++) {
+						o = panel * p->width + lane;
+						put(out, p->dtype, at,
+						    o < q->outputs ? in[source_index(p, q, group, o, k, x)] : 0.0f);
+					}
+}
+
+bool pack_weight(const struct graph *g, const struct weight *w, void *out, struct diag *d)
+{
+	const struct value *v = graph_value(g, w->value);
+	struct panels q;
+	float *in;
+	bool ok;
+
+	if (w->packing.kind == PACK_ZEROS) {
+		memset(out, 0, w->bytes);
+		return true;
+	}
+	if (w->packing.kind == PACK_DENSE && w->packing.dtype == v->dtype)
+		return data_read(g, w->value, out, d);
+	in = xmalloc((size_t)shape_elements(&v->shape) * sizeof *in + 1);
+	ok = data_read_f32(g, w->value, in, d);
+	if (ok) {
+		if (w->packing.kind == PACK_DENSE)
+			q = (struct panels){ .outputs = 1, .inner = shape_elements(&v->shape), .spatial = 1,
+					     .groups = 1, .per_group = 1 };
+		else
+			q = describe_panels(&v->shape, &w->packing);
+		if (w->packing.kind == PACK_DENSE)
+			for (int64_t i = 0; i < q.inner; i++)
+				put(out, w->packing.dtype, (size_t)i, in[i]);
+		else
+			pack_panels(w, &q, in, out);
+	}
+	free(in);
+	return ok;
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * render.c - a kernel's source: definitions, then the template as it is.
+ *
+ * A template is never edited. Its specialisation is
+ *
+ *	#define KERNEL matmul_0f3a...        made unique by a hash of the rest
+ *	#define TILE_M 8                     constants
+ *	#define EDGE_OUT ...                 the rendered epilogue
+ *	... the template's text ...
+ *	#undef ...                           every macro defined above
+ *
+ * so that all kernels of a plan stand in one program behind one prelude. Equal
+ * text gives the same kernel.
+ */
+#include "config.h"
+
+#include "codegen/codegen.h"
+
+#include "embedded.h"
+
+#include <string.h>
+
+static const char *file_text(const char *name)
+{
+	unsigned i;
+
+	for (i = 0; i < kernel_file_count; i++)
+		if (strcmp(kernel_files[i].name, name) == 0)
+			return kernel_files[i].text;
+	return NULL;
+}
+
+const char *template_text(const char *name)
+{
+	char file[64];
+
+	if (snprintf(file, sizeof file, "%s.cl", name) >= (int)sizeof file)
+		return NULL;
+	return file_text(file);
+}
+
+const char *prelude_text(void)
+{
+	return file_text("prelude.clh");
+}
+
+static uint64_t hash_text(uint64_t h, const char *s)
+{
+	for (; *s; s++)
+		h = (h ^ (unsigned char)*s) * 0x100000001b3u;
+	return h;
+}
+
+/* Appends "#undef X" for each "#define X" that starts a line, once per name. */
+static void undefine(struct strbuf *out, struct arena *a, struct map *seen, const char *text)
+{
+	const char *line, *end, *name;
+
+	for (line = text; line; line = end ? end + 1 : NULL) {
+		end = strchr(line, '\n');
+		if (strncmp(line, "#define ", 8) != 0)
+			continue;
+		name = arena_strndup(a, line + 8, strcspn(line + 8, " (\n"));
+		if (map_get(seen, name, NULL))
+			continue;
+		map_put(a, seen, name, 1);
+		strbuf_printf(out, "#undef %s\n", name);
+	}
+}
+
+uint32_t render_kernel(struct codegen *c, const char *template, const char *defines, const char *epilogue,
+		       const uint32_t local[3])
+{
+	const char *text = template_text(template);
+	struct strbuf out = { 0 };
+	struct map seen = { 0 };
+	struct kernel k = { 0 };
+	uint32_t index;
+	char *key;
+
+	key = arena_printf(c->arena, "%s %u %u %u\n%s%s", template, local[0], local[1], local[2], defines, epilogue);
+	if (map_get(&c->kernel_map, key, &index))
+		return index;
+	index = c->ks->kernels.len;
+	map_put(c->arena, &c->kernel_map, key, index);
+
+	k.name = arena_printf(c->arena, "%s_%016llx", template,
+			      (unsigned long long)hash_text(0xcbf29ce484222325u, key));
+	memcpy(k.local, local, sizeof k.local);
+	strbuf_printf(&out, "#define KERNEL %s\n%s%s%s", k.name, defines, epilogue, text);
+	k.source = arena_strdup(c->arena, strbuf_str(&out));
+	undefine(&out, c->arena, &seen, k.source);
+	k.source = arena_strdup(c->arena, strbuf_str(&out));
+	strbuf_free(&out);
+	vec_push(c->arena, &c->ks->kernels, k);
+	return index;
+}

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * select.c - each node becomes launches.
+ *
+ * One table says which family knows an operation. A reshape is no launch: its
+ * output is its input's bytes (kernel_set.alias).
+ */
+#include "config.h"
+
+#include "codegen/codegen.h"
+
+#include <stdlib.h>
+
+static const select_fn selector[OP_COUNT] = {
+	[OP_map] = select_map,
+	[OP_identity] = select_map,
+	[OP_reshape] = select_map,
+};
+
+bool codegen_refuse(struct codegen *c, node_id id, const char *fmt, ...)
+{
+	const struct node *n = graph_node(c->g, id);
+	va_list ap;
+
+	va_start(ap, fmt);
+	diag_error(c->d, n->span, "no kernel for operation \"%s\"%s%s%s: %s", op_name(n->op),
+		   n->name ? " of node \"" : "", n->name ? n->name : "", n->name ? "\"" : "",
+		   arena_vprintf(c->arena, fmt, ap));
+	va_end(ap);
+	return false;
+}
+
+bool codegen_want_f32(struct codegen *c, node_id id)
+{
+	const struct node *n = graph_node(c->g, id);
+	uint32_t i, own = node_own_inputs(n);
+
+	for (i = 0; i < own; i++) {
+		const struct value *v;
+
+		if (n->in[i] == NO_ID)
+			continue;
+		v = graph_value(c->g, n->in[i]);
+		if (v->dtype == DTYPE_F32 || (v->kind == VALUE_CONST && dtype_is_float(v->dtype)))
+			continue;
+		return codegen_refuse(c, id, "input %u is %s, and only f32 is supported", i, dtype_name(v->dtype));
+	}
+	return true;
+}
+
+bool codegen_scalar(struct codegen *c, value_id v, double *out)
+{
+	union {
+		float f;
+		int64_t i;
+		unsigned char b[8];
+	} x = { .i = 0 };
+	enum dtype t;
+
+	if (!value_is_const(c, v) || value_elements(c, v) != 1)
+		return false;
+	t = graph_value(c->g, v)->dtype;
+	if (t == DTYPE_F64)
+		return false;
+	if (dtype_is_float(t)) {
+		if (!data_read_f32(c->g, v, &x.f, c->d))
+			return false;
+		*out = x.f;
+		return true;
+	}
+	if (!data_read(c->g, v, x.b, c->d))
+		return false;
+	switch (t) {
+	case DTYPE_I64: *out = (double)x.i; return x.i >= -(1ll << 53) && x.i <= 1ll << 53;
+	case DTYPE_I32: *out = (int32_t)x.i; return true;
+	case DTYPE_I16: *out = (int16_t)x.i; return true;
+	case DTYPE_I8: *out = (int8_t)x.i; return true;
+	default: *out = (uint8_t)x.i; return true;
+	}
+}
+
+bool codegen_dies(const struct codegen *c, value_id v, node_id id)
+{
+	return !value_is_const(c, v) && c->last_use[c->ks->alias[v]] == id;
+}
+
+/* A reshape of something in memory shares its bytes. */
+static bool is_alias(const struct codegen *c, const struct node *n)
+{
+	return n->op == OP_reshape && !n->epilogue_count && !value_is_const(c, n->in[0]);
+}
+
+static void find_lifetimes(struct codegen *c)
+{
+	const struct graph *g = c->g;
+	uint32_t i, k;
+
+	c->ks->alias = arena_new_array(c->arena, value_id, g->values.len);
+	c->last_use = arena_new_array(c->arena, node_id, g->values.len);
+	for (i = 0; i < g->values.len; i++) {
+		c->ks->alias[i] = i;
+		c->last_use[i] = NO_ID;
+	}
+	for (i = 0; i < g->nodes.len; i++) {
+		const struct node *n = graph_node(g, i);
+
+		if (n->dead)
+			continue;
+		if (is_alias(c, n))
+			c->ks->alias[n->out[0]] = c->ks->alias[n->in[0]];
+		for (k = 0; k < n->in_count; k++)
+			if (n->in[k] != NO_ID)
+				c->last_use[c->ks->alias[n->in[k]]] = i;
+	}
+	for (i = 0; i < g->outputs.len; i++)
+		c->last_use[c->ks->alias[g->outputs.data[i]]] = NO_ID;
+}
+
+/* Kernels index with int. */
+static bool check_sizes(struct codegen *c)
+{
+	uint32_t i, k;
+
+	for (i = 0; i < c->g->nodes.len; i++) {
+		const struct node *n = graph_node(c->g, i);
+
+		for (k = 0; k < n->out_count; k++)
+			if (n->out[k] != NO_ID && value_elements(c, n->out[k]) > INT32_MAX)
+				return codegen_refuse(c, i, "a tensor of more than 2^31 elements is not supported");
+	}
+	return true;
+}
+
+static bool select_node(struct codegen *c, node_id id)
+{
+	const struct node *n = graph_node(c->g, id);
+	uint32_t k;
+	bool any = false;
+
+	for (k = 0; k < n->out_count; k++)
+		any |= n->out[k] != NO_ID && value_elements(c, n->out[k]) > 0;
+	if (!any || is_alias(c, n))
+		return true;
+	if (selector[n->op])
+		return selector[n->op](c, id);
+	if (op_is_elementwise(n->op))
+		return select_map(c, id);
+	return codegen_refuse(c, id, "the operation is not supported by any kernel");
+}
+
+struct kernel_set *codegen_select(struct arena *a, const struct graph *g, const struct target *t, struct diag *d)
+{
+	struct codegen c = { .arena = a, .g = g, .t = t, .d = d, .zeros = NO_ID };
+	unsigned errors = d->errors;
+	uint32_t i;
+
+	c.ks = arena_new(a, struct kernel_set);
+	c.ks->graph = g;
+	c.ks->prelude = arena_printf(a, "#define EDGE_RENDERED 1\n%s", prelude_text());
+	c.ks->build_options = "-cl-std=CL1.2";
+	find_lifetimes(&c);
+	if (!check_sizes(&c))
+		return NULL;
+	for (i = 0; i < g->nodes.len; i++)
+		if (!graph_node(g, i)->dead)
+			select_node(&c, i);
+	return d->errors == errors ? c.ks : NULL;
+}
