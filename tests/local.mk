@@ -14,3 +14,7 @@ check_PROGRAMS += %D%/test_ir
 TESTS += %D%/test_ir
 check_PROGRAMS += %D%/test_ref
 TESTS += %D%/test_ref
+check_PROGRAMS += %D%/test_embedded
+TESTS += %D%/test_embedded
+dist_check_SCRIPTS += %D%/test_setup.sh %D%/test_install.sh
+TESTS += %D%/test_setup.sh %D%/test_install.sh

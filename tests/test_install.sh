@@ -1,0 +1,44 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# What "make install" leaves is complete: the programs start, and a program builds against the library.
+set -u
+. "$EDGE_SRCDIR/examples/show.sh"
+work=$(tap_folder install)
+trap 'rm -rf "$work"' EXIT
+unset MAKEFLAGS MFLAGS MAKELEVEL
+
+# The build folder is shared with tests that run now: install from it without building anything.
+if ! tap_run "make install" make -s -C "$EDGE_BUILDDIR" install prefix="$work/usr"; then
+	tap_done
+	exit
+fi
+for program in edgec edgert; do
+	tap_run "$program --version" "$work/usr/bin/$program" --version
+	[ -s "$work/usr/share/man/man1/$program.1" ]
+	tap_ok $? "$program has a manual page"
+done
+grep -rlE '"[a-z]+/[a-z_]+\.h"' "$work/usr/include" | xargs -r grep -hoE '"edge/[a-z_]+\.h"' | tr -d '"' | sort -u |
+	while read -r h; do [ -f "$work/usr/include/$h" ] || echo "$h"; done >"$work/missing"
+[ ! -s "$work/missing" ]
+tap_ok $? "installed headers include installed headers alone"
+
+cat >"$work/user.c" <<'EOC'
+#include <edge/edgert.h>
+#include <stdio.h>
+int main(void) { return puts(edgert_version()) < 0; }
+EOC
+flags=$(PKG_CONFIG_PATH=$work/usr/lib/pkgconfig pkg-config --define-variable=prefix="$work/usr" --cflags --libs edgert)
+tap_ok $? "pkg-config knows it: ${flags//$work/...}"
+sanitize=
+grep -q 'define EDGE_ASAN' "$EDGE_BUILDDIR/config.h" && sanitize="-fsanitize=address,undefined"
+# shellcheck disable=SC2086 # flags are several words
+tap_run "a program builds against it" ${EDGE_CC:-cc} "$work/user.c" -o "$work/user" $flags $sanitize
+tap_run "and runs" env LD_LIBRARY_PATH="$work/usr/lib" "$work/user"
+
+nm -D --defined-only "$work/usr/lib/libedgert.so" | awk '$2 ~ /[A-Z]/ { print $3 }' | grep -v '^edgert_' >"$work/foreign"
+[ ! -s "$work/foreign" ]
+tap_ok $? "the library exports edgert_ names alone"
+ldd "$work/usr/bin/edgert" | grep -E 'OpenCL|LLVM|clang|protobuf|curl' >"$work/linked"
+[ ! -s "$work/linked" ]
+tap_ok $? "edgert is linked with neither OpenCL nor the compiler's libraries"
+tap_done
