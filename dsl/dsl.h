@@ -61,11 +61,15 @@ struct decl_model {
 	struct span path_span;
 	VEC(struct decl_input_shape) inputs; /* ONNX */
 	const struct ast_list *body; /* NETWORK: statements, see ast.h */
+	const struct ast *ast;       /* NETWORK: where layers beside the model are */
 	uint32_t context; /* GGUF */
 	enum decl_weight_kind { DECL_WEIGHTS_NONE, DECL_WEIGHTS_SAFETENSORS, DECL_WEIGHTS_RANDOM } weights;
 	const char *weights_path;
 	struct span weights_span;
 	uint64_t seed;
+	/* "weights f16;" and a quantize block: recorded, and said in decl_plan.unsupported */
+	const char *weights_format;
+	struct span format_span;
 };
 
 enum decl_action { DECL_RUN, DECL_GENERATE, DECL_TRAIN };
