@@ -29,7 +29,7 @@ die() {
 missing_packages() {
 	local installed name
 
-	installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "$@" 2>/dev/null | sed -n 's/^installed //p')
+	installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "$@" 2>/dev/null | sed -n "s/^installed //p" || true)
 	for name in "$@"; do
 		grep -qxF -e "$name" <<<"$installed" || printf '%s\n' "$name"
 	done

@@ -23,8 +23,10 @@ for name in "$@"; do
 	case $name in
 	here-*) echo "installed $name" ;;
 	gone-*) echo "config-files $name" ;;
+	*) status=1 ;;
 	esac
 done
+exit ${status-0}
 EOS
 stand_in id <<<'cat "$WORK/user"'
 stand_in sudo <<<'[ -f "$WORK/sudo" ] || exit 1; shift; exec "$@"'
@@ -33,7 +35,7 @@ stand_in apt-get <<<'echo "$DEBIAN_FRONTEND $*" >>"$WORK/apt"; [ ! -f "$WORK/apt
 # ensure NAME...: runs it with the stand-ins; its output is in $out, its status in $status
 ensure() {
 	: >"$work/apt"
-	out=$(WORK=$work PATH=$work/bin:$PATH bash -c '. "$EDGE_SRCDIR/build-aux/setup.sh"; ensure_packages "$@"; echo went on' \
+	out=$(WORK=$work PATH=$work/bin:$PATH bash -euo pipefail -c '. "$EDGE_SRCDIR/build-aux/setup.sh"; ensure_packages "$@"; echo went on' \
 		- "$@" 2>&1)
 	status=$?
 }
