@@ -6,6 +6,17 @@
 # known by its name without its folder. Every line becomes one literal, so that
 # line numbers in the embedded text are those of the file.
 
+# Awks differ in what a backslash in the replacement of gsub() means.
+function put_before(text, mark, what,    out, at)
+{
+	out = ""
+	while ((at = index(text, mark)) > 0) {
+		out = out substr(text, 1, at - 1) what mark
+		text = substr(text, at + 1)
+	}
+	return out text
+}
+
 BEGIN {
 	print "/* Generated from kernels/ by embed.awk. */"
 	print "#include \"config.h\"\n"
@@ -20,9 +31,9 @@ BEGIN {
 	sub(/.*\//, "", name)
 	printf "\t{ \"%s\", \"\"\n", name
 	while ((status = (getline line < path)) > 0) {
-		gsub(/\\/, "\\\\", line)
-		gsub(/"/, "\\\"", line)
-		gsub(/\?\?/, "?\\?", line)
+		line = put_before(line, "\\", "\\")
+		line = put_before(line, "\"", "\\")
+		line = put_before(line, "?", "\\") # no trigraphs
 		gsub(/\t/, "\\t", line)
 		printf "\t\"%s\\n\"\n", line
 	}

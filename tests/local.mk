@@ -18,3 +18,5 @@ check_PROGRAMS += %D%/test_embedded
 TESTS += %D%/test_embedded
 dist_check_SCRIPTS += %D%/test_setup.sh %D%/test_install.sh
 TESTS += %D%/test_setup.sh %D%/test_install.sh
+check_PROGRAMS += %D%/test_base
+TESTS += %D%/test_base

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_base.c - what all of the compiler stands on: arenas, arrays, maps, text, files, diagnostics. */
+#include "config.h"
+
+#include "base/arena.h"
+#include "base/diag.h"
+#include "base/file.h"
+#include "base/map.h"
+#include "base/strbuf.h"
+#include "base/vec.h"
+#include "tap.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void test_arena(struct arena *a)
+{
+	bool aligned = true, zero = true, apart = true;
+	unsigned char *last = NULL;
+
+	for (size_t i = 0; i < 3000; i++) {
+		unsigned char *p = arena_alloc(a, i % 97);
+
+		aligned &= (uintptr_t)p % 16 == 0;
+		for (size_t j = 0; j < i % 97; j++)
+			zero &= p[j] == 0;
+		memset(p, 0xff, i % 97);
+		apart &= p != last;
+		last = p;
+	}
+	tap_ok(aligned, "memory is aligned to 16 bytes");
+	tap_ok(zero, "memory is zero");
+	tap_ok(apart, "every piece has its own address, empty ones too");
+	last = arena_alloc(a, 5 << 20);
+	last[(5 << 20) - 1] = 1;
+	tap_ok(a->total >= 5 << 20, "a piece may be larger than a block");
+	tap_ok(!strcmp(arena_printf(a, "%d-%s", 7, "x"), "7-x"), "text is formatted");
+	tap_ok(!strcmp(arena_strndup(a, "abcdef", 3), "abc"), "the beginning of a text is copied");
+}
+
+static void test_vec_and_map(struct arena *a)
+{
+	VEC(int) v = { 0 };
+	struct map m = { 0 };
+	bool same = true;
+	uint32_t value = 1234;
+	char key[32];
+
+	for (int i = 0; i < 10000; i++)
+		vec_push(a, &v, i * 3);
+	for (int i = 0; i < 10000; i++)
+		same &= v.data[i] == i * 3;
+	tap_ok(same && v.len == 10000, "an array keeps its elements while it grows");
+
+	tap_ok(!map_get(&m, "absent", &value) && value == 1234, "an empty map has no key");
+	for (uint32_t i = 0; i < 5000; i++) {
+		snprintf(key, sizeof key, "key %u", i);
+		map_put(a, &m, key, i);
+	}
+	map_put(a, &m, "key 77", 99);
+	same = true;
+	for (uint32_t i = 0; i < 5000; i++) {
+		snprintf(key, sizeof key, "key %u", i);
+		same &= map_get(&m, key, &value) && value == (i == 77 ? 99 : i);
+	}
+	tap_ok(same && m.len == 5000, "a map keeps 5000 keys; putting one again replaces it");
+	tap_ok(!map_get(&m, "key 5000", NULL) && map_get(&m, "key 0", NULL), "presence can be asked for alone");
+}
+
+static void test_strbuf(void)
+{
+	struct strbuf b = { 0 };
+
+	tap_ok(!strcmp(strbuf_str(&b), ""), "an empty buffer is an empty text");
+	strbuf_puts(&b, "a");
+	strbuf_add(&b, "b\0c", 3);
+	for (int i = 0; i < 1000; i++)
+		strbuf_printf(&b, "%04d", i);
+	tap_ok(b.len == 4004 && b.data[4004] == 0, "a buffer knows its length and ends with NUL");
+	tap_ok(!memcmp(b.data, "ab\0c0000", 8) && !memcmp(b.data + 4000, "0999", 4), "bytes stay in order");
+	strbuf_free(&b);
+}
+
+static bool file_holds(const char *path, const char *text)
+{
+	struct mapped_file f;
+	bool same;
+
+	if (!file_map(path, &f))
+		return false;
+	same = f.size == strlen(text) && (!f.size || !memcmp(f.data, text, f.size));
+	file_unmap(&f);
+	return same;
+}
+
+static void test_files(struct arena *a)
+{
+	const char *build = getenv("EDGE_BUILDDIR");
+	char *path = arena_printf(a, "%s/tests/test_base.%ld.out", build ? build : ".", (long)getpid());
+	struct mapped_file f;
+	struct output_file o;
+
+	tap_ok(!file_map(path, &f), "a file that is not there cannot be mapped");
+	tap_ok(output_open(&o, path) && fputs("first", o.stream) >= 0, "an output is opened");
+	tap_ok(access(path, F_OK) != 0, "it does not appear before it is complete");
+	tap_ok(output_commit(&o) && file_holds(path, "first"), "it appears when committed");
+	if (tap_ok(output_open(&o, path), "it is written again")) {
+		fputs("second", o.stream);
+		output_abandon(&o);
+	}
+	tap_ok(file_holds(path, "first"), "an abandoned output leaves the file as it was");
+	unlink(path);
+	tap_ok(!output_open(&o, "/nonexistent/folder/file"), "an output needs its folder");
+	tap_ok(!strcmp(path_directory(a, "a/b/c"), "a/b") && !strcmp(path_directory(a, "c"), "."), "folder of a path");
+	tap_ok(!strcmp(path_join(a, "a", "b"), "a/b") && !strcmp(path_join(a, "a", "/b"), "/b"), "paths are joined");
+}
+
+static void test_diag(struct arena *a)
+{
+	static const char text[] = "one\n\ttwo three\n";
+	struct diag d;
+	char *out = NULL;
+	size_t size;
+	FILE *stream = open_memstream(&out, &size);
+	unsigned line, column;
+
+	diag_init(&d, a, stream);
+	uint32_t file = diag_add_file(&d, "x.edge", text, sizeof text - 1);
+	diag_locate(&d, file, 9, &line, &column);
+	tap_ok(line == 2 && column == 6, "byte 9 is line 2, column 6: %u.%u", line, column);
+	diag_error(&d, (struct span){ file, 9, 14 }, "cannot count to %d", 3);
+	diag_hint(&d, "Count to two.");
+	diag_warning(&d, NO_SPAN, "no place");
+	fclose(stream);
+	tap_ok(strstr(out, "x.edge:2.6-10: error: cannot count to 3\n") == out, "an error names its place");
+	tap_ok(strstr(out, "two three\n") && strstr(out, "^~~~~\n"), "and shows it");
+	tap_ok(strstr(out, "    Hint: Count to two.\n") != NULL, "a hint follows");
+	tap_ok(d.errors == 1 && d.warnings == 1, "errors and warnings are counted");
+	free(out);
+}
+
+int main(void)
+{
+	struct arena a = { 0 };
+
+	test_arena(&a);
+	test_vec_and_map(&a);
+	test_strbuf();
+	test_files(&a);
+	test_diag(&a);
+	arena_release(&a);
+	tap_ok(a.total == 0 && !a.head, "a released arena is empty");
+	return tap_done();
+}
