@@ -1,12 +1,15 @@
-libedgec_la_SOURCES += %D%/import.h
+libedgec_la_SOURCES += %D%/import.h %D%/safetensors.c \
+	%D%/onnx.c %D%/onnx_call.c %D%/onnx_import.h %D%/onnx_inputs.c %D%/onnx_ops.c %D%/onnx_ops.h \
+	%D%/onnx_ops_elementwise.c %D%/onnx_ops_image.c %D%/onnx_ops_known.c %D%/onnx_ops_matrix.c \
+	%D%/onnx_ops_norm.c %D%/onnx_ops_resize.c %D%/onnx_ops_shape.c %D%/onnx_order.c \
+	%D%/onnx_skim.c %D%/onnx_skim.h %D%/onnx_tensor.c
 
 # The structure of ONNX files: C from onnx.proto by protoc-c, in the build folder.
-# When onnx.proto exists, uncomment:
-#nodist_libedgec_la_SOURCES += %D%/onnx.pb-c.c %D%/onnx.pb-c.h
-#EXTRA_DIST += %D%/onnx.proto
-#BUILT_SOURCES += %D%/onnx.pb-c.h
-#CLEANFILES += %D%/onnx.pb-c.c %D%/onnx.pb-c.h
-#%D%/onnx.pb-c.c: %D%/onnx.proto
-#	$(AM_V_GEN)$(MKDIR_P) %D% && $(PROTOC_C) -I$(srcdir)/%D% --c_out=%D% $(srcdir)/%D%/onnx.proto
-#%D%/onnx.pb-c.h: %D%/onnx.pb-c.c
-#	@test -f $@ || { rm -f %D%/onnx.pb-c.c; $(MAKE) $(AM_MAKEFLAGS) %D%/onnx.pb-c.c; }
+nodist_libedgec_la_SOURCES += %D%/onnx.pb-c.c %D%/onnx.pb-c.h
+EXTRA_DIST += %D%/onnx.proto
+BUILT_SOURCES += %D%/onnx.pb-c.h
+CLEANFILES += %D%/onnx.pb-c.c %D%/onnx.pb-c.h
+%D%/onnx.pb-c.c: %D%/onnx.proto
+	$(AM_V_GEN)$(MKDIR_P) %D% && $(PROTOC_C) -I$(srcdir)/%D% --c_out=%D% $(srcdir)/%D%/onnx.proto
+%D%/onnx.pb-c.h: %D%/onnx.pb-c.c
+	@test -f $@ || { rm -f %D%/onnx.pb-c.c; $(MAKE) $(AM_MAKEFLAGS) %D%/onnx.pb-c.c; }

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * onnx.c - from an ONNX file to a graph.
+ *
+ *	onnx_skim.c   the file without its weights, structure checked
+ *	protobuf-c    that, as structs in an arena
+ *	onnx_tensor.c initialisers
+ *	onnx_inputs.c inputs, with numbers for symbolic dimensions
+ *	onnx_order.c  the needed nodes, producers first
+ *	onnx_ops*.c   each node; what is computable becomes a constant at once
+ *
+ * All unsupported operators are named in one message before anything is
+ * converted. After a node that went wrong, those that read its results are
+ * skipped, the others still say what is wrong with them.
+ */
+#include "config.h"
+
+#include "import/onnx_import.h"
+#include "import/onnx_skim.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void *arena_for_protobuf(void *arena, size_t size)
+{
+	return arena_alloc(arena, size);
+}
+
+static void free_for_protobuf(void *arena, void *p)
+{
+	(void)arena;
+	(void)p;
+}
+
+value_id onnx_lookup(struct onnx_import *im, const char *name, bool *found)
+{
+	uint32_t v = NO_ID;
+
+	*found = map_get(&im->values, name, &v);
+	return v;
+}
+
+void onnx_define(struct onnx_import *im, const char *name, value_id v)
+{
+	map_put(&im->file, &im->values, name, v);
+}
+
+static bool is_standard_domain(const char *domain)
+{
+	return !domain || !*domain || strcmp(domain, "ai.onnx") == 0;
+}
+
+static const struct onnx_op *find_op(struct onnx_import *im, const Onnx__NodeProto *n)
+{
+	uint32_t i;
+
+	if (!n->op_type || !is_standard_domain(n->domain) || !map_get(&im->ops, n->op_type, &i))
+		return NULL;
+	return onnx_ops[i].changed && im->opset >= onnx_ops[i].changed ? NULL : &onnx_ops[i];
+}
+
+static const char *node_name(const Onnx__NodeProto *n)
+{
+	return n->name && *n->name ? n->name : n->n_output && n->output[0] ? n->output[0] : "";
+}
+
+/* One message that names every operator and every node. */
+static bool check_supported(struct onnx_import *im, const Onnx__GraphProto *graph, const uint32_t *order,
+			    uint32_t count)
+{
+	struct strbuf list = { 0 };
+	struct map seen = { 0 };
+	struct strbuf *group = NULL;
+	uint32_t groups = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		const Onnx__NodeProto *n = graph->node[order[i]];
+		const char *type = n->op_type ? n->op_type : "";
+		bool standard = is_standard_domain(n->domain), is_new;
+		const char *title;
+		uint32_t k, known;
+
+		if (find_op(im, n))
+			continue;
+		is_new = standard && map_get(&im->ops, type, &known);
+		title = standard ? type : arena_printf(&im->file, "%s.%s", n->domain, type);
+		if (is_new)
+			title = arena_printf(&im->file, "%s as of opset %u", type, onnx_ops[known].changed);
+		if (!map_get(&seen, title, &k)) {
+			k = groups++;
+			map_put(&im->file, &seen, title, k);
+			group = xrealloc(group, groups * sizeof *group);
+			group[k] = (struct strbuf){ 0 };
+			strbuf_printf(&group[k], "%s (node", title);
+		} else {
+			strbuf_puts(&group[k], ",");
+		}
+		strbuf_printf(&group[k], " \"%s\"", node_name(n));
+	}
+	for (uint32_t k = 0; k < groups; k++) {
+		strbuf_printf(&list, "%s%s)", k ? ", " : "", strbuf_str(&group[k]));
+		strbuf_free(&group[k]);
+	}
+	if (groups)
+		diag_error(im->d, im->span, "unsupported operator%s: %s", groups > 1 ? "s" : "", strbuf_str(&list));
+	strbuf_free(&list);
+	free(group);
+	return groups == 0;
+}
+
+/* A newer opset may have given the operator a new meaning, which then shows as a new attribute. */
+static void check_attributes(struct call *c)
+{
+	if (c->failed || c->opset <= OPSET_NEWEST)
+		return;
+	for (size_t i = 0; i < c->node->n_attribute && i < 64; i++) {
+		const char *name = c->node->attribute[i]->name;
+
+		if (!(c->attrs_read >> i & 1))
+			call_fail(c, "attribute \"%s\" of opset %lld is not known: version %u of the operator is the "
+				     "newest that is", name ? name : "", (long long)c->opset, c->op->newest);
+	}
+}
+
+/* False: an input is missing or came out of a node that failed. */
+static bool inputs_ready(struct call *c)
+{
+	for (uint32_t i = 0; i < c->node->n_input; i++) {
+		bool found;
+
+		if (!call_has(c, i) || onnx_lookup(c->im, c->node->input[i], &found) != NO_ID)
+			continue;
+		if (!found)
+			return call_fail(c, "input %u (\"%s\") is produced by nothing", i, c->node->input[i]);
+		c->failed = true; /* said before */
+		return false;
+	}
+	return true;
+}
+
+static bool outputs_new(struct call *c)
+{
+	for (uint32_t i = 0; i < c->node->n_output; i++)
+		if (call_wants(c, i) && map_get(&c->im->values, c->node->output[i], NULL))
+			return call_fail(c, "\"%s\" is produced twice", c->node->output[i]);
+	return true;
+}
+
+static void convert(struct onnx_import *im, const Onnx__NodeProto *n)
+{
+	struct call c = { .im = im, .g = im->g, .node = n, .op = find_op(im, n), .opset = im->opset };
+
+	if (!outputs_new(&c))
+		return;
+	if (inputs_ready(&c))
+		c.failed |= !c.op->convert(&c);
+	check_attributes(&c);
+	for (uint32_t i = 0; i < n->n_output; i++)
+		if (c.failed && call_wants(&c, i))
+			onnx_define(im, n->output[i], NO_ID);
+	arena_release(&im->scratch);
+}
+
+static void add_initialisers(struct onnx_import *im, const Onnx__GraphProto *graph)
+{
+	for (size_t i = 0; i < graph->n_initializer; i++) {
+		const Onnx__TensorProto *t = graph->initializer[i];
+
+		if (!t->name || !*t->name)
+			diag_error(im->d, im->span, "initializer %zu has no name", i);
+		else if (map_get(&im->values, t->name, NULL))
+			diag_error(im->d, im->span, "initializer \"%s\" is there twice", t->name);
+		else
+			onnx_define(im, t->name, onnx_tensor(im, t, "initializer"));
+	}
+	for (size_t i = 0; i < graph->n_sparse_initializer; i++) {
+		const Onnx__TensorProto *t = graph->sparse_initializer[i]->values;
+
+		diag_error(im->d, im->span, "sparse initializer \"%s\" is not supported",
+			   t && t->name ? t->name : "");
+	}
+}
+
+bool onnx_nodes(struct onnx_import *im, const Onnx__GraphProto *graph)
+{
+	unsigned before = im->d->errors;
+	uint32_t count, *order = onnx_order(im, graph, &count);
+
+	if (!order || !check_supported(im, graph, order, count))
+		return false;
+	if (im->if_depth)
+		add_initialisers(im, graph);
+	for (uint32_t i = 0; i < count; i++)
+		convert(im, graph->node[order[i]]);
+	return im->d->errors == before;
+}
+
+static void add_outputs(struct onnx_import *im, const Onnx__GraphProto *graph)
+{
+	for (size_t i = 0; i < graph->n_output; i++) {
+		const char *name = graph->output[i]->name;
+		bool found;
+		value_id v = onnx_lookup(im, name ? name : "", &found);
+
+		if (!found) {
+			diag_error(im->d, im->span, "output \"%s\" is produced by nothing", name ? name : "");
+			continue;
+		}
+		if (v == NO_ID)
+			continue;
+		if (graph_value(im->g, v)->kind != VALUE_NODE)
+			v = graph_op(im->g, im->d, OP_identity, &v, 1, NULL, 0, im->span, name);
+		if (v != NO_ID)
+			graph_add_output(im->g, v, name);
+	}
+	if (!graph->n_output)
+		diag_error(im->d, im->span, "the model has no outputs");
+}
+
+static bool read_opset(struct onnx_import *im, const Onnx__ModelProto *model)
+{
+	for (size_t i = 0; i < model->n_opset_import; i++)
+		if (is_standard_domain(model->opset_import[i]->domain))
+			im->opset = model->opset_import[i]->version;
+	if (im->opset < OPSET_OLDEST) {
+		diag_error(im->d, im->span, "opset %lld is not supported, %d and later are", (long long)im->opset,
+			   OPSET_OLDEST);
+		return false;
+	}
+	return true;
+}
+
+static void import_model(struct onnx_import *im, const Onnx__ModelProto *model)
+{
+	unsigned before = im->d->errors;
+
+	if (!model->graph) {
+		diag_error(im->d, im->span, "this is not an ONNX model: it holds no graph");
+		return;
+	}
+	if (!read_opset(im, model))
+		return;
+	im->g = graph_new(im->a, im->model && im->model->name ? im->model->name : model->graph->name);
+	im->weight_file = graph_add_file(im->g, im->path, im->map.size);
+	for (uint32_t i = 0; i < onnx_op_count; i++)
+		map_put(&im->file, &im->ops, onnx_ops[i].name, i);
+	add_initialisers(im, model->graph);
+	if (im->d->errors != before || !onnx_inputs(im, model->graph))
+		return;
+	if (onnx_nodes(im, model->graph))
+		add_outputs(im, model->graph);
+}
+
+static Onnx__ModelProto *read_structure(struct onnx_import *im)
+{
+	ProtobufCAllocator allocator = { arena_for_protobuf, free_for_protobuf, &im->file };
+	struct strbuf structure = { 0 };
+	struct skim_error error;
+	Onnx__ModelProto *model = NULL;
+
+	if (!onnx_skim(im->map.data, im->map.size, &structure, &error)) {
+		diag_error(im->d, im->span, "damaged at byte %llu: %s", (unsigned long long)error.offset, error.what);
+		diag_note(im->d, im->span, "this is not an ONNX file, or a part of one");
+	} else {
+		model = onnx__model_proto__unpack(&allocator, structure.len,
+						  (const uint8_t *)strbuf_str(&structure));
+		if (!model)
+			diag_error(im->d, im->span, "damaged: a field has the wrong type");
+	}
+	strbuf_free(&structure);
+	return model;
+}
+
+struct graph *import_onnx(struct arena *a, struct diag *d, const struct decl_model *m, const struct import_options *o)
+{
+	struct onnx_import im = { .a = a, .d = d, .model = m, .options = o, .path = m->path };
+	unsigned before = d->errors;
+	Onnx__ModelProto *model;
+
+	if (!file_map(m->path, &im.map)) {
+		diag_error(d, m->path_span, "could not open \"%s\": %s", m->path, strerror(errno));
+		return NULL;
+	}
+	im.span.file = diag_add_file(d, m->path, NULL, 0);
+	im.directory = path_directory(&im.file, m->path);
+	model = read_structure(&im);
+	if (model)
+		import_model(&im, model);
+	arena_release(&im.file);
+	arena_release(&im.scratch);
+	file_unmap(&im.map);
+	if (d->errors != before || !im.g)
+		return NULL;
+	graph_compact(im.g);
+	return im.g;
+}

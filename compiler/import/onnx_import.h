@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * onnx_import.h - what the files of the ONNX importer share.
+ *
+ * onnx.c drives; each operator is a function of one `struct call` in one of
+ * the onnx_ops_*.c, listed in onnx_ops.c. Conversions say what is wrong with
+ * call_fail() and go on without looking at each result: once a call has
+ * failed, everything that it builds is NO_ID, and so are its outputs, and
+ * nodes that read those are skipped without another message.
+ */
+#ifndef EDGE_ONNX_IMPORT_H
+#define EDGE_ONNX_IMPORT_H
+
+#include "base/file.h"
+#include "import/import.h"
+#include "import/onnx.pb-c.h"
+
+enum {
+	OPSET_OLDEST = 7,
+	OPSET_NEWEST = 28 /* the newest published one when the table in onnx_ops.c was made */
+};
+
+struct onnx_import {
+	struct arena *a;       /* of the graph */
+	struct arena file;     /* structure of the file, until the import ends */
+	struct arena scratch;  /* until the node is converted */
+	struct graph *g;
+	struct diag *d;
+	const struct decl_model *model;
+	const struct import_options *options;
+	struct span span;      /* the file, for messages */
+	const char *path, *directory;
+	struct mapped_file map;
+	uint32_t weight_file;  /* index of the model itself in graph->files */
+	int64_t opset;
+	struct map values;     /* tensor name -> value_id; NO_ID: something went wrong with it */
+	struct map ops;        /* operator name -> index in onnx_ops */
+	struct map dims;       /* symbolic dimension -> index in dim_value */
+	VEC(int64_t) dim_value;
+	uint32_t if_depth;
+};
+
+struct call;
+
+struct onnx_op {
+	const char *name;
+	uint8_t newest;  /* the newest version of the operator that is understood */
+	uint8_t changed; /* a later version that is not understood; 0: there is none */
+	bool (*convert)(struct call *c);
+	enum op op;      /* for conversions that serve several operators */
+};
+
+/* One node being converted. */
+struct call {
+	struct onnx_import *im;
+	struct graph *g;
+	const Onnx__NodeProto *node;
+	const struct onnx_op *op;
+	int64_t opset;
+	uint64_t attrs_read; /* bit i: attribute i was asked for */
+	bool failed;
+};
+
+/* onnx_ops.c */
+extern const struct onnx_op onnx_ops[];
+extern const uint32_t onnx_op_count;
+
+/* onnx_call.c: the node */
+bool call_fail(struct call *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+bool call_has(const struct call *c, uint32_t i); /* input i is given */
+value_id call_in(struct call *c, uint32_t i);    /* NO_ID: left out */
+bool call_wants(const struct call *c, uint32_t i); /* output i has a name */
+/* Outputs that the conversion does not give must not be named. */
+bool call_refuse_outputs(struct call *c, uint32_t from);
+void call_out(struct call *c, uint32_t i, value_id v);
+const Onnx__AttributeProto *call_attr(struct call *c, const char *name); /* NULL: absent */
+int64_t call_int(struct call *c, const char *name, int64_t absent);
+double call_float(struct call *c, const char *name, double absent);
+const char *call_string(struct call *c, const char *name, const char *absent);
+const int64_t *call_ints(struct call *c, const char *name, uint32_t *count); /* NULL: absent */
+
+/*
+ * Values that must be known now. They come from initialisers and from whatever
+ * folded to a constant; where the file computes them at run time, the error
+ * names the node and the input. NULL: absent or failed.
+ */
+const int64_t *call_known_ints(struct call *c, uint32_t i, const char *what, uint32_t *count);
+const double *call_known_floats(struct call *c, uint32_t i, const char *what, uint32_t *count);
+/* An operator's list that moved from an attribute to input i. */
+const int64_t *call_list(struct call *c, const char *attr, uint32_t i, uint32_t *count);
+bool is_known(const struct call *c, value_id v);
+/* Elements of a constant in its own dtype, valid until the node is converted; NULL: said why. */
+const void *known_data(struct call *c, value_id v);
+/* -rank..rank-1 to 0..rank-1. */
+bool call_axis(struct call *c, int64_t axis, uint32_t rank, uint32_t *out);
+
+/* onnx_call.c: the graph. Results that are computable now become constants at once. */
+struct shape shape_of(const struct call *c, value_id v);
+enum dtype dtype_of(const struct call *c, value_id v);
+value_id emit(struct call *c, enum op op, const value_id *in, uint32_t in_count, const struct attr *attr,
+	      uint32_t attr_count);
+value_id emit1(struct call *c, enum op op, value_id x);
+value_id emit2(struct call *c, enum op op, value_id x, value_id y);
+value_id emit3(struct call *c, enum op op, value_id x, value_id y, value_id z);
+value_id emit_with(struct call *c, enum op op, value_id x, struct attr a);
+value_id emit_cast(struct call *c, value_id x, enum dtype t); /* x itself where it has that type */
+value_id emit_reshape(struct call *c, value_id x, const struct shape *s);
+value_id emit_expand(struct call *c, value_id x, const struct shape *s);
+value_id emit_transpose(struct call *c, value_id x, const int64_t *perm); /* x itself for the identity */
+value_id emit_to_last(struct call *c, value_id x);  /* [N,C,s..] to [N,s..,C] */
+value_id emit_to_first(struct call *c, value_id x); /* and back */
+value_id emit_reduce(struct call *c, enum op op, value_id x, uint32_t first_axis, bool keep);
+value_id emit_slice(struct call *c, value_id x, uint32_t axis, int64_t start, int64_t count);
+/* A rank-0 constant of type t; emit_like: of x's type. */
+value_id emit_scalar(struct call *c, enum dtype t, double x);
+value_id emit_like(struct call *c, value_id x, double number);
+value_id emit_ints(struct call *c, const int64_t *list, uint32_t count); /* i64[count] */
+
+/* onnx_tensor.c */
+bool onnx_dtype(int64_t number, enum dtype *out);
+const char *onnx_dtype_name(int64_t number);
+/* A constant of what the tensor holds; NO_ID: said why. what: "initializer", "attribute \"value\" of …" */
+value_id onnx_tensor(struct onnx_import *im, const Onnx__TensorProto *t, const char *what);
+
+/* onnx_inputs.c */
+bool onnx_inputs(struct onnx_import *im, const Onnx__GraphProto *graph);
+
+/* onnx_order.c: indices of the nodes that the wanted tensors need, each after what it reads. */
+uint32_t *onnx_order(struct onnx_import *im, const Onnx__GraphProto *graph, uint32_t *count);
+
+/* onnx.c: the nodes of a graph; used again for the branches of If. */
+bool onnx_nodes(struct onnx_import *im, const Onnx__GraphProto *graph);
+value_id onnx_lookup(struct onnx_import *im, const char *name, bool *found);
+void onnx_define(struct onnx_import *im, const char *name, value_id v);
+
+#endif

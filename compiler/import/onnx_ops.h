@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* onnx_ops.h - the conversions that the table in onnx_ops.c names; each true unless it said an error. */
+#ifndef EDGE_ONNX_OPS_H
+#define EDGE_ONNX_OPS_H
+
+#include "import/onnx_import.h"
+
+/* onnx_ops_elementwise.c */
+bool op_unary(struct call *c);
+bool op_leaky_relu(struct call *c);
+bool op_unary_alpha_1(struct call *c);
+bool op_hard_sigmoid(struct call *c);
+bool op_selu(struct call *c);
+bool op_gelu(struct call *c);
+bool op_swish(struct call *c);
+bool op_swiglu(struct call *c);
+bool op_shrink(struct call *c);
+bool op_is_inf(struct call *c);
+bool op_binary(struct call *c);
+bool op_pow(struct call *c);
+bool op_mod(struct call *c);
+bool op_where(struct call *c);
+bool op_variadic(struct call *c);
+bool op_clip(struct call *c);
+bool op_cast(struct call *c);
+bool op_cast_like(struct call *c);
+bool op_identity(struct call *c);
+bool op_dropout(struct call *c);
+bool op_dequantize(struct call *c);
+bool op_quantize(struct call *c);
+
+/* onnx_ops_shape.c */
+bool op_reshape(struct call *c);
+bool op_flatten(struct call *c);
+bool op_squeeze(struct call *c);
+bool op_unsqueeze(struct call *c);
+bool op_transpose(struct call *c);
+bool op_expand(struct call *c);
+bool op_tile(struct call *c);
+bool op_concat(struct call *c);
+bool op_split(struct call *c);
+bool op_slice(struct call *c);
+bool op_gather(struct call *c);
+bool op_gather_nd(struct call *c);
+bool op_depth_to_space(struct call *c);
+bool op_space_to_depth(struct call *c);
+bool op_trilu(struct call *c);
+bool op_cum_sum(struct call *c);
+bool op_one_hot(struct call *c);
+
+/* onnx_ops_known.c */
+bool op_constant(struct call *c);
+bool op_constant_of_shape(struct call *c);
+bool op_shape(struct call *c);
+bool op_size(struct call *c);
+bool op_range(struct call *c);
+bool op_non_zero(struct call *c);
+bool op_eye_like(struct call *c);
+bool op_if(struct call *c);
+
+/* onnx_ops_image.c */
+bool op_conv(struct call *c);
+bool op_conv_transpose(struct call *c);
+bool op_pool(struct call *c);
+bool op_global_pool(struct call *c);
+bool op_lrn(struct call *c);
+bool op_pad(struct call *c);
+
+/* onnx_ops_resize.c */
+bool op_resize(struct call *c);
+
+/* onnx_ops_norm.c */
+bool op_reduce(struct call *c);
+bool op_arg(struct call *c);
+bool op_softmax(struct call *c);
+bool op_batch_norm(struct call *c);
+bool op_instance_norm(struct call *c);
+bool op_group_norm(struct call *c);
+bool op_layer_norm(struct call *c);
+bool op_lp_norm(struct call *c);
+bool op_mean_variance_norm(struct call *c);
+
+/* onnx_ops_matrix.c */
+bool op_matmul(struct call *c);
+bool op_gemm(struct call *c);
+bool op_attention(struct call *c);
+bool op_rnn(struct call *c);
+
+#endif

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* onnx_ops_elementwise.c - operators that work on each element by itself. */
+#include "config.h"
+
+#include "import/onnx_ops.h"
+
+#include <string.h>
+
+bool op_unary(struct call *c)
+{
+	call_out(c, 0, emit1(c, c->op->op, call_in(c, 0)));
+	return !c->failed;
+}
+
+/* x with one number, "alpha", whose default the operator's version history gives. */
+static bool unary_alpha(struct call *c, double absent)
+{
+	call_out(c, 0, emit_with(c, c->op->op, call_in(c, 0), attr_float(alpha, call_float(c, "alpha", absent))));
+	return !c->failed;
+}
+
+bool op_leaky_relu(struct call *c)
+{
+	return unary_alpha(c, 0.01f);
+}
+
+bool op_unary_alpha_1(struct call *c)
+{
+	return unary_alpha(c, 1);
+}
+
+bool op_hard_sigmoid(struct call *c)
+{
+	struct attr attr[2] = { attr_float(alpha, call_float(c, "alpha", 0.2f)),
+				attr_float(beta, call_float(c, "beta", 0.5)) };
+	value_id x = call_in(c, 0);
+
+	call_out(c, 0, emit(c, OP_hard_sigmoid, &x, 1, attr, 2));
+	return !c->failed;
+}
+
+bool op_selu(struct call *c)
+{
+	struct attr attr[2] = { attr_float(alpha, call_float(c, "alpha", 1.67326319217681884765625)),
+				attr_float(gamma, call_float(c, "gamma", 1.05070102214813232421875)) };
+	value_id x = call_in(c, 0);
+
+	call_out(c, 0, emit(c, OP_selu, &x, 1, attr, 2));
+	return !c->failed;
+}
+
+bool op_gelu(struct call *c)
+{
+	const char *how = call_string(c, "approximate", "none");
+
+	if (strcmp(how, "none") != 0 && strcmp(how, "tanh") != 0)
+		return call_fail(c, "approximation \"%s\" is not known", how);
+	call_out(c, 0, emit1(c, *how == 't' ? OP_gelu_tanh : OP_gelu, call_in(c, 0)));
+	return !c->failed;
+}
+
+static value_id swish(struct call *c, value_id x, double alpha)
+{
+	value_id scaled;
+
+	if (alpha == 1)
+		return emit1(c, OP_silu, x);
+	scaled = emit2(c, OP_mul, x, emit_like(c, x, alpha));
+	return emit2(c, OP_mul, x, emit1(c, OP_sigmoid, scaled));
+}
+
+bool op_swish(struct call *c)
+{
+	call_out(c, 0, swish(c, call_in(c, 0), call_float(c, "alpha", 1)));
+	return !c->failed;
+}
+
+bool op_swiglu(struct call *c)
+{
+	value_id gate = swish(c, call_in(c, 0), call_float(c, "alpha", 1));
+
+	call_out(c, 0, emit2(c, OP_mul, gate, call_in(c, 1)));
+	return !c->failed;
+}
+
+/* x < -lambd: x + bias; x > lambd: x - bias; else 0 */
+bool op_shrink(struct call *c)
+{
+	value_id x = call_in(c, 0), low, high, small;
+	double lambd = call_float(c, "lambd", 0.5), bias = call_float(c, "bias", 0);
+
+	low = emit2(c, OP_less, x, emit_like(c, x, -lambd));
+	high = emit2(c, OP_greater, x, emit_like(c, x, lambd));
+	small = emit3(c, OP_where, high, emit2(c, OP_sub, x, emit_like(c, x, bias)), emit_like(c, x, 0));
+	call_out(c, 0, emit3(c, OP_where, low, emit2(c, OP_add, x, emit_like(c, x, bias)), small));
+	return !c->failed;
+}
+
+bool op_is_inf(struct call *c)
+{
+	value_id x = call_in(c, 0), inf = emit1(c, OP_is_inf, x);
+	bool negative = call_int(c, "detect_negative", 1), positive = call_int(c, "detect_positive", 1);
+	enum op sign = negative ? OP_less : OP_greater;
+
+	if (!negative && !positive)
+		inf = emit2(c, OP_logical_and, inf, emit1(c, OP_logical_not, inf));
+	else if (!negative || !positive)
+		inf = emit2(c, OP_logical_and, inf, emit2(c, sign, x, emit_like(c, x, 0)));
+	call_out(c, 0, inf);
+	return !c->failed;
+}
+
+bool op_binary(struct call *c)
+{
+	call_out(c, 0, emit2(c, c->op->op, call_in(c, 0), call_in(c, 1)));
+	return !c->failed;
+}
+
+/* The exponent may have a type of its own; the result has the base's. */
+bool op_pow(struct call *c)
+{
+	value_id x = call_in(c, 0), y = call_in(c, 1);
+	enum dtype t = dtype_of(c, x);
+
+	if (!dtype_is_float(t) && dtype_is_float(dtype_of(c, y)))
+		x = emit_cast(c, x, dtype_of(c, y));
+	else
+		y = emit_cast(c, y, t);
+	call_out(c, 0, emit_cast(c, emit2(c, OP_pow, x, y), t));
+	return !c->failed;
+}
+
+bool op_mod(struct call *c)
+{
+	bool truncates = call_int(c, "fmod", 0);
+
+	if (!truncates && c->opset < 28 && dtype_is_float(dtype_of(c, call_in(c, 0))))
+		return call_fail(c, "it works on floating-point numbers only with fmod = 1");
+	call_out(c, 0, emit2(c, truncates ? OP_fmod : OP_mod, call_in(c, 0), call_in(c, 1)));
+	return !c->failed;
+}
+
+bool op_where(struct call *c)
+{
+	call_out(c, 0, emit3(c, OP_where, call_in(c, 0), call_in(c, 1), call_in(c, 2)));
+	return !c->failed;
+}
+
+/* Min, Max, Sum, Mean: any number of operands */
+bool op_variadic(struct call *c)
+{
+	value_id x = call_in(c, 0);
+
+	for (uint32_t i = 1; i < c->node->n_input; i++)
+		x = emit2(c, c->op->op, x, call_in(c, i));
+	if (strcmp(c->op->name, "Mean") == 0 && c->node->n_input > 1)
+		x = emit2(c, OP_mul, x, emit_like(c, x, 1.0 / (double)c->node->n_input));
+	call_out(c, 0, x);
+	return !c->failed;
+}
+
+/* The bound as an attribute where that loses nothing, else as an operation. */
+static value_id clip_by(struct call *c, value_id x, uint32_t input, enum op op)
+{
+	value_id bound = call_in(c, input);
+	struct shape scalar = { 0 };
+
+	if (bound == NO_ID)
+		return x;
+	if (shape_elements(&graph_value(c->g, bound)->shape) != 1) {
+		call_fail(c, "a bound must be one number");
+		return NO_ID;
+	}
+	return emit2(c, op, x, emit_reshape(c, bound, &scalar));
+}
+
+bool op_clip(struct call *c)
+{
+	value_id x = call_in(c, 0), lo = call_in(c, 1), hi = call_in(c, 2);
+	bool attrs = c->opset < 11, known;
+	struct attr attr[2];
+	const double *p;
+	uint32_t n = 0, count;
+
+	known = (lo == NO_ID || is_known(c, lo)) && (hi == NO_ID || is_known(c, hi));
+	if (!attrs && (!known || !dtype_is_float(dtype_of(c, x)))) {
+		x = clip_by(c, x, 1, OP_max);
+		call_out(c, 0, clip_by(c, x, 2, OP_min));
+		return !c->failed;
+	}
+	if (attrs && call_attr(c, "min"))
+		attr[n++] = attr_float(min, call_float(c, "min", 0));
+	if (attrs && call_attr(c, "max"))
+		attr[n++] = attr_float(max, call_float(c, "max", 0));
+	if (!attrs && (p = call_known_floats(c, 1, "min", &count)) && count == 1)
+		attr[n++] = attr_float(min, *p);
+	if (!attrs && (p = call_known_floats(c, 2, "max", &count)) && count == 1)
+		attr[n++] = attr_float(max, *p);
+	call_out(c, 0, n ? emit(c, OP_clip, &x, 1, attr, n) : x);
+	return !c->failed;
+}
+
+bool op_cast(struct call *c)
+{
+	int64_t number = call_int(c, "to", 0);
+	enum dtype t;
+
+	call_attr(c, "saturate");
+	call_attr(c, "round_mode"); /* both for types of 8 bits and fewer */
+	if (!onnx_dtype(number, &t))
+		return call_fail(c, "casting to %s is not supported", onnx_dtype_name(number));
+	call_out(c, 0, emit_cast(c, call_in(c, 0), t));
+	return !c->failed;
+}
+
+bool op_cast_like(struct call *c)
+{
+	if (call_in(c, 1) == NO_ID)
+		return call_fail(c, "input 1 is missing");
+	call_attr(c, "saturate");
+	call_attr(c, "round_mode");
+	call_out(c, 0, emit_cast(c, call_in(c, 0), dtype_of(c, call_in(c, 1))));
+	return !c->failed;
+}
+
+bool op_identity(struct call *c)
+{
+	if (call_in(c, 0) == NO_ID)
+		return call_fail(c, "input 0 is missing");
+	call_out(c, 0, call_in(c, 0));
+	return true;
+}
+
+bool op_dropout(struct call *c)
+{
+	value_id x = call_in(c, 0), yes;
+	struct shape s = shape_of(c, x);
+	const int64_t *training;
+	uint32_t count;
+
+	call_attr(c, "ratio");
+	call_attr(c, "seed");
+	if (call_has(c, 2)) {
+		training = call_known_ints(c, 2, "training_mode", &count);
+		if (training && count && training[0])
+			return call_fail(c, "training mode is not supported");
+	}
+	if (!op_identity(c))
+		return false;
+	if (call_wants(c, 1)) {
+		yes = emit_scalar(c, DTYPE_BOOL, 1);
+		call_out(c, 1, emit_expand(c, yes, &s));
+	}
+	return !c->failed;
+}
+
+/* One scale and zero point for all, or one for each index along an axis. */
+static value_id along_axis(struct call *c, value_id v, value_id x)
+{
+	struct shape s = shape_of(c, x), vs = shape_of(c, v), out = { .rank = s.rank };
+	int64_t axis = call_int(c, "axis", 1);
+	uint32_t a;
+
+	if (shape_elements(&vs) == 1)
+		return emit_reshape(c, v, &(struct shape){ 0 });
+	if (vs.rank != 1) {
+		call_fail(c, "blocked quantization is not supported");
+		return NO_ID;
+	}
+	if (!call_axis(c, axis, s.rank, &a))
+		return NO_ID;
+	for (uint32_t i = 0; i < s.rank; i++)
+		out.dim[i] = i == a ? vs.dim[0] : 1;
+	return emit_reshape(c, v, &out);
+}
+
+bool op_dequantize(struct call *c)
+{
+	value_id x = call_in(c, 0), scale = call_in(c, 1), zero = call_in(c, 2), y;
+	enum dtype t = dtype_of(c, scale);
+
+	if (scale == NO_ID)
+		return call_fail(c, "input 1 is missing");
+	if (call_int(c, "block_size", 0))
+		return call_fail(c, "blocked quantization is not supported");
+	call_attr(c, "output_dtype");
+	y = emit_cast(c, x, t);
+	if (zero != NO_ID)
+		y = emit2(c, OP_sub, y, along_axis(c, emit_cast(c, zero, t), x));
+	call_out(c, 0, emit2(c, OP_mul, y, along_axis(c, scale, x)));
+	return !c->failed;
+}
+
+bool op_quantize(struct call *c)
+{
+	value_id x = call_in(c, 0), scale = call_in(c, 1), zero = call_in(c, 2), y;
+	enum dtype t = zero == NO_ID ? DTYPE_U8 : dtype_of(c, zero);
+	struct attr range[2] = { attr_float(min, t == DTYPE_U8 ? 0 : -128), attr_float(max, t == DTYPE_U8 ? 255 : 127) };
+
+	if (scale == NO_ID)
+		return call_fail(c, "input 1 is missing");
+	if ((t != DTYPE_U8 && t != DTYPE_I8) || call_int(c, "block_size", 0) || call_int(c, "output_dtype", 0))
+		return call_fail(c, "only uint8 and int8 without blocks are supported");
+	call_attr(c, "saturate");
+	call_attr(c, "precision");
+	y = emit1(c, OP_round, emit2(c, OP_div, x, along_axis(c, scale, x)));
+	if (zero != NO_ID)
+		y = emit2(c, OP_add, y, along_axis(c, emit_cast(c, zero, dtype_of(c, x)), x));
+	call_out(c, 0, emit_cast(c, emit(c, OP_clip, &y, 1, range, 2), t));
+	return !c->failed;
+}
