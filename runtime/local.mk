@@ -10,7 +10,15 @@ libedgeplan_la_SOURCES = %D%/include/edge/plan_format.h %D%/include/edge/plan_re
 	%D%/plan/check.c %D%/plan/check.h %D%/plan/check_records.c %D%/plan/hash.c
 libedgeplan_la_CPPFLAGS = $(RUNTIME_CPPFLAGS) $(XXHASH_CFLAGS)
 
-libruntime_la_SOURCES = %D%/version.c
+libruntime_la_SOURCES = %D%/version.c \
+	%D%/base/clock.c %D%/base/clock.h %D%/base/failure.c %D%/base/failure.h \
+	%D%/base/json.c %D%/base/json.h %D%/base/memory.c %D%/base/memory.h \
+	%D%/base/npy.c %D%/base/npy.h %D%/base/outfile.c %D%/base/outfile.h \
+	%D%/device/device.c %D%/device/device.h %D%/device/opencl.c %D%/device/opencl.h \
+	%D%/device/cl_loader.c %D%/device/cl_loader.h \
+	%D%/stream/plan_file.c %D%/stream/plan_file.h %D%/stream/stream.c %D%/stream/stream.h \
+	%D%/exec/open.c %D%/exec/prepare.c %D%/exec/report.c %D%/exec/run.c %D%/exec/session.h \
+	%D%/exec/tensors.c
 libruntime_la_CPPFLAGS = $(RUNTIME_CPPFLAGS) $(XXHASH_CFLAGS)
 
 libedgert_la_SOURCES =
@@ -22,5 +30,5 @@ edgert_SOURCES = %D%/tools/edgert.c
 edgert_LDADD = libruntime.la libedgeplan.la $(RUNTIME_LIBS)
 
 edgeincludedir = $(includedir)/edge
-edgeinclude_HEADERS =
+edgeinclude_HEADERS = %D%/include/edge/edgert.h %D%/include/edge/plan_format.h %D%/include/edge/plan_read.h
 EXTRA_DIST += %D%/edgert.pc.in

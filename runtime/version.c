@@ -2,7 +2,7 @@
 /* version.c - the version of the library, for programs that load it. */
 #include "config.h"
 
-const char *edgert_version(void);
+#include "edge/edgert.h"
 
 const char *edgert_version(void)
 {

@@ -20,3 +20,6 @@ dist_check_SCRIPTS += %D%/test_setup.sh %D%/test_install.sh
 TESTS += %D%/test_setup.sh %D%/test_install.sh
 check_PROGRAMS += %D%/test_base
 TESTS += %D%/test_base
+check_PROGRAMS += %D%/test_runtime
+%C%_test_runtime_SOURCES = %D%/test_runtime.c %D%/plan_builder.c %D%/plan_builder.h %D%/fake_device.c %D%/fake_device.h
+TESTS += %D%/test_runtime

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * open.c - from a file name to a session that is ready to run.
+ *
+ * The order is made for a fast start: the plan's records are read and checked,
+ * memory is reserved, and the I/O thread begins to fill it; only then the
+ * driver is loaded and the kernels are built, while weights arrive.
+ */
+#include "config.h"
+
+#include "base/clock.h"
+#include "exec/session.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static _Thread_local struct failure open_failure;
+
+static enum edge_status out_of_memory(struct edgert_session *s)
+{
+	return rt_fail(&s->failure, EDGE_MEMORY, "out of memory");
+}
+
+static enum edge_status load_plan(struct edgert_session *s, const struct edgert_options *options)
+{
+	enum plan_io io = options->io == EDGERT_IO_DIRECT ? PLAN_IO_DIRECT : PLAN_IO_BUFFERED;
+	enum edge_status st;
+	char why[512];
+
+	if (!options->plan)
+		return rt_fail(&s->failure, EDGE_ARGUMENT, "no plan was named");
+	if ((st = plan_file_open(options->plan, io, &s->file, &s->failure)) != EDGE_OK)
+		return st;
+	if ((st = plan_check(s->file.data, s->file.size, &s->plan, why, sizeof(why))) != EDGE_OK)
+		return rt_fail(&s->failure, st, "plan \"%s\" %s: %s", options->plan,
+			st == EDGE_UNSUPPORTED ? "is not supported" : "is damaged", why);
+	if (s->plan.meta->kind != EDGE_PLAN_RUN)
+		return rt_fail(&s->failure, EDGE_UNSUPPORTED, "cannot run plan \"%s\": %s plans are not supported yet", options->plan,
+			s->plan.meta->kind == EDGE_PLAN_TRAIN ? "training" : "generating");
+	return EDGE_OK;
+}
+
+/* First read that is not for keeps, or read_count. */
+static uint32_t first_streamed(const struct edge_plan *p)
+{
+	uint32_t i = 0;
+
+	while (i < p->read_count && (p->reads[i].flags & EDGE_READ_ONCE))
+		i++;
+	return i;
+}
+
+static enum edge_status refuse_streaming(struct edgert_session *s)
+{
+	if (first_streamed(&s->plan) == s->plan.read_count)
+		return EDGE_OK;
+	return rt_fail(&s->failure, EDGE_ARGUMENT,
+		"plan \"%s\" is not resident: it streams %" PRIu64 " bytes in each run; compile it with a larger budget", s->file.path,
+		s->plan.meta->streamed_bytes);
+}
+
+static enum edge_status make_records(struct edgert_session *s)
+{
+	const struct edge_plan *p = &s->plan;
+
+	s->regions = rt_alloc(p->region_count, sizeof(*s->regions));
+	s->memory = rt_alloc(p->region_count, sizeof(*s->memory));
+	s->in_place = rt_alloc(p->region_count, sizeof(*s->in_place));
+	s->buffers = rt_alloc(p->buffer_count, sizeof(*s->buffers));
+	s->programs = rt_alloc(p->program_count, sizeof(*s->programs));
+	s->steps = rt_alloc(p->step_count, sizeof(*s->steps));
+	s->tensors = rt_alloc(p->tensor_count, sizeof(*s->tensors));
+	s->model_ms = rt_alloc(p->model_count, sizeof(*s->model_ms));
+	return s->regions && s->memory && s->in_place && s->buffers && s->programs && s->steps && s->tensors && s->model_ms
+		? EDGE_OK : out_of_memory(s);
+}
+
+/*
+ * Memory of the host: staging, and, when the plan has no staging, the device's
+ * regions as well, because then host and device share memory.
+ */
+static enum edge_status take_host_memory(struct edgert_session *s)
+{
+	const struct edge_plan *p = &s->plan;
+	uint32_t i;
+
+	s->staging = UINT32_MAX;
+	for (i = 0; i < p->region_count; i++)
+		if (p->regions[i].kind == EDGE_REGION_STAGING)
+			s->staging = i;
+	for (i = 0; i < p->region_count; i++) {
+		bool host = p->regions[i].space == EDGE_SPACE_HOST;
+
+		if (!host && s->staging != UINT32_MAX)
+			continue;
+		s->memory[i] = rt_map(&s->account, host ? RT_HOST : RT_DEVICE, p->regions[i].bytes);
+		if (!s->memory[i])
+			return rt_fail_errno(&s->failure, EDGE_MEMORY, "could not get %" PRIu64 " bytes for the plan's region %u",
+				p->regions[i].bytes, i);
+		if (!host)
+			s->in_place[i] = s->memory[i];
+	}
+	return EDGE_OK;
+}
+
+static enum edge_status wait_step(void *ctx, uint32_t step, struct failure *f)
+{
+	struct edgert_session *s = ctx;
+
+	return s->ops->fence_wait(s->device, &s->steps[step].fence, f);
+}
+
+static enum edge_status upload(void *ctx, uint32_t region, uint64_t offset, const void *data, uint64_t bytes, struct failure *f)
+{
+	struct edgert_session *s = ctx;
+
+	return s->ops->upload(s->device, s->regions[region], offset, data, bytes, f);
+}
+
+static enum edge_status start_reading(struct edgert_session *s, const struct edgert_options *options)
+{
+	struct stream_config config = {
+		.plan = &s->plan, .file = &s->file, .memory = s->in_place, .wait_step = wait_step, .upload = upload, .ctx = s,
+		.record = options->profile,
+	};
+
+	if (s->staging != UINT32_MAX) {
+		config.staging = s->memory[s->staging];
+		config.staging_bytes = s->plan.regions[s->staging].bytes;
+	}
+	return stream_start(&config, &s->stream, &s->failure);
+}
+
+/* Somebody asks when a step is done: a read, the stall clock, the models' clock, or the caller. */
+static void choose_fences(struct edgert_session *s, bool all)
+{
+	const struct edge_plan *p = &s->plan;
+	uint32_t i, reads = 0;
+
+	for (i = 0; i < p->read_count; i++)
+		if (p->reads[i].after_step >= 0)
+			s->steps[p->reads[i].after_step].fenced = true;
+	for (i = 0; i < p->step_count; i++) {
+		s->steps[i].starving = p->steps[i].reads_needed > reads;
+		reads = p->steps[i].reads_needed;
+		if (s->steps[i].starving && i > 0 && s->timed)
+			s->steps[i - 1].fenced = true;
+		if (all)
+			s->steps[i].fenced = true;
+	}
+	for (i = 0; i < p->model_count; i++)
+		if (s->timed && p->models[i].step_count > 0)
+			s->steps[p->models[i].step_first + p->models[i].step_count - 1].fenced = true;
+}
+
+static enum edge_status open_device(struct edgert_session *s, const struct edgert_options *options)
+{
+	const struct edge_meta *meta = s->plan.meta;
+	struct device_request request = {
+		.name = options->device, .kernel_style = meta->kernel_style,
+		.threads = options->threads ? options->threads : meta->threads,
+	};
+	enum edge_status st;
+
+	/* a driver on the CPU keeps times for nothing; others may run slower for it */
+	s->timed = request.profile = options->profile || meta->kernel_style == EDGE_KERNELS_CPU;
+	if (!s->ops)
+		s->ops = device_backend(meta->backend);
+	if (!s->ops)
+		return rt_fail(&s->failure, EDGE_UNSUPPORTED, "plan \"%s\" is for a backend that this program lacks", s->file.path);
+	if ((st = s->ops->open(&request, &s->device, &s->failure)) != EDGE_OK)
+		return st;
+	if (s->staging == UINT32_MAX && s->plan.read_count > 0 && !s->ops->info(s->device)->unified)
+		return rt_fail(&s->failure, EDGE_UNSUPPORTED,
+			"plan \"%s\" is for a device that shares memory with the host, and \"%s\" does not", s->file.path,
+			s->ops->info(s->device)->name);
+	return EDGE_OK;
+}
+
+/* Memory of the process that is not the plan's: what the driver and its compiler took. */
+static uint64_t measure_driver(const struct edgert_session *s)
+{
+	uint64_t regions = 0, now = rt_rss(), peak = rt_peak_rss();
+	uint32_t i;
+
+	for (i = 0; i < s->plan.region_count; i++)
+		if (s->memory[i])
+			regions += rt_resident(s->memory[i], s->plan.regions[i].bytes);
+	/* the peak may be from before the regions filled, so this is rather too little than too much */
+	now = now > regions ? now - regions : 0;
+	peak = peak > regions ? peak - regions : 0;
+	return now > peak ? now : peak;
+}
+
+enum edge_status session_open(const struct edgert_options *options, const struct device_ops *ops,
+	struct edgert_session **out)
+{
+	struct edgert_session *s = rt_alloc(1, sizeof(*s));
+	enum edge_status st;
+
+	*out = NULL;
+	rt_failure_clear(&open_failure);
+	if (!s)
+		return rt_fail(&open_failure, EDGE_MEMORY, "out of memory");
+	s->opened = rt_now();
+	s->ops = ops;
+	s->file.fd = s->file.direct_fd = -1;
+	if ((st = load_plan(s, options)) != EDGE_OK || (options->resident && (st = refuse_streaming(s)) != EDGE_OK) ||
+	    (st = make_records(s)) != EDGE_OK || (st = take_host_memory(s)) != EDGE_OK)
+		goto fail;
+	/* memory of the device's own must exist before anything is read into it */
+	if (s->staging == UINT32_MAX && (st = start_reading(s, options)) != EDGE_OK)
+		goto fail;
+	if ((st = open_device(s, options)) != EDGE_OK || (st = session_prepare(s, options)) != EDGE_OK)
+		goto fail;
+	choose_fences(s, options->profile);
+	if (!s->stream && (st = start_reading(s, options)) != EDGE_OK)
+		goto fail;
+	s->driver_rss = measure_driver(s);
+	if (options->resident && !stream_preload(s->stream, &s->failure)) {
+		st = s->failure.status != EDGE_OK ? s->failure.status
+			: rt_fail(&s->failure, EDGE_ARGUMENT, "plan \"%s\" cannot have all weights in memory before it runs", options->plan);
+		goto fail;
+	}
+	s->ready = rt_now();
+	*out = s;
+	return EDGE_OK;
+fail:
+	open_failure = s->failure;
+	edgert_close(s);
+	return st;
+}
+
+enum edge_status edgert_open(const struct edgert_options *options, struct edgert_session **out)
+{
+	return session_open(options, NULL, out);
+}
+
+const char *edgert_last_error(const struct edgert_session *s)
+{
+	return s ? s->failure.text : open_failure.text;
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * session.h - what a session holds.
+ *
+ * The plan is const. Everything that changes while steps run is in step_state
+ * and tensor_state, one per step and tensor, made when the session opens.
+ */
+#ifndef EDGE_RT_SESSION_H
+#define EDGE_RT_SESSION_H
+
+#include "base/failure.h"
+#include "base/memory.h"
+#include "device/device.h"
+#include "edge/edgert.h"
+#include "stream/plan_file.h"
+#include "stream/stream.h"
+
+struct step_state {
+	struct device_launch *launch; /* of kernels */
+	struct device_fence fence;
+	bool fenced;                  /* somebody wants to know when it is done */
+	bool starving;                /* needs more reads than the steps before it */
+	int64_t waited, arrived;      /* this run: the wait for its reads; 0: there was none */
+	int64_t start, end;           /* this run, where fenced and timed */
+};
+
+struct tensor_state {
+	const void *input;
+	void *output;
+};
+
+struct edgert_session {
+	struct failure failure;
+	bool broken; /* a run failed: what memory holds is unknown */
+
+	struct plan_file file;
+	struct edge_plan plan;
+
+	const struct device_ops *ops;
+	struct device *device;
+	bool timed; /* the device keeps times */
+	struct device_region **regions;
+	struct device_buffer **buffers;
+	struct device_program **programs;
+
+	struct rt_account account;
+	void **memory;     /* per region: the host's address of it, or NULL */
+	void **in_place;   /* per region: the same where kernels use that memory itself */
+	uint32_t staging;  /* index of the staging region, or UINT32_MAX */
+	struct stream *stream;
+
+	struct step_state *steps;
+	struct tensor_state *tensors;
+	double *model_ms;
+
+	uint32_t runs;
+	uint64_t driver_rss;
+	int64_t opened, ready, run_begin, run_end, first_end;
+	int64_t stall;
+};
+
+/* Opens with a given backend; NULL: the plan's. Tests bring their own. */
+enum edge_status session_open(const struct edgert_options *options, const struct device_ops *ops,
+	struct edgert_session **out);
+
+/* Everything after the plan is checked and the I/O thread is on its way. */
+enum edge_status session_prepare(struct edgert_session *s, const struct edgert_options *options);
+
+static inline double session_ms(int64_t ns) { return (double)ns / 1e6; }
+
+#endif

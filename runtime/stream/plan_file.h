@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * plan_file.h - a plan on disk: its records in memory, its weights read on demand.
+ *
+ * The weights section is never mapped: a plan may be larger than memory, and a
+ * file that becomes shorter while it is used is an error, not a signal.
+ */
+#ifndef EDGE_RT_PLAN_FILE_H
+#define EDGE_RT_PLAN_FILE_H
+
+#include "base/failure.h"
+
+#include <sys/types.h>
+
+enum plan_io {
+	PLAN_IO_BUFFERED, /* through the page cache, with the kernel's read-ahead */
+	PLAN_IO_DIRECT    /* O_DIRECT where the file system has it, else buffered */
+};
+
+struct plan_file {
+	char *path;
+	int fd;
+	int direct_fd;  /* -1: not in use */
+	void *data;     /* the file's size; zeros where the weights are */
+	size_t size;
+	int64_t modified[2]; /* when opened: s, ns */
+};
+
+/* Reads everything but the weights. Nothing is checked yet: that is plan_check()'s work. */
+enum edge_status plan_file_open(const char *path, enum plan_io io, struct plan_file *out, struct failure *f);
+/* Copes with a zeroed and with a half-opened one. */
+void plan_file_close(struct plan_file *p);
+
+/*
+ * Reads [offset, offset + bytes) of the file, however many calls it takes.
+ * Allocates nothing; safe from several threads. What the failure says depends
+ * on whether the file has changed since it was opened.
+ */
+enum edge_status plan_file_read(const struct plan_file *p, uint64_t offset, uint64_t bytes, void *out, struct failure *f);
+
+/* Reads a chunk into a page-aligned place and compares its hash. */
+enum edge_status plan_file_read_chunk(const struct plan_file *p, const struct edge_chunk *chunk, uint32_t index,
+	void *out, struct failure *f);
+
+/* What was written reaches the disk and leaves the page cache. */
+enum edge_status plan_file_evict(const char *path, struct failure *f);
+
+/* pread, or what a test puts in its place: fault injection without a special build. */
+extern ssize_t (*plan_file_pread)(int fd, void *out, size_t bytes, off_t offset);
+
+#endif
