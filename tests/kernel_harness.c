@@ -1,0 +1,645 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * kernel_harness.c - see kernel_harness.h.
+ *
+ * The few OpenCL calls needed are looked up by hand, so that tests link without
+ * a loader and are skipped where there is none.
+ */
+#include "config.h"
+
+#include "kernel_harness.h"
+
+#include "eval_graph.h"
+#include "tap.h"
+
+#define CL_TARGET_OPENCL_VERSION 120
+#include <CL/cl.h>
+#include <dlfcn.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { GUARD = 128 };
+
+#define CL_CALLS(X)                                                                                \
+	X(clGetPlatformIDs) X(clGetDeviceIDs) X(clCreateContext) X(clCreateCommandQueue)           \
+	X(clCreateProgramWithSource) X(clBuildProgram) X(clGetProgramBuildInfo) X(clCreateKernel)  \
+	X(clCreateBuffer) X(clCreateSubBuffer) X(clReleaseMemObject) X(clSetKernelArg)             \
+	X(clEnqueueNDRangeKernel) X(clFinish) X(clEnqueueMapBuffer) X(clEnqueueUnmapMemObject)     \
+	X(clReleaseKernel) X(clReleaseProgram) X(clReleaseCommandQueue) X(clReleaseContext)
+
+static struct {
+#define MEMBER(name) __typeof__(name) *name;
+	CL_CALLS(MEMBER)
+#undef MEMBER
+	cl_context context;
+	cl_device_id device;
+	cl_command_queue queue;
+	cl_program program;
+} cl;
+
+static bool device_open(void)
+{
+	cl_platform_id platform;
+	cl_int err;
+	void *lib = dlopen("libOpenCL.so.1", RTLD_NOW);
+
+	if (!lib)
+		return false;
+#define LOOKUP(name)                                                                               \
+	*(void **)&cl.name = dlsym(lib, #name);                                                    \
+	if (!cl.name)                                                                              \
+		return false;
+	CL_CALLS(LOOKUP)
+#undef LOOKUP
+	setenv("POCL_WORK_GROUP_SPECIALIZATION", "0", 0);
+	if (cl.clGetPlatformIDs(1, &platform, NULL) != CL_SUCCESS ||
+	    cl.clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, 1, &cl.device, NULL) != CL_SUCCESS)
+		return false;
+	cl.context = cl.clCreateContext(NULL, 1, &cl.device, NULL, NULL, &err);
+	if (err != CL_SUCCESS)
+		return false;
+	cl.queue = cl.clCreateCommandQueue(cl.context, cl.device, 0, &err);
+	return err == CL_SUCCESS;
+}
+
+static void device_close(void)
+{
+	if (cl.program)
+		cl.clReleaseProgram(cl.program);
+	if (cl.queue)
+		cl.clReleaseCommandQueue(cl.queue);
+	if (cl.context)
+		cl.clReleaseContext(cl.context);
+	cl.program = NULL;
+	cl.queue = NULL;
+	cl.context = NULL;
+}
+
+/* ---- guarded memory ---- */
+
+struct guarded {
+	unsigned char *host; /* GUARD bytes, data, GUARD bytes */
+	size_t bytes;
+	cl_mem whole, data;
+};
+
+static struct guarded guarded_new(size_t bytes)
+{
+	size_t all = (GUARD + bytes + GUARD + 4095) / 4096 * 4096;
+	struct guarded b = { .bytes = bytes };
+	cl_buffer_region r = { GUARD, bytes ? bytes : 1 };
+	cl_int err;
+
+	if (posix_memalign((void **)&b.host, 4096, all) != 0)
+		abort();
+	memset(b.host, 0xff, all);
+	b.whole = cl.clCreateBuffer(cl.context, CL_MEM_READ_WRITE | CL_MEM_USE_HOST_PTR, all, b.host, &err);
+	if (err == CL_SUCCESS)
+		b.data = cl.clCreateSubBuffer(b.whole, CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION, &r, &err);
+	if (err != CL_SUCCESS) {
+		printf("# clCreateBuffer of %zu bytes: %d\n", bytes, err);
+		abort();
+	}
+	return b;
+}
+
+/* Lets the host see what the device wrote; a no-op where memory is shared. */
+static void guarded_sync(const struct guarded *b)
+{
+	void *p = cl.clEnqueueMapBuffer(cl.queue, b->whole, CL_TRUE, CL_MAP_READ, 0, GUARD + b->bytes + GUARD, 0, NULL,
+					NULL, NULL);
+
+	cl.clEnqueueUnmapMemObject(cl.queue, b->whole, p, 0, NULL, NULL);
+	cl.clFinish(cl.queue);
+}
+
+static bool guarded_free(struct guarded *b)
+{
+	bool intact = true;
+	size_t i;
+
+	if (!b->host)
+		return true;
+	guarded_sync(b);
+	for (i = 0; i < GUARD; i++)
+		intact &= b->host[i] == 0xff && b->host[GUARD + b->bytes + i] == 0xff;
+	cl.clReleaseMemObject(b->data);
+	cl.clReleaseMemObject(b->whole);
+	free(b->host);
+	memset(b, 0, sizeof *b);
+	return intact;
+}
+
+static unsigned char *guarded_data(const struct guarded *b)
+{
+	return b->host + GUARD;
+}
+
+/* ---- cases ---- */
+
+void harness_init(struct harness *h, enum target_kernels kernels)
+{
+	memset(h, 0, sizeof *h);
+	diag_init(&h->diag, &h->arena, stderr);
+	h->target = (struct target){ .name = "test", .backend = TARGET_OPENCL, .kernels = kernels, .align = 128,
+				     .unified = true, .max_region_bytes = 1u << 30 };
+}
+
+struct harness_case *harness_graph(struct harness *h, const char *name, struct graph *g)
+{
+	vec_push(&h->arena, &h->cases,
+		 (struct harness_case){ .name = arena_strdup(&h->arena, name), .g = g, .tolerance = 1e-5, .low = -1,
+					.high = 1, .ilow = -4, .ihigh = 4 });
+	if (g)
+		h->cases.data[h->cases.len - 1].input = arena_new_array(&h->arena, const void *, g->inputs.len);
+	return &h->cases.data[h->cases.len - 1];
+}
+
+struct harness_case *harness_text(struct harness *h, const char *name, const char *text)
+{
+	char *all = arena_printf(&h->arena, "graph \"case\"\n%s", text);
+	uint32_t file = diag_add_file(&h->diag, arena_strdup(&h->arena, name), all, strlen(all));
+	struct graph *g = graph_read(&h->arena, &h->diag, file);
+
+	if (g && !graph_verify(g, &h->diag))
+		g = NULL;
+	return harness_graph(h, name, g);
+}
+
+struct harness_case *harness_textf(struct harness *h, const char *name, const char *fmt, ...)
+{
+	va_list ap;
+	char *text;
+
+	va_start(ap, fmt);
+	text = arena_vprintf(&h->arena, fmt, ap);
+	va_end(ap);
+	return harness_text(h, name, text);
+}
+
+void harness_input(struct harness *h, struct harness_case *c, uint32_t i, const void *data)
+{
+	c->input[i] = arena_copy(&h->arena, data, eval_bytes(c->g, c->g->inputs.data[i]));
+}
+
+static uint32_t random_state = 12345;
+
+static double random_unit(void)
+{
+	random_state = random_state * 1664525u + 1013904223u;
+	return (random_state >> 8) / 16777216.0;
+}
+
+static void fill_random(const struct harness_case *c, const struct value *v, void *out)
+{
+	int64_t n = shape_elements(&v->shape), i;
+
+	for (i = 0; i < n; i++) {
+		double x = c->low + (c->high - c->low) * random_unit();
+		int64_t k = c->ilow + (int64_t)(random_unit() * (double)(c->ihigh - c->ilow + 1));
+
+		switch (v->dtype) {
+		case DTYPE_F32: ((float *)out)[i] = (float)x; break;
+		case DTYPE_F16: ((uint16_t *)out)[i] = float_to_half((float)x); break;
+		case DTYPE_I64: ((int64_t *)out)[i] = k; break;
+		case DTYPE_I32: ((int32_t *)out)[i] = (int32_t)k; break;
+		case DTYPE_I16: ((int16_t *)out)[i] = (int16_t)k; break;
+		case DTYPE_I8: ((int8_t *)out)[i] = (int8_t)k; break;
+		case DTYPE_U8: ((uint8_t *)out)[i] = (uint8_t)k; break;
+		case DTYPE_BOOL: ((uint8_t *)out)[i] = random_unit() < 0.5; break;
+		default: memset((char *)out + i * (int64_t)dtype_size(v->dtype), 0, dtype_size(v->dtype)); break;
+		}
+	}
+}
+
+/* ---- building: one program of all kernels ---- */
+
+static bool build_program(struct harness *h)
+{
+	struct strbuf source = { 0 };
+	struct map seen = { 0 };
+	const char *text, *options = "";
+	cl_int err;
+	uint32_t i, k;
+
+	for (i = 0; i < h->cases.len; i++) {
+		const struct kernel_set *ks = h->cases.data[i].ks;
+
+		if (!ks)
+			continue;
+		if (!source.len)
+			strbuf_puts(&source, ks->prelude);
+		options = ks->build_options;
+		for (k = 0; k < ks->kernels.len; k++) {
+			if (map_get(&seen, ks->kernels.data[k].name, NULL))
+				continue;
+			map_put(&h->arena, &seen, ks->kernels.data[k].name, 1);
+			strbuf_puts(&source, ks->kernels.data[k].source);
+		}
+	}
+	printf("# %u kernels\n", seen.len);
+	if (getenv("HARNESS_DUMP")) {
+		FILE *f = fopen(getenv("HARNESS_DUMP"), "w");
+
+		if (f) {
+			fputs(strbuf_str(&source), f);
+			fclose(f);
+		}
+	}
+	text = strbuf_str(&source);
+	cl.program = cl.clCreateProgramWithSource(cl.context, 1, &text, NULL, &err);
+	if (err == CL_SUCCESS)
+		err = cl.clBuildProgram(cl.program, 1, &cl.device, options, NULL, NULL);
+	strbuf_free(&source);
+	if (err == CL_SUCCESS)
+		return true;
+	char *log = calloc(1, 1 << 16);
+	cl.clGetProgramBuildInfo(cl.program, cl.device, CL_PROGRAM_BUILD_LOG, (1 << 16) - 1, log, NULL);
+	printf("# could not build the kernels: %d\n# %s\n", err, log);
+	free(log);
+	return false;
+}
+
+bool harness_build(struct harness *h)
+{
+	uint32_t i;
+
+	if (!device_open())
+		return false;
+	for (i = 0; i < h->cases.len; i++) {
+		struct harness_case *c = &h->cases.data[i];
+
+		if (!c->g)
+			continue;
+		c->ks = codegen_select(&h->arena, c->g, &h->target, &h->diag);
+		if (c->ks && !codegen_check(&h->arena, c->ks, &h->diag))
+			c->ks = NULL;
+	}
+	return build_program(h);
+}
+
+/* ---- running ---- */
+
+struct run {
+	struct harness *h;
+	struct harness_case *c;
+	struct guarded *value; /* by root value; place[] says whose */
+	value_id *place;
+	bool divided; /* split launches, outputs in place */
+	bool ok;
+};
+
+static struct guarded *value_buffer(struct run *r, value_id v)
+{
+	return &r->value[r->place[r->c->ks->alias[v]]];
+}
+
+static struct guarded weight_buffer(struct run *r, const struct weight *w, uint32_t first, uint32_t count, bool split)
+{
+	unsigned char *all = malloc(w->bytes + 1);
+	struct guarded b;
+
+	if (!all || !pack_weight(r->c->g, w, all, &r->h->diag))
+		r->ok = false;
+	if (w->bytes != w->granule_bytes * w->granules) {
+		printf("# a weight's bytes are not its granules\n");
+		r->ok = false;
+	}
+	if (!split) {
+		first = 0;
+		count = w->granules;
+	}
+	b = guarded_new(count * w->granule_bytes);
+	memcpy(guarded_data(&b), all + first * w->granule_bytes, count * w->granule_bytes);
+	free(all);
+	return b;
+}
+
+static cl_int set_arg(struct run *r, cl_kernel k, uint32_t i, const struct kernel_arg *a, uint32_t first,
+		      uint32_t count, struct guarded *own)
+{
+	const struct kernel_set *ks = r->c->ks;
+	cl_int i32 = (cl_int)a->i;
+	cl_long i64 = a->i;
+	cl_float f32 = (cl_float)a->f;
+
+	switch (a->kind) {
+	case ARG_VALUE:
+		return cl.clSetKernelArg(k, i, sizeof(cl_mem), &value_buffer(r, a->id)->data);
+	case ARG_WEIGHT:
+		*own = weight_buffer(r, &ks->weights.data[a->id], first, count, a->split);
+		return cl.clSetKernelArg(k, i, sizeof(cl_mem), &own->data);
+	case ARG_SCRATCH:
+		*own = guarded_new((size_t)a->i);
+		return cl.clSetKernelArg(k, i, sizeof(cl_mem), &own->data);
+	case ARG_I32:
+		return cl.clSetKernelArg(k, i, sizeof i32, &i32);
+	case ARG_I64:
+		return cl.clSetKernelArg(k, i, sizeof i64, &i64);
+	case ARG_F32:
+		return cl.clSetKernelArg(k, i, sizeof f32, &f32);
+	case ARG_FIRST_GRANULE:
+		i32 = (cl_int)first;
+		return cl.clSetKernelArg(k, i, sizeof i32, &i32);
+	}
+	return CL_INVALID_VALUE;
+}
+
+static void issue(struct run *r, const struct launch *l, uint32_t first, uint32_t count)
+{
+	const struct kernel *k = &r->c->ks->kernels.data[l->kernel];
+	struct guarded *own = calloc(l->arg_count, sizeof *own);
+	size_t global[3] = { l->global[0], l->global[1], l->global[2] };
+	size_t local[3] = { k->local[0], k->local[1], k->local[2] };
+	cl_kernel kernel;
+	cl_int err;
+	uint32_t i;
+
+	if (l->split_dim >= 0)
+		global[l->split_dim] = count;
+	kernel = cl.clCreateKernel(cl.program, k->name, &err);
+	for (i = 0; err == CL_SUCCESS && i < l->arg_count; i++)
+		err = set_arg(r, kernel, i, &l->arg[i], first, count, &own[i]);
+	if (err == CL_SUCCESS)
+		err = cl.clEnqueueNDRangeKernel(cl.queue, kernel, 3, NULL, global, local, 0, NULL, NULL);
+	if (err == CL_SUCCESS)
+		err = cl.clFinish(cl.queue);
+	if (err != CL_SUCCESS) {
+		printf("# %s: error %d at argument %u of %u\n", k->name, err, i, l->arg_count);
+		r->ok = false;
+	}
+	for (i = 0; i < l->arg_count; i++)
+		if (!guarded_free(&own[i])) {
+			printf("# %s wrote beyond its argument %u\n", k->name, i);
+			r->ok = false;
+		}
+	if (kernel)
+		cl.clReleaseKernel(kernel);
+	free(own);
+}
+
+static void issue_all(struct run *r)
+{
+	const struct kernel_set *ks = r->c->ks;
+	uint32_t i, k;
+
+	for (i = 0; i < ks->launches.len && r->ok; i++) {
+		const struct launch *l = &ks->launches.data[i];
+		uint32_t n = l->split_dim >= 0 ? l->global[l->split_dim] : 1;
+
+		for (k = 0; k < l->arg_count; k++)
+			if (l->arg[k].split && ks->weights.data[l->arg[k].id].granules != n) {
+				printf("# a split weight's granules are not the launch's\n");
+				r->ok = false;
+			}
+		if (!r->divided || n == 1) {
+			issue(r, l, 0, n);
+			continue;
+		}
+		issue(r, l, 0, 1);
+		if (n > 2)
+			issue(r, l, 1, n - 2);
+		issue(r, l, n - 1, 1);
+	}
+}
+
+static void place_values(struct run *r)
+{
+	const struct kernel_set *ks = r->c->ks;
+	const struct graph *g = r->c->g;
+	uint32_t i;
+
+	for (i = 0; i < g->values.len; i++)
+		r->place[i] = i;
+	for (i = 0; r->divided && i < ks->launches.len; i++) {
+		const struct launch *l = &ks->launches.data[i];
+
+		if (l->in_place_of != NO_ID)
+			r->place[ks->alias[graph_node(g, l->node)->out[0]]] = r->place[ks->alias[l->in_place_of]];
+	}
+	for (i = 0; i < g->values.len; i++)
+		if (g->values.data[i].kind != VALUE_CONST && ks->alias[i] == i && r->place[i] == i)
+			r->value[i] = guarded_new(eval_bytes(g, i));
+}
+
+/* Fills output[] with fresh copies of the graph's outputs. */
+static bool run_case(struct harness *h, struct harness_case *c, const void *const *input, void **output, bool divided)
+{
+	const struct graph *g = c->g;
+	struct run r = { .h = h, .c = c, .divided = divided, .ok = true };
+	uint32_t i;
+
+	r.value = calloc(g->values.len, sizeof *r.value);
+	r.place = calloc(g->values.len, sizeof *r.place);
+	place_values(&r);
+	for (i = 0; i < g->inputs.len; i++)
+		memcpy(guarded_data(value_buffer(&r, g->inputs.data[i])), input[i], eval_bytes(g, g->inputs.data[i]));
+	issue_all(&r);
+	for (i = 0; i < g->outputs.len; i++) {
+		struct guarded *b = value_buffer(&r, g->outputs.data[i]);
+
+		guarded_sync(b);
+		memcpy(output[i], guarded_data(b), eval_bytes(g, g->outputs.data[i]));
+	}
+	for (i = 0; i < g->values.len; i++)
+		if (!guarded_free(&r.value[i])) {
+			printf("# written beyond value %%%u\n", i);
+			r.ok = false;
+		}
+	free(r.value);
+	free(r.place);
+	return r.ok;
+}
+
+/* ---- comparing ---- */
+
+static double element(const struct value *v, const void *p, int64_t i)
+{
+	if (v->dtype == DTYPE_F32)
+		return ((const float *)p)[i];
+	return half_to_float(((const uint16_t *)p)[i]);
+}
+
+static bool same(double a, double b)
+{
+	return a == b || (isnan(a) && isnan(b));
+}
+
+static bool close_enough(const struct harness_case *c, const struct value *v, const void *got, const void *want,
+			 char *note, size_t size)
+{
+	int64_t n = shape_elements(&v->shape), i, worst = -1;
+	double top = 0, diff = 0, tolerance = c->tolerance;
+
+	if (v->dtype != DTYPE_F32 && v->dtype != DTYPE_F16) {
+		for (i = 0; i < n * (int64_t)dtype_size(v->dtype); i++)
+			if (((const char *)got)[i] != ((const char *)want)[i]) {
+				snprintf(note, size, "element %lld differs", (long long)(i / (int64_t)dtype_size(v->dtype)));
+				return false;
+			}
+		return true;
+	}
+	if (v->dtype == DTYPE_F16 && tolerance < 1e-3)
+		tolerance = 1e-3;
+	for (i = 0; i < n; i++)
+		if (isfinite(element(v, want, i)) && fabs(element(v, want, i)) > top)
+			top = fabs(element(v, want, i));
+	for (i = 0; i < n; i++) {
+		double a = element(v, got, i), b = element(v, want, i);
+		double d = same(a, b) ? 0 : fabs(a - b);
+
+		if (!(d <= diff)) { /* NaN too */
+			diff = d;
+			worst = i;
+			if (isnan(d))
+				break;
+		}
+	}
+	if (diff <= tolerance * top || diff == 0)
+		return true;
+	snprintf(note, size, "element %lld is %g, not %g (largest %g)", (long long)worst, element(v, got, worst),
+		 element(v, want, worst), top);
+	return false;
+}
+
+static bool compare(struct harness *h, struct harness_case *c, char *note, size_t size)
+{
+	const struct graph *g = c->g;
+	const void **input = calloc(g->inputs.len + 1, sizeof *input);
+	void **want = calloc(g->outputs.len, sizeof *want), **got = calloc(g->outputs.len, sizeof *got);
+	void **again = calloc(g->outputs.len, sizeof *again);
+	bool ok = true;
+	uint32_t i;
+
+	for (i = 0; i < g->inputs.len; i++) {
+		void *p = arena_alloc(&h->arena, eval_bytes(g, g->inputs.data[i]));
+
+		fill_random(c, graph_value(g, g->inputs.data[i]), p);
+		input[i] = c->input[i] ? c->input[i] : p;
+	}
+	for (i = 0; i < g->outputs.len; i++) {
+		size_t bytes = eval_bytes(g, g->outputs.data[i]);
+
+		want[i] = arena_alloc(&h->arena, bytes);
+		got[i] = arena_alloc(&h->arena, bytes);
+		again[i] = arena_alloc(&h->arena, bytes);
+	}
+	if (!eval_graph(g, input, want)) {
+		snprintf(note, size, "the reference could not compute it");
+		ok = false;
+	}
+	ok = ok && run_case(h, c, input, got, false);
+	for (i = 0; ok && i < g->outputs.len; i++)
+		ok = close_enough(c, graph_value(g, g->outputs.data[i]), got[i], want[i], note, size);
+	ok = ok && run_case(h, c, input, again, true);
+	for (i = 0; ok && i < g->outputs.len; i++)
+		if (memcmp(got[i], again[i], eval_bytes(g, g->outputs.data[i])) != 0) {
+			snprintf(note, size, "split or in place, output %u differs", i);
+			ok = false;
+		}
+	free(input);
+	free(want);
+	free(got);
+	free(again);
+	return ok;
+}
+
+int harness_run(struct harness *h)
+{
+	uint32_t i;
+
+	if (!harness_build(h)) {
+		if (cl.program)
+			tap_ok(false, "the kernels are built");
+		else
+			tap_skip("no OpenCL device");
+	} else {
+		for (i = 0; i < h->cases.len; i++) {
+			struct harness_case *c = &h->cases.data[i];
+			char note[160] = "";
+
+			tap_ok(c->g && c->ks && compare(h, c, note, sizeof note), "%s%s%s", c->name, *note ? ": " : "", note);
+		}
+	}
+	harness_free(h);
+	return tap_done();
+}
+
+void harness_free(struct harness *h)
+{
+	device_close();
+	arena_release(&h->arena);
+}
+
+/* ---- timing ---- */
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+double harness_time(struct harness *h, uint32_t index, int repeat)
+{
+	struct harness_case *c = &h->cases.data[index];
+	struct run r = { .h = h, .c = c, .ok = true };
+	const struct kernel_set *ks = c->ks;
+	cl_kernel *kernel;
+	struct guarded **own;
+	double best = -1, t;
+	uint32_t i, k;
+	int j;
+
+	if (!ks)
+		return -1;
+	kernel = calloc(ks->launches.len, sizeof(cl_kernel));
+	own = calloc(ks->launches.len, sizeof *own);
+	r.value = calloc(c->g->values.len, sizeof *r.value);
+	r.place = calloc(c->g->values.len, sizeof *r.place);
+	place_values(&r);
+	for (i = 0; i < c->g->inputs.len; i++)
+		fill_random(c, graph_value(c->g, c->g->inputs.data[i]), guarded_data(value_buffer(&r, c->g->inputs.data[i])));
+	for (i = 0; i < ks->launches.len; i++) {
+		const struct launch *l = &ks->launches.data[i];
+		cl_int err;
+
+		own[i] = calloc(l->arg_count, sizeof **own);
+		kernel[i] = cl.clCreateKernel(cl.program, ks->kernels.data[l->kernel].name, &err);
+		for (k = 0; err == CL_SUCCESS && k < l->arg_count; k++)
+			err = set_arg(&r, kernel[i], k, &l->arg[k], 0, l->split_dim >= 0 ? l->global[l->split_dim] : 1,
+				      &own[i][k]);
+		r.ok &= err == CL_SUCCESS;
+	}
+	for (j = 0; r.ok && j < repeat; j++) {
+		t = now();
+		for (i = 0; i < ks->launches.len; i++) {
+			const struct launch *l = &ks->launches.data[i];
+			const struct kernel *q = &ks->kernels.data[l->kernel];
+			size_t global[3] = { l->global[0], l->global[1], l->global[2] };
+			size_t local[3] = { q->local[0], q->local[1], q->local[2] };
+
+			cl.clEnqueueNDRangeKernel(cl.queue, kernel[i], 3, NULL, global, local, 0, NULL, NULL);
+		}
+		cl.clFinish(cl.queue);
+		t = now() - t;
+		if (best < 0 || t < best)
+			best = t;
+	}
+	for (i = 0; i < ks->launches.len; i++) {
+		for (k = 0; k < ks->launches.data[i].arg_count; k++)
+			guarded_free(&own[i][k]);
+		free(own[i]);
+		cl.clReleaseKernel(kernel[i]);
+	}
+	for (i = 0; i < c->g->values.len; i++)
+		guarded_free(&r.value[i]);
+	free(kernel);
+	free(own);
+	free(r.value);
+	free(r.place);
+	return best;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * kernel_harness.h - run small graphs through the code generator and an OpenCL
+ * device, and compare with the plain-C references.
+ *
+ *	struct harness h;
+ *
+ *	harness_init(&h, TARGET_CPU_KERNELS);
+ *	harness_text(&h, "relu of 1 x 7",
+ *		     "%0 \"x\" = input f32[1,7]\n"
+ *		     "%1 = map(;%0) [relu(i0) f32] : f32[1,7]\n"
+ *		     "output \"y\" %1\n");
+ *	return harness_run(&h);
+ *
+ * The text is that of ir/print.c without its first line. All cases are built as
+ * one program. Each case runs twice: whole, then with every launch that may be
+ * split issued granule range by granule range and with outputs in the place of
+ * inputs where the launch allows it; both must give the same bytes. Every
+ * buffer lies between guard bytes (0xff, NaN as floats) which must survive.
+ */
+#ifndef EDGE_TESTS_KERNEL_HARNESS_H
+#define EDGE_TESTS_KERNEL_HARNESS_H
+
+#include "codegen/kernel_set.h"
+
+struct harness_case {
+	const char *name;
+	struct graph *g;
+	struct kernel_set *ks;
+	double tolerance;   /* of the largest absolute value of the output; floats */
+	double low, high;   /* range of random float inputs */
+	int64_t ilow, ihigh; /* and of integer inputs, inclusive */
+	const void **input; /* one per graph input; NULL: random */
+};
+
+struct harness {
+	struct arena arena;
+	struct diag diag;
+	struct target target;
+	VEC(struct harness_case) cases;
+};
+
+void harness_init(struct harness *h, enum target_kernels kernels);
+/* The case just added, valid until the next is added, for changing its settings. */
+struct harness_case *harness_text(struct harness *h, const char *name, const char *text);
+struct harness_case *harness_textf(struct harness *h, const char *name, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+struct harness_case *harness_graph(struct harness *h, const char *name, struct graph *g);
+/* Elements of input i of a case; the bytes must stay. */
+void harness_input(struct harness *h, struct harness_case *c, uint32_t i, const void *data);
+/* Runs all cases, prints TAP, frees everything; the value to return from main. */
+int harness_run(struct harness *h);
+
+/* ---- for benchmarks: the same kernels, timed ---- */
+
+/* Selects, checks and builds; then the seconds of one run of case i (the best of several). Negative: failed. */
+bool harness_build(struct harness *h);
+double harness_time(struct harness *h, uint32_t i, int repeat);
+void harness_free(struct harness *h);
+
+#endif
