@@ -10,7 +10,7 @@
 # shellcheck disable=SC2034 # used by those who source this
 BUILD_PACKAGES=(
 	autoconf automake libtool pkg-config make gcc libc6-dev flex bison
-	libclang-14-dev libprotobuf-c-dev protobuf-c-compiler libxxhash-dev libcjson-dev
+	clang-14 lld-14 libclang-14-dev libprotobuf-c-dev protobuf-c-compiler libxxhash-dev libcjson-dev
 	opencl-c-headers ocl-icd-libopencl1 pocl-opencl-icd
 )
 # shellcheck disable=SC2034
