@@ -1,6 +1,6 @@
 # Kernel sources, embedded into the compiler as C strings (embedded.h).
 # Append files to KERNEL_FILES; each keeps its own text, unmangled.
-KERNEL_FILES = %D%/prelude.clh %D%/map.cl
+KERNEL_FILES = %D%/prelude.clh %D%/map.cl %D%/matmul.cl %D%/matmul_batch.cl %D%/gemv.cl
 
 EXTRA_DIST += $(KERNEL_FILES) %D%/embed.awk
 nodist_libedgec_la_SOURCES += %D%/embedded.c

@@ -81,6 +81,7 @@ void build_out(struct build *b); /* the arguments of EDGE_OUT */
 
 /* Arguments. A constant becomes a PACK_DENSE weight; NO_ID passes the output's buffer (never read). */
 void build_value(struct build *b, value_id v);
+void build_value_f32(struct build *b, value_id v); /* a constant is stored as f32 whatever it was */
 void build_weight(struct build *b, uint32_t weight, bool split);
 void build_i32(struct build *b, int64_t i);
 void build_f32(struct build *b, double f);
@@ -102,6 +103,11 @@ uint32_t codegen_dense(struct codegen *c, value_id v);  /* in its own dtype */
 uint32_t codegen_vector(struct codegen *c, value_id v); /* f32, zero-padded to a multiple of 32 */
 /* At least `bytes` zero bytes; v: any constant of the node, for the record. */
 uint32_t codegen_zeros(struct codegen *c, value_id v, uint64_t bytes);
+/* A table that the compiler has worked out; v: an output of the node, for its name. Copied. */
+uint32_t codegen_table(struct codegen *c, value_id v, const void *bytes, uint64_t size);
+/* PACK_RECURRENT, f32, width 16: v[D][parts * hidden][K..]. pack_recurrent() writes it. */
+uint32_t codegen_recurrent(struct codegen *c, value_id v, uint32_t parts);
+bool pack_recurrent(const struct graph *g, const struct weight *w, void *out, struct diag *d);
 
 /* ---- helpers ---- */
 
@@ -134,6 +140,18 @@ bool codegen_refuse(struct codegen *c, node_id id, const char *fmt, ...)
 bool codegen_want_f32(struct codegen *c, node_id id);
 /* Whether value v is of no use to anything after node id. */
 bool codegen_dies(const struct codegen *c, value_id v, node_id id);
+
+/*
+ * The node as it is after its bias (own input `own`, the last one) became the
+ * first step of the epilogue: a bias is an operand like any other. The node
+ * itself where there is no bias.
+ */
+const struct node *codegen_bias_as_epilogue(struct codegen *c, const struct node *n, uint32_t own);
+/*
+ * Height of the tiles into which m rows are cut, at most 8: the one that wastes
+ * least, a tile of h rows costing h plus what loading its weights costs.
+ */
+int64_t codegen_tile_height(int64_t m);
 
 /* ---- epilogue.c ---- */
 
@@ -195,5 +213,30 @@ bool select_matmul(struct codegen *c, node_id id);
 bool select_conv(struct codegen *c, node_id id); /* and conv_transpose */
 bool select_pool(struct codegen *c, node_id id);
 bool select_map(struct codegen *c, node_id id);
+bool select_move(struct codegen *c, node_id id); /* transpose, slice, expand, tile */
+bool select_concat(struct codegen *c, node_id id);
+bool select_pad(struct codegen *c, node_id id);
+bool select_gather(struct codegen *c, node_id id); /* and gather_elements */
+bool select_resize(struct codegen *c, node_id id);
+bool select_reduce(struct codegen *c, node_id id);
+bool select_arg(struct codegen *c, node_id id); /* arg_max, arg_min */
+bool select_softmax(struct codegen *c, node_id id); /* and log_softmax */
+bool select_norm(struct codegen *c, node_id id); /* layer_norm, rms_norm, group_norm */
+bool select_attention(struct codegen *c, node_id id);
+bool select_rnn(struct codegen *c, node_id id); /* lstm, gru */
+
+/* ---- select_move.c: what the kernels that write rows share ---- */
+
+/* Defines TYPE, CTYPE, LOAD and VECTOR for elements of type t; false: said why. */
+bool build_element(struct build *b, enum dtype t);
+/*
+ * The output as rows: of `width` elements where no operand of the epilogue
+ * cares, else of its own last dim. Returns the row's elements.
+ */
+int64_t output_width(const struct codegen *c, const struct node *n, int64_t width);
+/* build_epilogue() for the output seen as rows of output_width(c, n, width). */
+bool build_rows(struct build *b, enum dtype result, int64_t width);
+/* How many rows of n elements a work-item does when there are `rows`. */
+int64_t rows_per_item(int64_t rows, int64_t n);
 
 #endif

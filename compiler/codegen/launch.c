@@ -55,6 +55,14 @@ void build_value(struct build *b, value_id v)
 		push(b, (struct kernel_arg){ .kind = ARG_VALUE, .id = v });
 }
 
+void build_value_f32(struct build *b, value_id v)
+{
+	if (value_is_const(b->c, v))
+		build_weight(b, codegen_weight(b->c, v, (struct packing){ .kind = PACK_DENSE, .dtype = DTYPE_F32 }), false);
+	else
+		build_value(b, v);
+}
+
 void build_weight(struct build *b, uint32_t weight, bool split)
 {
 	push(b, (struct kernel_arg){ .kind = ARG_WEIGHT, .id = weight, .split = split });

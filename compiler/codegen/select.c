@@ -9,10 +9,11 @@
 
 #include "codegen/codegen.h"
 
-#include <stdlib.h>
+#include <string.h>
 
 static const select_fn selector[OP_COUNT] = {
 	[OP_map] = select_map,
+	[OP_matmul] = select_matmul,
 	[OP_identity] = select_map,
 	[OP_reshape] = select_map,
 };
@@ -82,6 +83,44 @@ bool codegen_scalar(struct codegen *c, value_id v, double *out)
 bool codegen_dies(const struct codegen *c, value_id v, node_id id)
 {
 	return !value_is_const(c, v) && c->last_use[c->ks->alias[v]] == id;
+}
+
+const struct node *codegen_bias_as_epilogue(struct codegen *c, const struct node *n, uint32_t own)
+{
+	uint32_t first = node_own_inputs(n), extra = n->in_count - first, i, k;
+	struct epilogue_step *s;
+	struct node *m;
+
+	if (first <= own || n->in[own] == NO_ID)
+		return n;
+	m = arena_copy(c->arena, n, sizeof *n);
+	m->in_count = own + 1 + extra;
+	m->in = arena_new_array(c->arena, value_id, m->in_count);
+	memcpy(m->in, n->in, (own + 1) * sizeof *m->in);
+	memcpy(m->in + own + 1, n->in + first, extra * sizeof *m->in);
+	m->view = arena_new_array(c->arena, struct view *, extra + 1);
+	if (n->view)
+		memcpy(m->view + 1, n->view, extra * sizeof *m->view);
+	m->epilogue_first_input = own;
+	m->epilogue_count = n->epilogue_count + 1;
+	s = m->epilogue = arena_new_array(c->arena, struct epilogue_step, m->epilogue_count);
+	s[0] = (struct epilogue_step){ .op = OP_add, .dtype = DTYPE_F32, .in = { { false, 0 }, { true, 0 } } };
+	for (i = 0; i < n->epilogue_count; i++) {
+		s[i + 1] = n->epilogue[i];
+		for (k = 0; k < 3; k++)
+			s[i + 1].in[k].index++;
+	}
+	return m;
+}
+
+int64_t codegen_tile_height(int64_t m)
+{
+	int64_t h, best = 8;
+
+	for (h = 8; h > 0; h--)
+		if (ceil_div(m, h) * (2 * h + 1) < ceil_div(m, best) * (2 * best + 1))
+			best = h;
+	return best;
 }
 
 /* A reshape of something in memory shares its bytes. */

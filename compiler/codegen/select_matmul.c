@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * select_matmul.c - matrix products.
+ *
+ * A constant right matrix is stored in panels; the batch dims of the left one
+ * are then only more rows. One row is a matrix times a vector, which has its
+ * own kernel. Everything else (two activations, batches of constants) copies
+ * panels at run time: matmul_batch.cl.
+ */
+#include "config.h"
+
+#include "codegen/codegen.h"
+
+#include <string.h>
+
+enum { WORKERS = 16, MAX_DIGITS = 3 };
+
+struct product {
+	const struct node *n;     /* bias in the epilogue */
+	const struct shape *a, *b;
+	int64_t m, n_out, k, batch; /* batch: of the output */
+	bool trans_a, trans_b;
+	double alpha;
+};
+
+static struct product describe(struct codegen *c, const struct node *n)
+{
+	struct product p = { .n = codegen_bias_as_epilogue(c, n, 2) };
+	const struct shape *out = value_shape(c, n->out[0]);
+
+	p.a = value_shape(c, n->in[0]);
+	p.b = value_shape(c, n->in[1]);
+	p.trans_a = node_int(n, ATTR_trans_a, 0) != 0;
+	p.trans_b = node_int(n, ATTR_trans_b, 0) != 0;
+	p.alpha = node_float(n, ATTR_alpha, 1);
+	if (p.a->rank < 2 || p.b->rank < 2)
+		return p;
+	p.m = out->dim[out->rank - 2];
+	p.n_out = out->dim[out->rank - 1];
+	p.k = p.a->dim[p.a->rank - (p.trans_a ? 2 : 1)];
+	p.batch = shape_elements(out) / (p.m * p.n_out);
+	return p;
+}
+
+/* Rows are those of all batches of a. */
+static bool select_panels(struct codegen *c, node_id id, const struct product *p)
+{
+	int64_t rows = p->m * p->batch, nv = p->n_out <= 16 ? 1 : 2, tile = codegen_tile_height(rows);
+	bool single = rows == 1;
+	struct packing packing = { .kind = PACK_PANELS, .dtype = DTYPE_F32, .width = (uint32_t)(16 * nv),
+				   .transposed = p->trans_b };
+	uint32_t w = codegen_weight(c, p->n->in[1], packing);
+	struct build b;
+
+	build_begin(&b, c, id, single ? "gemv" : "matmul");
+	b.n = p->n;
+	b.split_dim = 0;
+	build_what(&b, "matmul %lldx%lldx%lld", (long long)rows, (long long)p->n_out, (long long)p->k);
+	build_define(&b, "TILE_NV", nv);
+	if (!single) {
+		build_define(&b, "TILE_M", tile);
+		build_define(&b, "TRANS_A", p->trans_a);
+	}
+	if (!build_epilogue(&b, DTYPE_F32))
+		return false;
+	build_value_f32(&b, p->n->in[0]);
+	build_weight(&b, w, true);
+	build_first_granule(&b);
+	if (!single) {
+		build_i32(&b, rows);
+		build_i32(&b, p->m);
+	}
+	build_i32(&b, p->k);
+	build_f32(&b, p->alpha);
+	build_out(&b);
+	build_flops(&b, (uint64_t)(2 * rows * p->n_out * p->k));
+	return build_launch(&b, ceil_div(p->n_out, 16 * nv), single ? 1 : ceil_div(rows, tile), 1);
+}
+
+/* The batch dims of both operands as at most MAX_DIGITS digits, innermost first. */
+struct digits {
+	uint32_t count;
+	int64_t size[MAX_DIGITS], a[MAX_DIGITS], b[MAX_DIGITS];
+};
+
+static int64_t batch_stride(const struct shape *s, uint32_t out_rank, uint32_t d)
+{
+	int64_t stride = 1;
+	uint32_t i, back = out_rank - d; /* dims from the end */
+
+	if (back > s->rank || s->dim[s->rank - back] == 1)
+		return 0;
+	for (i = s->rank - back + 1; i < s->rank; i++)
+		stride *= s->dim[i];
+	return stride;
+}
+
+static bool find_digits(const struct product *p, const struct shape *out, struct digits *q)
+{
+	uint32_t i;
+
+	memset(q, 0, sizeof *q);
+	for (i = out->rank - 2; i-- > 0;) {
+		int64_t sa = batch_stride(p->a, out->rank, i), sb = batch_stride(p->b, out->rank, i);
+		uint32_t top = q->count - 1;
+
+		if (out->dim[i] == 1)
+			continue;
+		if (q->count && sa == q->a[top] * q->size[top] && sb == q->b[top] * q->size[top]) {
+			q->size[top] *= out->dim[i];
+			continue;
+		}
+		if (q->count == MAX_DIGITS)
+			return false;
+		q->size[q->count] = out->dim[i];
+		q->a[q->count] = sa;
+		q->b[q->count++] = sb;
+	}
+	for (i = q->count; i < MAX_DIGITS; i++)
+		q->size[i] = 1;
+	return true;
+}
+
+static bool select_batch(struct codegen *c, node_id id, const struct product *p)
+{
+	int64_t panels = ceil_div(p->n_out, 32), tile = codegen_tile_height(p->m), block = p->m, blocks, jobs, workers;
+	struct digits q;
+	struct build b;
+
+	if (!find_digits(p, value_shape(c, p->n->out[0]), &q))
+		return codegen_refuse(c, id, "its batch dimensions broadcast in too many ways");
+	/* few jobs: cut the rows, but not so small that copying the panel costs more than using it */
+	if (panels * p->batch < WORKERS && p->m > 64)
+		block = ceil_div(p->m, ceil_div(WORKERS, panels * p->batch));
+	block = ceil_div(block < 64 && block < p->m ? 64 : block, tile) * tile;
+	blocks = ceil_div(p->m, block);
+	jobs = p->batch * panels * blocks;
+	workers = jobs < WORKERS ? jobs : WORKERS;
+	build_begin(&b, c, id, "matmul_batch");
+	b.n = p->n;
+	build_what(&b, "matmul %lldx%lldx%lldx%lld", (long long)p->batch, (long long)p->m, (long long)p->n_out,
+		   (long long)p->k);
+	build_define(&b, "TILE_M", tile);
+	if (!build_epilogue(&b, DTYPE_F32))
+		return false;
+	build_value_f32(&b, p->n->in[0]);
+	build_value_f32(&b, p->n->in[1]);
+	build_scratch(&b, (uint64_t)(workers * (p->k ? p->k : 1)) * 32 * sizeof(float));
+	build_i32(&b, jobs);
+	build_i32(&b, blocks);
+	build_i32(&b, block);
+	build_i32(&b, p->m);
+	build_i32(&b, p->k);
+	build_i32(&b, q.size[0]);
+	build_i32(&b, q.size[1]);
+	for (int i = 0; i < MAX_DIGITS; i++)
+		build_i32(&b, q.a[i]);
+	for (int i = 0; i < MAX_DIGITS; i++)
+		build_i32(&b, q.b[i]);
+	build_i32(&b, workers);
+	build_i32(&b, p->trans_a ? 1 : p->k);
+	build_i32(&b, p->trans_a ? p->m : 1);
+	build_i32(&b, p->trans_b ? 1 : p->n_out);
+	build_i32(&b, p->trans_b ? p->k : 1);
+	build_f32(&b, p->alpha);
+	build_out(&b);
+	build_flops(&b, (uint64_t)(2 * p->batch * p->m * p->n_out * p->k));
+	return build_launch(&b, workers, 1, 1);
+}
+
+/* Whether b is one constant matrix; leading dims of 1 do not count. */
+static bool is_panels(const struct codegen *c, const struct product *p)
+{
+	return value_is_const(c, p->n->in[1]) && !value_is_const(c, p->n->in[0]) &&
+	       shape_elements(p->b) == p->n_out * p->k;
+}
+
+bool select_matmul(struct codegen *c, node_id id)
+{
+	struct product p;
+
+	if (!codegen_want_f32(c, id))
+		return false;
+	p = describe(c, graph_node(c->g, id));
+	if (!p.m)
+		return codegen_refuse(c, id, "both operands need at least two dimensions");
+	return is_panels(c, &p) ? select_panels(c, id, &p) : select_batch(c, id, &p);
+}

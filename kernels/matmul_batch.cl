@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * matmul_batch.cl - products of matrices of which neither need be constant.
+ *
+ * A job is (batch, panel of 32 columns, block of rows). The work-item first
+ * copies the panel of b into its own part of the scratch memory, [k][32], and
+ * then works as matmul.cl does, whatever the strides of b were. A few
+ * work-items take the jobs in turn, so that the scratch memory stays small.
+ *
+ * Batch t of the output reads a at the sum of its digits (of sizes n0, n1 and
+ * the rest) times sa0, sa1, sa2, and b likewise.
+ */
+#ifndef EDGE_PRELUDE
+#include "prelude.clh"
+#endif
+#ifndef KERNEL
+#define KERNEL matmul_batch
+#endif
+#ifndef TILE_M
+#define TILE_M 8
+#endif
+#define TILE_NV 2
+
+#define ROW(i) __global const float *restrict a##i = am + min(r0 + (i), m - 1) * row_stride;
+
+__kernel EDGE_SINGLE void KERNEL(__global const float *restrict a, __global const float *restrict bm,
+				 __global float *scratch, const int jobs, const int blocks,
+				 const int block, const int m, const int k, const int n0, const int n1,
+				 const int sa0, const int sa1, const int sa2, const int sb0, const int sb1,
+				 const int sb2, const int workers, const int row_stride, const int k_stride,
+				 const int bk_stride, const int bn_stride, const float alpha, EDGE_OUT EDGE_WI)
+{
+	const int panels = (out_n + 31) / 32;
+	__global float *own = scratch + (long)get_global_id(0) * k * 32;
+
+	for (int job = get_global_id(0); job < jobs; job += workers) {
+		const int batch = job / (panels * blocks), panel = job / blocks % panels;
+		const int d0 = batch % n0, d1 = batch / n0 % n1, d2 = batch / n0 / n1;
+		const int start = job % blocks * block, end = min(start + block, m), col = panel * 32;
+		const int lanes = min(32, out_n - col);
+		__global const float *restrict am = a + (d0 * sa0 + d1 * sa1 + d2 * sa2);
+		__global const float *restrict from = bm + (d0 * sb0 + d1 * sb1 + d2 * sb2) + col * bn_stride;
+
+		if (bn_stride == 1) {
+			for (int i = 0; i < k; i++) {
+				vstore16(edge_load16(from + i * bk_stride, lanes), 0, own + i * 32);
+				vstore16(lanes > 16 ? edge_load16(from + i * bk_stride + 16, lanes - 16) : (float16)(0.0f), 1,
+					 own + i * 32);
+			}
+		} else {
+			for (int l = 0; l < 32; l++)
+				for (int i = 0; i < k; i++)
+					own[i * 32 + l] = l < lanes ? from[l * bn_stride + i * bk_stride] : 0.0f;
+		}
+		for (int r0 = start; r0 < end; r0 += TILE_M) {
+			const int rows = min(TILE_M, end - r0);
+			__global const float *b = own;
+			float16 t[TILE_M * TILE_NV];
+
+			EDGE_REPEAT(TILE_M, ROW)
+			EDGE_REPEAT(TILE_M, EDGE_TILE_ZERO)
+			for (int i = 0, at = 0; i < k; i++, at += k_stride, b += 32) {
+				EDGE_TILE_LOAD
+				EDGE_REPEAT(TILE_M, EDGE_TILE_STEP)
+			}
+			EDGE_REPEAT(TILE_M, EDGE_TILE_SAVE)
+			for (int i = 0; i < rows; i++) {
+				EDGE_STORE16(t[i * 2] * alpha, batch * m + r0 + i, col, min(lanes, 16));
+				if (lanes > 16)
+					EDGE_STORE16(t[i * 2 + 1] * alpha, batch * m + r0 + i, col + 16, lanes - 16);
+			}
+		}
+	}
+}
