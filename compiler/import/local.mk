@@ -13,3 +13,7 @@ CLEANFILES += %D%/onnx.pb-c.c %D%/onnx.pb-c.h
 	$(AM_V_GEN)$(MKDIR_P) %D% && $(PROTOC_C) -I$(srcdir)/%D% --c_out=%D% $(srcdir)/%D%/onnx.proto
 %D%/onnx.pb-c.h: %D%/onnx.pb-c.c
 	@test -f $@ || { rm -f %D%/onnx.pb-c.c; $(MAKE) $(AM_MAKEFLAGS) %D%/onnx.pb-c.c; }
+
+# Networks written in the language.
+libedgec_la_SOURCES += %D%/network.c %D%/network.h %D%/network_call.c %D%/network_image.c \
+	%D%/network_layers.c %D%/network_shape.c %D%/network_weights.c

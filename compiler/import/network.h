@@ -41,7 +41,7 @@ struct net_value {
 enum {
 	MAX_ARGUMENTS = 12,
 	MAX_LAYER_DEPTH = 24,    /* layers inside layers */
-	MAX_LEVELS = 1200,       /* expressions and blocks open at a time */
+	MAX_LEVELS = 800,        /* expressions and blocks open at a time */
 	MAX_STATEMENTS = 200000, /* carried out, loops unrolled */
 	MAX_TEXT = 1000          /* bytes of a filled-in name */
 };
@@ -113,7 +113,7 @@ struct net_call {
 /*
  * params: names with types, "x:t name:s units:n? bias:b?"; t tensor, v tensor
  * or number, n whole number, r number, s text, b on/off, l list of whole
- * numbers, a whole number or list, * before the name: all further positional
+ * numbers, a whole number or list, p the same or text; * before the name: all positional
  * arguments. ? marks those that may be left out.
  */
 struct layer_spec {
