@@ -1,0 +1,340 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+#
+# Writes the small models in this folder: one operator and version each, with
+# its inputs and the outputs of ONNX Runtime inside, as initialisers that no
+# node reads ("given NAME", "expected NAME"). Needs numpy, onnx, onnxruntime;
+# the tests need only what it wrote. Same versions give the same files.
+
+import sys
+import zlib
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+from onnx import TensorProto, helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
+
+HERE = Path(__file__).parent
+written = set()
+I64 = np.int64
+
+
+def rnd(name, *shape, lo=-2.0, hi=2.0, dtype=np.float32):
+    r = np.random.default_rng(zlib.crc32((name + str(shape)).encode()))
+    return r.uniform(lo, hi, shape).astype(dtype)
+
+
+def node(op, inputs, outputs=("y",), **attrs):
+    return helper.make_node(op, inputs, outputs, name=op + "_node", **attrs)
+
+
+def case(name, nodes, given, consts=None, outputs=("y",), opset=17, const_given=(), reference=False):
+    """given: run-time inputs; consts: initialisers."""
+    nodes = nodes if isinstance(nodes, list) else [nodes]
+    consts = consts or {}
+    ins = [helper.make_tensor_value_info(k, helper.np_dtype_to_tensor_dtype(v.dtype), v.shape) for k, v in given.items()]
+    inits = [numpy_helper.from_array(np.asarray(v), k) for k, v in consts.items()]
+    probe = [helper.make_empty_tensor_value_info(o) for o in outputs]
+    graph = helper.make_graph(nodes, "g", ins, probe, inits)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=min(10, 10), producer_name="")
+    try:
+        if reference:
+            raise RuntimeError
+        options = onnxruntime.SessionOptions()
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        options.log_severity_level = 4
+        session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        got = session.run(list(outputs), given)
+    except Exception as e:
+        try:
+            got = ReferenceEvaluator(model).run(list(outputs), given)
+        except Exception as e2:
+            print("SKIP", name, "|", str(e)[:150].replace("\n", " "), "|", str(e2)[:150].replace("\n", " "))
+            return
+    outs = [helper.make_tensor_value_info(o, helper.np_dtype_to_tensor_dtype(g.dtype), g.shape) for o, g in zip(outputs, got)]
+    inits += [numpy_helper.from_array(np.asarray(v), "given " + k) for k, v in given.items()]
+    inits += [numpy_helper.from_array(np.asarray(g), "expected " + o) for o, g in zip(outputs, got)]
+    graph = helper.make_graph(nodes, "g", ins, outs, inits)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=10, producer_name="")
+    assert name not in written, name
+    written.add(name)
+    (HERE / (name + ".onnx")).write_bytes(model.SerializeToString())
+
+
+# ---- each element by itself
+small = {"Acosh": (1.1, 4), "Atanh": (-.9, .9), "Asin": (-.9, .9), "Acos": (-.9, .9), "Log": (.1, 4), "Sqrt": (0, 4),
+         "Reciprocal": (.5, 2), "Tan": (-1, 1), "Round": (-3, 3)}
+for op, v in [("Abs", 13), ("Acos", 7), ("Acosh", 22), ("Asin", 7), ("Asinh", 9), ("Atan", 22), ("Atanh", 9), ("Ceil", 13),
+              ("Cos", 22), ("Cosh", 9), ("Erf", 13), ("Exp", 13), ("Floor", 13), ("HardSwish", 14), ("HardSwish", 22), ("Log", 13),
+              ("Mish", 18), ("Neg", 13), ("Reciprocal", 13), ("Relu", 14), ("Round", 11), ("Sigmoid", 13), ("Sign", 13),
+              ("Sin", 7), ("Sinh", 22), ("Softplus", 1), ("Softplus", 22), ("Softsign", 1), ("Sqrt", 13), ("Tan", 7),
+              ("Tanh", 13)]:
+    lo, hi = small.get(op, (-4, 4))
+    case(f"{op}-{v}", node(op, ["x"]), {"x": rnd(op, 3, 5, lo=lo, hi=hi)}, opset=max(v, 9))
+x = rnd("act", 2, 7, lo=-4, hi=4)
+for op, attrs, v in [("Celu", {"alpha": 1.5}, 12), ("Elu", {"alpha": .7}, 9), ("Elu", {}, 22), ("LeakyRelu", {}, 9),
+                     ("LeakyRelu", {"alpha": .2}, 16), ("ThresholdedRelu", {"alpha": .5}, 10), ("HardSigmoid", {}, 9),
+                     ("HardSigmoid", {"alpha": .3, "beta": .4}, 22), ("Selu", {}, 9), ("Selu", {"alpha": 1.2, "gamma": .9}, 22),
+                     ("Gelu", {}, 20), ("Gelu", {"approximate": "tanh"}, 20), ("Shrink", {"lambd": 1.0, "bias": .5}, 9)]:
+    case(f"{op}-{v}{'-attrs' if attrs else ''}", node(op, ["x"], **attrs), {"x": x}, opset=v)
+case("Swish-24", node("Swish", ["x"], alpha=1.5), {"x": x}, opset=24)
+case("SwiGLU-28", node("SwiGLU", ["x", "z"]), {"x": x, "z": x * 2}, opset=28)
+a, b = rnd("a", 2, 3, 4), rnd("b", 3, 1, lo=.5)
+for op, v in [("Add", 14), ("Sub", 13), ("Mul", 7), ("Div", 14)]:
+    case(f"{op}-{v}", node(op, ["a", "b"]), {"a": a, "b": b}, opset=max(v, 9))
+ia, ib = np.array([[7, -7, 5], [-9, 9, 2]], I64), np.array([2, 3, -4], I64)
+case("Div-14-i64", node("Div", ["a", "b"]), {"a": ia, "b": ib}, opset=14)
+case("Mod-13-i64", node("Mod", ["a", "b"]), {"a": ia, "b": ib}, opset=13)
+case("Mod-13-fmod", node("Mod", ["a", "b"], fmod=1), {"a": a, "b": b}, opset=13)
+case("Mod-28-float", node("Mod", ["a", "b"]), {"a": a, "b": b}, opset=28)
+case("Pow-15", node("Pow", ["a", "b"]), {"a": np.abs(a), "b": np.array([2, 3, 1, 2], np.int32)}, opset=15)
+case("Pow-15-int-base", node("Pow", ["a", "b"]), {"a": ia, "b": np.array(2, np.float32)}, opset=15)
+case("Pow-7", node("Pow", ["a", "b"]), {"a": a}, {"b": np.array(2, np.float32)}, opset=9)
+for op, v in [("Min", 13), ("Max", 8), ("Sum", 13), ("Mean", 13)]:
+    case(f"{op}-{v}", node(op, ["a", "b", "c"]), {"a": a, "b": b, "c": rnd("c", 4)}, opset=max(v, 9))
+for op, v in [("Equal", 13), ("Less", 13), ("LessOrEqual", 16), ("Greater", 9), ("GreaterOrEqual", 12)]:
+    case(f"{op}-{v}", node(op, ["a", "b"]), {"a": ia, "b": np.array([2, 9, 5], I64)}, opset=v)
+ba, bb = np.array([True, False, True, False]), np.array([True, True, False, False])
+for op in ("And", "Or", "Xor"):
+    case(f"{op}-7", node(op, ["a", "b"]), {"a": ba, "b": bb}, opset=9)
+case("Not-1", node("Not", ["a"]), {"a": ba}, opset=9)
+case("Where-16", node("Where", ["c", "a", "b"]), {"c": np.array([[True], [False]]), "a": rnd("w", 2, 3), "b": rnd("v", 3)}, opset=16)
+case("PRelu-16", node("PRelu", ["a", "b"]), {"a": a}, {"b": rnd("slope", 3, 1)}, opset=16)
+weird = np.array([np.nan, np.inf, -np.inf, 1], np.float32)
+case("IsNaN-13", node("IsNaN", ["x"]), {"x": weird}, opset=13)
+case("IsInf-10", node("IsInf", ["x"]), {"x": weird}, opset=10)
+case("IsInf-20-positive", node("IsInf", ["x"], detect_negative=0), {"x": weird}, opset=20)
+case("Clip-6", node("Clip", ["x"], min=-1.0, max=.5), {"x": x}, opset=9)
+case("Clip-6-min", node("Clip", ["x"], min=-1.0), {"x": x}, opset=9)
+case("Clip-11", node("Clip", ["x", "lo", "hi"]), {"x": x}, {"lo": np.array(-1, np.float32), "hi": np.array(2, np.float32)}, opset=11)
+case("Clip-13-max", node("Clip", ["x", "", "hi"]), {"x": x}, {"hi": np.array(2, np.float32)}, opset=13)
+case("Clip-13-runtime", node("Clip", ["x", "lo", "hi"]), {"x": x, "lo": np.array(-1, np.float32), "hi": np.array(2, np.float32)}, opset=13)
+case("Clip-12-i64", node("Clip", ["x", "lo", "hi"]), {"x": ia}, {"lo": np.array(-5, I64), "hi": np.array(2**62, I64)}, opset=12)
+for t, n in [(np.int32, "i32"), (np.float16, "f16"), (np.bool_, "bool"), (np.uint8, "u8"), (np.float64, "f64"), (I64, "i64")]:
+    case(f"Cast-13-{n}", node("Cast", ["x"], to=helper.np_dtype_to_tensor_dtype(np.dtype(t))),
+         {"x": np.array([0, 1.7, 2.5, 100.25], np.float32)}, opset=13)
+case("Cast-25-from-i32", node("Cast", ["x"], to=1), {"x": np.array([1, -2, 7], np.int32)}, opset=25)
+case("CastLike-19", node("CastLike", ["x", "t"]), {"x": x}, {"t": np.array([1], I64)}, opset=19)
+case("Identity-16", node("Identity", ["x"]), {"x": x}, opset=16)
+case("Dropout-13", node("Dropout", ["x", "r"], ["y", "m"]), {"x": x}, {"r": np.array(.5, np.float32)}, ["y", "m"], opset=13)
+q = np.array([[0, 10, 255], [128, 7, 3]], np.uint8)
+case("DequantizeLinear-13", node("DequantizeLinear", ["x", "s", "z"], axis=1), {"x": q},
+     {"s": np.array([.1, .2, .3], np.float32), "z": np.array([1, 2, 3], np.uint8)}, opset=13)
+case("QuantizeLinear-13", node("QuantizeLinear", ["x", "s", "z"]), {"x": x}, {"s": np.array(.02, np.float32), "z": np.array(3, np.int8)}, opset=13)
+case("Add-14-f16", node("Add", ["a", "b"]), {"a": a.astype(np.float16), "b": b.astype(np.float16)}, opset=14)
+
+# ---- moving elements
+t = rnd("t", 2, 3, 4)
+for nm, s, kw in [("keep", [0, -1], {}), ("split", [2, 3, 2, 2], {}), ("flat", [-1], {})]:
+    case(f"Reshape-13-{nm}", node("Reshape", ["x", "s"], **kw), {"x": t}, {"s": np.array(s, I64)}, opset=13)
+case("Reshape-14-allowzero", node("Reshape", ["x", "s"], allowzero=1), {"x": np.zeros((0, 3), np.float32)}, {"s": np.array([3, 0], I64)}, opset=14)
+for ax in (0, 2, -1):
+    case(f"Flatten-13-axis{ax}", node("Flatten", ["x"], axis=ax), {"x": t}, opset=13)
+case("Flatten-9", node("Flatten", ["x"]), {"x": t}, opset=9)
+one = rnd("one", 1, 3, 1, 2)
+case("Squeeze-11", node("Squeeze", ["x"], axes=[0, -2]), {"x": one}, opset=11)
+case("Squeeze-13", node("Squeeze", ["x", "a"]), {"x": one}, {"a": np.array([2], I64)}, opset=13)
+case("Squeeze-13-all", node("Squeeze", ["x"]), {"x": one}, opset=13)
+case("Unsqueeze-11", node("Unsqueeze", ["x"], axes=[0, 3]), {"x": t}, opset=11)
+case("Unsqueeze-13", node("Unsqueeze", ["x", "a"]), {"x": t}, {"a": np.array([-1, 1], I64)}, opset=13)
+case("Transpose-13", node("Transpose", ["x"], perm=[1, 2, 0]), {"x": t}, opset=13)
+case("Transpose-25-default", node("Transpose", ["x"]), {"x": t}, opset=25)
+case("Expand-13", node("Expand", ["x", "s"]), {"x": rnd("e", 3, 1)}, {"s": np.array([2, 1, 4], I64)}, opset=13)
+case("Tile-13", node("Tile", ["x", "r"]), {"x": t}, {"r": np.array([2, 1, 3], I64)}, opset=13)
+case("Concat-13", node("Concat", ["a", "b"], axis=-2), {"a": t}, {"b": rnd("cc", 2, 2, 4)}, opset=13)
+case("Split-11", node("Split", ["x"], ["p", "q"], axis=2, split=[1, 3]), {"x": t}, outputs=["p", "q"], opset=11)
+case("Split-11-equal", node("Split", ["x"], ["p", "q"], axis=-1), {"x": t}, outputs=["p", "q"], opset=11)
+case("Split-13", node("Split", ["x", "s"], ["p", "q"], axis=1), {"x": t}, {"s": np.array([2, 1], I64)}, ["p", "q"], opset=13)
+case("Split-18", node("Split", ["x"], ["p", "q"], axis=1, num_outputs=2), {"x": t}, outputs=["p", "q"], opset=18)
+case("Slice-9", node("Slice", ["x"], axes=[1, 2], starts=[1, -3], ends=[2**31 - 1, -1]), {"x": t}, opset=9)
+case("Slice-10", node("Slice", ["x", "s", "e"]), {"x": t}, {"s": np.array([0, 1], I64), "e": np.array([1, 9], I64)}, opset=10)
+case("Slice-13-steps", node("Slice", ["x", "s", "e", "a", "t"]), {"x": t},
+     {"s": np.array([-1, 3], I64), "e": np.array([-2**63, 0], I64), "a": np.array([1, -1], I64), "t": np.array([-1, -2], I64)}, opset=13)
+case("Slice-13-empty", node("Slice", ["x", "s", "e"]), {"x": t}, {"s": np.array([2], I64), "e": np.array([1], I64)}, opset=13)
+case("Gather-13", node("Gather", ["x", "i"], axis=1), {"x": t}, {"i": np.array([[0, -1], [2, 1]], I64)}, opset=13)
+case("Gather-11-scalar", node("Gather", ["x", "i"], axis=-1), {"x": t}, {"i": np.array(2, np.int32)}, opset=11)
+case("Gather-13-runtime", node("Gather", ["w", "i"]), {"i": np.array([[3, 0, 1]], I64)}, {"w": rnd("emb", 5, 4)}, opset=13)
+case("GatherElements-13", node("GatherElements", ["x", "i"], axis=2), {"x": t}, {"i": np.array([[[0, -1]] * 3] * 2, I64)}, opset=13)
+case("GatherND-13", node("GatherND", ["x", "i"]), {"x": t, "i": np.array([[0, 1], [-1, 2]], I64)}, opset=13)
+case("GatherND-13-batch", node("GatherND", ["x", "i"], batch_dims=1), {"x": t, "i": np.array([[1], [2]], I64)}, opset=13)
+for m in ("DCR", "CRD"):
+    case(f"DepthToSpace-13-{m}", node("DepthToSpace", ["x"], blocksize=2, mode=m), {"x": rnd("d2s", 1, 8, 2, 3)}, opset=13)
+case("SpaceToDepth-13", node("SpaceToDepth", ["x"], blocksize=2), {"x": rnd("s2d", 1, 2, 4, 6)}, opset=13)
+case("Trilu-14", node("Trilu", ["x", "k"], upper=0), {"x": rnd("tri", 2, 4, 5)}, {"k": np.array(1, I64)}, opset=14)
+case("Trilu-14-upper", node("Trilu", ["x"]), {"x": rnd("tri", 4, 4)}, opset=14)
+case("CumSum-14", node("CumSum", ["x", "a"]), {"x": t}, {"a": np.array(2, I64)}, opset=14)
+case("CumSum-11-i64", node("CumSum", ["x", "a"], exclusive=1, reverse=1), {"x": ia}, {"a": np.array(1, I64)}, opset=11)
+case("OneHot-11", node("OneHot", ["i", "d", "v"], axis=1), {"i": np.array([[0, 2], [-1, 7]], I64)},
+     {"d": np.array(4, I64), "v": np.array([-1, 5], np.float32)}, opset=11)
+img = rnd("img", 1, 2, 4, 5)
+case("Pad-2", node("Pad", ["x"], pads=[0, 0, 1, 2, 0, 1, 0, 1], value=1.5), {"x": img}, opset=9)
+case("Pad-11-reflect", node("Pad", ["x", "p"], mode="reflect"), {"x": img}, {"p": np.array([0, 0, 2, 1, 0, 0, 1, 3], I64)}, opset=11)
+case("Pad-13-edge", node("Pad", ["x", "p"], mode="edge"), {"x": img}, {"p": np.array([0, 0, 2, 1, 0, 0, 1, 3], I64)}, opset=13)
+case("Pad-13-negative", node("Pad", ["x", "p", "v"]), {"x": img}, {"p": np.array([0, 0, -1, 1, 0, 0, 0, -2], I64), "v": np.array(9, np.float32)}, opset=13)
+case("Pad-18-axes", node("Pad", ["x", "p", "", "a"]), {"x": img}, {"p": np.array([1, 2], I64), "a": np.array([-1], I64)}, opset=18)
+case("Pad-19-wrap", node("Pad", ["x", "p"], mode="wrap"), {"x": img}, {"p": np.array([0, 0, 2, 1, 0, 0, 1, 3], I64)}, opset=19)
+
+# ---- known at once: chains that must vanish
+case("shape-chain", [
+    node("Shape", ["x"], ["s"]), node("Constant", [], ["zero"], value=numpy_helper.from_array(np.array(0, I64))),
+    node("Gather", ["s", "zero"], ["n"]), node("Constant", [], ["ax"], value_ints=[0]), node("Unsqueeze", ["n", "ax"], ["n1"]),
+    node("Constant", [], ["rest"], value_ints=[-1]), node("Concat", ["n1", "rest"], ["t"], axis=0), node("Reshape", ["x", "t"], ["y"])],
+    {"x": t}, opset=13)
+case("range-mask", [
+    node("Shape", ["x"], ["s"], start=-1), node("Squeeze", ["s"], ["n"]), node("Constant", [], ["zero"], value_int=0),
+    node("Constant", [], ["one"], value_int=1), node("Range", ["zero", "n", "one"], ["r"]), node("Cast", ["r"], ["rf"], to=1),
+    node("ConstantOfShape", ["s"], ["k"], value=numpy_helper.from_array(np.array([.5], np.float32))), node("Mul", ["rf", "k"], ["m"]),
+    node("Add", ["x", "m"], ["y"])], {"x": t}, opset=15)
+case("non-zero", [node("NonZero", ["k"], ["nz"]), node("Transpose", ["nz"], ["nt"]), node("GatherND", ["x", "nt"], ["y"])],
+     {"x": rnd("nz", 2, 3)}, {"k": np.array([[1, 0, 2], [0, 0, 3]], np.float32)}, opset=13)
+case("Size-13", [node("Size", ["x"], ["n"]), node("Cast", ["n"], ["nf"], to=1), node("Div", ["x", "nf"])], {"x": t}, opset=13)
+case("EyeLike-9", node("EyeLike", ["x"], k=1), {"x": rnd("eye", 3, 4)}, opset=9)
+then = helper.make_graph([helper.make_node("Add", ["x", "x"], ["tb"])], "t", [], [helper.make_tensor_value_info("tb", 1, None)])
+els = helper.make_graph([helper.make_node("Mul", ["x", "k"], ["eb"])], "e", [], [helper.make_tensor_value_info("eb", 1, None)],
+                        [numpy_helper.from_array(np.array(3, np.float32), "k")])
+case("If-13", [node("Shape", ["x"], ["s"]), node("Size", ["s"], ["r"]), node("Constant", [], ["four"], value_int=4),
+               node("Equal", ["r", "four"], ["c"]), node("If", ["c"], ["y"], then_branch=then, else_branch=els)], {"x": t}, opset=13)
+
+# ---- windows
+w = rnd("w", 6, 2, 3, 3)
+bias = rnd("bias", 6)
+big = rnd("big", 1, 4, 9, 10)
+case("Conv-11", node("Conv", ["x", "w", "b"], pads=[1, 0, 1, 2], strides=[2, 1]), {"x": rnd("ci", 2, 2, 7, 8)}, {"w": w, "b": bias})
+case("Conv-22-dilated", node("Conv", ["x", "w"], dilations=[2, 3], kernel_shape=[3, 3]), {"x": rnd("ci", 1, 2, 9, 11)}, {"w": w}, opset=22)
+case("Conv-11-group", node("Conv", ["x", "w"], group=2, pads=[1, 1, 1, 1]), {"x": big}, {"w": w})
+case("Conv-11-depthwise", node("Conv", ["x", "w"], group=4, strides=[2, 2]), {"x": big}, {"w": rnd("dw", 4, 1, 3, 3)})
+for p in ("SAME_UPPER", "SAME_LOWER", "VALID"):
+    case(f"Conv-11-{p}", node("Conv", ["x", "w"], auto_pad=p, strides=[2, 3]), {"x": rnd("cp", 1, 2, 8, 10)}, {"w": rnd("w4", 3, 2, 4, 3)})
+case("Conv-11-1d", node("Conv", ["x", "w", "b"], strides=[2], pads=[2, 1]), {"x": rnd("c1", 1, 3, 12)}, {"w": rnd("w1", 4, 3, 5), "b": rnd("b1", 4)})
+case("Conv-11-3d", node("Conv", ["x", "w"], pads=[1] * 6), {"x": rnd("c3", 1, 2, 4, 5, 3)}, {"w": rnd("w3", 3, 2, 3, 3, 3)})
+case("Conv-11-runtime-weights", node("Conv", ["x", "w"]), {"x": rnd("ci", 1, 2, 5, 5), "w": w})
+wt = rnd("wt", 2, 3, 3, 3)
+case("ConvTranspose-11", node("ConvTranspose", ["x", "w", "b"], strides=[2, 3], pads=[1, 0, 0, 1], output_padding=[1, 0]),
+     {"x": rnd("ct", 1, 2, 4, 3)}, {"w": wt, "b": rnd("bt", 3)})
+case("ConvTranspose-11-shape", node("ConvTranspose", ["x", "w"], strides=[2, 2], output_shape=[8, 7]), {"x": rnd("ct", 1, 2, 4, 3)}, {"w": wt})
+case("ConvTranspose-11-upper", node("ConvTranspose", ["x", "w"], strides=[2, 2], auto_pad="SAME_UPPER"), {"x": rnd("ct", 1, 2, 4, 3)}, {"w": wt})
+case("ConvTranspose-22-group", node("ConvTranspose", ["x", "w"], group=2, dilations=[2, 1]), {"x": rnd("ct", 1, 4, 4, 3)}, {"w": rnd("wg", 4, 2, 3, 2)}, opset=22)
+case("ConvTranspose-11-1d", node("ConvTranspose", ["x", "w"], strides=[2]), {"x": rnd("ct1", 1, 2, 5)}, {"w": rnd("wt1", 2, 3, 4)})
+for v in (11, 22):
+    case(f"MaxPool-{v}-ceil", node("MaxPool", ["x"], kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1), {"x": big}, opset=v)
+    case(f"AveragePool-{v}-ceil", node("AveragePool", ["x"], kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1), {"x": big}, opset=v)
+    case(f"AveragePool-{v}-ceil-pad", node("AveragePool", ["x"], kernel_shape=[3, 2], strides=[2, 3], pads=[1, 1, 1, 1], ceil_mode=1, count_include_pad=1), {"x": big}, opset=v)
+    case(f"AveragePool-{v}-pad", node("AveragePool", ["x"], kernel_shape=[3, 3], pads=[1, 1, 1, 1]), {"x": big}, opset=v)
+    case(f"AveragePool-{v}-include", node("AveragePool", ["x"], kernel_shape=[3, 3], pads=[1, 1, 1, 1], count_include_pad=1), {"x": big}, opset=v)
+case("AveragePool-19-dilated", node("AveragePool", ["x"], kernel_shape=[3, 3], dilations=[2, 2]), {"x": big}, opset=19)
+case("AveragePool-11-upper", node("AveragePool", ["x"], kernel_shape=[4, 3], strides=[2, 2], auto_pad="SAME_UPPER"), {"x": big}, opset=11)
+case("MaxPool-12-dilated", node("MaxPool", ["x"], kernel_shape=[2, 3], dilations=[2, 2], pads=[1, 2, 0, 1]), {"x": big}, opset=12)
+case("MaxPool-9-lower", node("MaxPool", ["x"], kernel_shape=[3, 2], strides=[2, 2], auto_pad="SAME_LOWER"), {"x": big}, opset=9)
+case("MaxPool-11-1d", node("MaxPool", ["x"], kernel_shape=[3]), {"x": rnd("p1", 1, 3, 8)}, opset=11)
+case("GlobalAveragePool-1", node("GlobalAveragePool", ["x"]), {"x": big}, opset=9)
+case("GlobalMaxPool-22", node("GlobalMaxPool", ["x"]), {"x": big}, opset=22)
+case("LRN-13", node("LRN", ["x"], size=3, alpha=.3, beta=.6, bias=1.5), {"x": big}, opset=13)
+
+# ---- resizing
+ri = rnd("ri", 1, 2, 4, 5)
+
+
+def resize(name, opset, scales=None, sizes=None, x=ri, roi=None, **attrs):
+    consts, ins = {}, ["x", ""]
+    if roi is not None:
+        ins[1], consts["roi"] = "roi", np.array(roi, np.float32)
+    elif opset < 13:
+        ins[1], consts["roi"] = "roi", np.array([], np.float32)
+    if scales is not None:
+        ins.append("scales")
+        consts["scales"] = np.array(scales, np.float32)
+    else:
+        if opset < 13:
+            consts["scales"] = np.array([], np.float32)
+        ins += ["scales" if opset < 13 else "", "sizes"]
+        consts["sizes"] = np.array(sizes, I64)
+    case(f"Resize-{opset}-{name}", node("Resize", ins, **attrs), {"x": x}, consts, opset=opset)
+
+
+for m in ("nearest", "linear"):
+    case(f"Upsample-9-{m}", node("Upsample", ["x", "s"], mode=m), {"x": ri}, {"s": np.array([1, 1, 2, 3], np.float32)}, opset=9)
+    case(f"Resize-10-{m}", node("Resize", ["x", "s"], mode=m), {"x": ri}, {"s": np.array([1, 1, 2, 1.5], np.float32)}, opset=10)
+case("Resize-10-down", node("Resize", ["x", "s"]), {"x": ri}, {"s": np.array([1, 1, .5, .6], np.float32)}, opset=10)
+for c in ("half_pixel", "pytorch_half_pixel", "align_corners", "asymmetric"):
+    for m in ("nearest", "linear", "cubic"):
+        resize(f"{m}-{c}", 13, scales=[1, 1, 1.7, .6], mode=m, coordinate_transformation_mode=c)
+resize("linear-symmetric", 19, scales=[1, 1, 1.7, .6], mode="linear", coordinate_transformation_mode="half_pixel_symmetric")
+resize("tf-half-pixel", 11, scales=[1, 1, 2, 2], mode="nearest", coordinate_transformation_mode="tf_half_pixel_for_nn")
+for r in ("round_prefer_floor", "round_prefer_ceil", "floor", "ceil"):
+    resize(f"nearest-{r}", 13, sizes=[1, 2, 7, 3], mode="nearest", nearest_mode=r, coordinate_transformation_mode="half_pixel")
+resize("sizes", 11, sizes=[1, 2, 8, 10], mode="nearest", coordinate_transformation_mode="asymmetric", nearest_mode="floor")
+resize("crop", 13, sizes=[1, 2, 3, 3], mode="linear", coordinate_transformation_mode="tf_crop_and_resize", roi=[0, 0, .2, .1, 1, 1, .8, 1.3], extrapolation_value=7.0)
+resize("axes", 18, sizes=[8, 3], mode="linear", axes=[2, 3])
+resize("not-larger", 18, sizes=[8, 6], mode="nearest", axes=[2, 3], keep_aspect_ratio_policy="not_larger")
+resize("antialias", 18, sizes=[1, 2, 2, 3], mode="linear", antialias=1)
+resize("cubic-outside", 13, scales=[1, 1, .8, 1.6], mode="cubic", exclude_outside=1, cubic_coeff_a=-.5)
+resize("3d", 13, scales=[1, 1, 2, 2, 2], x=rnd("r3", 1, 2, 2, 3, 2), mode="linear")
+resize("1d", 13, scales=[1, 1, 2.5], x=rnd("r1", 1, 2, 4), mode="linear")
+
+# ---- along axes
+for op in ("L1", "L2", "LogSumExp", "Max", "Mean", "Min", "Prod", "Sum", "SumSquare"):
+    v = 11 if op == "Sum" else 13
+    case(f"Reduce{op}-{v}", node("Reduce" + op, ["x"], axes=[-1, 0], keepdims=0), {"x": t}, opset=v)
+case("ReduceLogSum-13", node("ReduceLogSum", ["x"], axes=[1]), {"x": np.abs(t)}, opset=13)
+case("ReduceMean-13-all", node("ReduceMean", ["x"]), {"x": t}, opset=13)
+case("ReduceSum-13", node("ReduceSum", ["x", "a"]), {"x": t}, {"a": np.array([1], I64)}, opset=13)
+case("ReduceSum-13-noop", node("ReduceSum", ["x"], noop_with_empty_axes=1), {"x": t}, opset=13)
+case("ReduceMean-18", node("ReduceMean", ["x", "a"], keepdims=0), {"x": t}, {"a": np.array([-2], I64)}, opset=18)
+case("ReduceMax-20-i64", node("ReduceMax", ["x", "a"]), {"x": ia}, {"a": np.array([1], I64)}, opset=20)
+tie = np.array([[1, 3, 3], [2, 2, 0]], np.float32)
+for op in ("ArgMax", "ArgMin"):
+    case(f"{op}-13", node(op, ["x"], axis=-1, keepdims=0), {"x": tie}, opset=13)
+case("ArgMax-12-last", node("ArgMax", ["x"], axis=1, select_last_index=1), {"x": tie}, opset=12)
+for op in ("Softmax", "LogSoftmax"):
+    case(f"{op}-11", node(op, ["x"]), {"x": t}, opset=11)
+    case(f"{op}-13", node(op, ["x"], axis=1), {"x": t}, opset=13)
+c5 = {"s": rnd("bs", 4), "b": rnd("bb", 4), "m": rnd("bm", 4), "v": rnd("bv", 4, lo=.5)}
+case("BatchNormalization-9", node("BatchNormalization", ["x", "s", "b", "m", "v"], epsilon=1e-3), {"x": big}, c5, opset=9)
+case("BatchNormalization-15", node("BatchNormalization", ["x", "s", "b", "m", "v"]), {"x": rnd("bn2", 3, 4)}, c5, opset=15)
+case("InstanceNormalization-6", node("InstanceNormalization", ["x", "s", "b"]), {"x": big}, {"s": c5["s"], "b": c5["b"]}, opset=9)
+case("GroupNormalization-18", node("GroupNormalization", ["x", "s", "b"], num_groups=2), {"x": big}, {"s": rnd("g", 2), "b": rnd("h", 2)}, opset=18)
+case("GroupNormalization-21", node("GroupNormalization", ["x", "s", "b"], num_groups=2, epsilon=1e-3), {"x": big}, {"s": c5["s"], "b": c5["b"]}, opset=21)
+case("LayerNormalization-17", node("LayerNormalization", ["x", "s", "b"]), {"x": t}, {"s": rnd("ls", 4), "b": rnd("lb", 4)})
+case("LayerNormalization-17-axis1", node("LayerNormalization", ["x", "s"], axis=1, epsilon=1e-3), {"x": t}, {"s": rnd("ls", 3, 4)})
+case("RMSNormalization-23", node("RMSNormalization", ["x", "s"]), {"x": t}, {"s": rnd("ls", 4)}, opset=23)
+case("LpNormalization-1", node("LpNormalization", ["x"], axis=1, p=1), {"x": t}, opset=9)
+case("LpNormalization-22", node("LpNormalization", ["x"], axis=-1), {"x": t}, opset=22)
+case("MeanVarianceNormalization-13", node("MeanVarianceNormalization", ["x"]), {"x": big}, opset=13)
+
+# ---- products
+for nm, sa, sb in [("2d", (3, 4), (4, 5)), ("batch", (2, 1, 3, 4), (5, 4, 2)), ("row", (4,), (2, 4, 3)), ("column", (2, 3, 4), (4,)), ("dot", (4,), (4,))]:
+    case(f"MatMul-13-{nm}", node("MatMul", ["a", "b"]), {"a": rnd("ma", *sa), "b": rnd("mb", *sb)}, opset=13)
+case("Gemm-13", node("Gemm", ["a", "b", "c"], alpha=.5, beta=2.0, transA=1, transB=1), {"a": rnd("ga", 4, 3)},
+     {"b": rnd("gb", 5, 4), "c": rnd("gc", 3, 1)}, opset=13)
+case("Gemm-11-no-bias", node("Gemm", ["a", "b"]), {"a": rnd("ga", 2, 4)}, {"b": rnd("gb", 4, 3)}, opset=11)
+for nm, eq, shapes in [("matmul", "bij,bjk->bik", [(2, 3, 4), (2, 4, 5)]), ("trace", "ii->i", [(3, 3)]), ("sum", "ijk->j", [(2, 3, 4)]),
+                       ("outer", "i,j->ij", [(3,), (4,)]), ("implicit", "ij,jk", [(2, 3), (3, 4)]), ("heads", "bqhd,bkhd->bhqk", [(2, 3, 2, 4), (2, 5, 2, 4)]),
+                       ("dots", "...ij,jk->...ik", [(2, 3, 4), (4, 5)]), ("three", "ij,jk,kl->il", [(2, 3), (3, 4), (4, 2)])]:
+    names = ["a", "b", "c"][:len(shapes)]
+    case(f"Einsum-12-{nm}", node("Einsum", names, equation=eq), {n: rnd("es" + n, *s) for n, s in zip(names, shapes)}, opset=12)
+qkv = {"q": rnd("q", 1, 4, 3, 8), "k": rnd("k", 1, 2, 5, 8), "v": rnd("v", 1, 2, 5, 6)}
+case("Attention-23", node("Attention", ["q", "k", "v"]), qkv, opset=23)
+case("Attention-23-mask", node("Attention", ["q", "k", "v", "m"], scale=.3), qkv, {"m": np.array([[True, True, False, True, True]] * 3)}, opset=23)
+case("Attention-24-causal-flat", node("Attention", ["q", "k", "v"], is_causal=1, q_num_heads=2, kv_num_heads=2),
+     {"q": rnd("q", 2, 4, 6), "k": rnd("k", 2, 4, 6), "v": rnd("v", 2, 4, 6)}, opset=24)
+for op, gates, v in [("LSTM", 4, 7), ("LSTM", 4, 14), ("GRU", 3, 7), ("GRU", 3, 22)]:
+    for d in ("forward", "reverse", "bidirectional"):
+        n = 2 if d == "bidirectional" else 1
+        k = {"w": rnd("rw", n, gates * 3, 4), "r": rnd("rr", n, gates * 3, 3), "b": rnd("rb", n, 2 * gates * 3)}
+        outs = ["y", "h"] + (["c"] if op == "LSTM" else [])
+        case(f"{op}-{v}-{d}", node(op, ["x", "w", "r", "b"], outs, hidden_size=3, direction=d), {"x": rnd("rx", 5, 2, 4)}, k, outs, opset=max(v, 9))
+n = 1
+k = {"w": rnd("rw", 1, 12, 4), "r": rnd("rr", 1, 12, 3), "b": rnd("rb", 1, 24), "p": rnd("rp", 1, 9), "len": np.array([5, 5], np.int32)}
+case("LSTM-14-state", node("LSTM", ["x", "w", "r", "b", "len", "h0", "c0", "p"], ["y", "h", "c"], hidden_size=3, clip=2.0),
+     {"x": rnd("rx", 5, 2, 4), "h0": rnd("h0", 1, 2, 3), "c0": rnd("c0", 1, 2, 3)}, k, ["y", "h", "c"], opset=14)
+case("LSTM-14-activations", node("LSTM", ["x", "w", "r"], ["", "h"], hidden_size=3, activations=["HardSigmoid", "Relu", "Softsign"],
+                                 activation_alpha=[.3], activation_beta=[.4]), {"x": rnd("rx", 5, 2, 4)}, {"w": k["w"], "r": k["r"]}, ["h"], opset=14)
+case("GRU-14-linear", node("GRU", ["x", "w", "r", "b", "", "h0"], ["y"], hidden_size=3, linear_before_reset=1),
+     {"x": rnd("rx", 5, 2, 4), "h0": rnd("h0", 1, 2, 3)}, {"w": rnd("rw", 1, 9, 4), "r": rnd("rr", 1, 9, 3), "b": rnd("rb", 1, 18)}, ["y"], opset=14)
+
+for old in HERE.glob("*.onnx"):
+    if old.stem not in written:
+        old.unlink()
+print(len(written), "models,", sum((HERE / (n + ".onnx")).stat().st_size for n in written), "bytes")
