@@ -275,6 +275,8 @@ const char *ast_nearest(const char *name, const char *const *candidates, uint32_
 	unsigned limit = (unsigned)(strlen(name) + 2) / 3, best = UINT_MAX;
 	const char *found = NULL;
 
+	if (count > 5000)
+		return NULL;
 	for (uint32_t i = 0; i < count; i++) {
 		unsigned n = distance(name, candidates[i]);
 

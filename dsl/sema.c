@@ -16,6 +16,9 @@
 
 #include <string.h>
 
+/* More is no project that a person wrote; some checks below compare all with all. */
+enum { MAX_BLOCK = 10000 };
+
 #define COUNT(x) ((uint32_t)(sizeof(x) / sizeof *(x)))
 
 static const struct setting_spec device_settings[] = {
@@ -222,6 +225,11 @@ static struct setting match(struct sema *s, enum block_kind kind, const struct a
 		wrong_statement(s, b, t);
 		return m;
 	}
+	if (i > MAX_BLOCK && kind != BLOCK_MODEL) {
+		if (i == MAX_BLOCK + 1)
+			diag_error(s->diag, t->span, "a %s block has at most %d settings", b->word, (int)MAX_BLOCK);
+		return m;
+	}
 	m = setting_match(s->arena, s->diag, b->word, b->settings, b->count, t);
 	if (m.spec && m.spec->times == SETTING_ONCE && kind != BLOCK_MODEL && !first_time(s, decl, i))
 		m.spec = NULL;
@@ -314,6 +322,8 @@ static void imported_input(struct sema *s, struct decl_model *out, const struct 
 	struct decl_input_shape in = { .name = t->name.text, .span = t->name.span, .rank = t->dims.len };
 	enum dtype type;
 
+	if (out->inputs.len >= MAX_BLOCK)
+		return;
 	for (uint32_t i = 0; i < out->inputs.len; i++)
 		if (!strcmp(out->inputs.data[i].name, in.name)) {
 			diag_error(s->diag, in.span, "input \"%s\" is given twice", in.name);
@@ -406,7 +416,10 @@ static void resolve_model(struct sema *s, const struct ast_decl *decl)
 			model_import(s, &out, &m, t);
 		} else if (is(&m, "weights")) {
 			model_weights(s, &out, &m, t->span);
-		} else if (first_time(s, decl, i)) {
+		} else if (context) {
+			diag_error(s->diag, t->name.span, "\"context\" is given twice");
+			diag_note(s->diag, context->span, "first given here");
+		} else {
 			context = t;
 			out.context = (uint32_t)setting_get(&m, "v")->integer;
 			if (setting_get(&m, "v")->integer < 1 || setting_get(&m, "v")->integer > 1u << 24)
@@ -599,6 +612,10 @@ struct project *dsl_resolve(struct arena *a, struct diag *d, const struct ast *a
 	struct sema s = { .arena = a, .diag = d, .project = arena_new(a, struct project) };
 	unsigned before = d->errors;
 
+	if (ast->decls.len > MAX_BLOCK) {
+		diag_error(d, ast->decls.data[MAX_BLOCK]->span, "a project has at most %d declarations", (int)MAX_BLOCK);
+		return NULL;
+	}
 	s.project->path = ast->path;
 	s.project->ast = ast;
 	for (uint32_t i = 0; i < ast->decls.len; i++)

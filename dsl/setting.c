@@ -128,7 +128,7 @@ static void hint_semicolon(const struct matcher *m)
 	struct span at = here(m), before = item_or_name(m, m->next);
 	unsigned line, line_before, column;
 
-	if (!peek(m))
+	if (!peek(m) || m->diag->errors > 50)
 		return;
 	diag_locate(m->diag, at.file, at.start, &line, &column);
 	diag_locate(m->diag, at.file, before.end, &line_before, &column);

@@ -317,6 +317,28 @@ static bool is_number(const struct net_value *v)
 	return v->kind == NET_INT || v->kind == NET_REAL;
 }
 
+/* Both tensors' types match and their shapes broadcast. */
+static bool go_together(struct network *n, value_id left, value_id right, struct span span)
+{
+	const struct value *v[2] = { graph_value(n->graph, left), graph_value(n->graph, right) };
+	struct shape both;
+
+	if (v[0]->dtype != v[1]->dtype)
+		diag_error(n->diag, span, "types %s and %s differ", dtype_name(v[0]->dtype), dtype_name(v[1]->dtype));
+	else if (!shape_broadcast(&v[0]->shape, &v[1]->shape, &both))
+		diag_error(n->diag, span, "shapes %s and %s do not broadcast together",
+			   shape_string(n->arena, &v[0]->shape), shape_string(n->arena, &v[1]->shape));
+	else
+		return true;
+	for (uint32_t i = 0; i < 2; i++)
+		diag_note(n->diag, v[i]->span, "%s operand %s%s%sis %s%s", i ? "right" : "left", v[i]->name ? "\"" : "",
+			  v[i]->name ? v[i]->name : "", v[i]->name ? "\" " : "", dtype_name(v[i]->dtype),
+			  shape_string(n->arena, &v[i]->shape));
+	if (v[0]->dtype != v[1]->dtype)
+		diag_hint(n->diag, "Convert one of them: cast(x, \"f32\").");
+	return false;
+}
+
 struct net_value net_binary(struct network *n, enum op op, const struct net_value *x, const struct net_value *y,
 			    struct span span)
 {
@@ -335,7 +357,7 @@ struct net_value net_binary(struct network *n, enum op op, const struct net_valu
 		return calculate(n, op, x, y, span);
 	in[0] = x->kind == NET_TENSOR ? x->tensor : net_number(n, x, y->tensor);
 	in[1] = y->kind == NET_TENSOR ? y->tensor : net_number(n, y, x->tensor);
-	if (in[0] == NO_ID || in[1] == NO_ID)
+	if (in[0] == NO_ID || in[1] == NO_ID || !go_together(n, in[0], in[1], span))
 		return NET_POISONED;
 	return net_tensor(graph_op(n->graph, n->diag, op, in, 2, NULL, 0, span, NULL), span);
 }

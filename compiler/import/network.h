@@ -149,6 +149,8 @@ bool net_get_switch(const struct net_call *c, uint32_t arg, bool absent);
 /* An error at argument arg with a note on every tensor among the arguments; gives poison. */
 struct net_value net_fail(struct net_call *c, uint32_t arg, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+/* A note on the type of every tensor among the arguments. */
+void net_note_operands(struct net_call *c);
 /* Axis argument in 0..rank-1, negative ones from the end; -1: was wrong, which was said. */
 int64_t net_get_axis(struct net_call *c, uint32_t arg, uint32_t rank, int64_t absent);
 /* A list of whole numbers into out[max]; its length, or UINT32_MAX: was wrong, which was said. */

@@ -286,31 +286,39 @@ bool net_get_switch(const struct net_call *c, uint32_t arg, bool absent)
 	return net_given(c, arg) ? c->arg[arg].integer != 0 : absent;
 }
 
-static void note_tensor(struct network *n, const struct net_value *arg, const char *parameter)
+void net_note_operands(struct net_call *c)
 {
-	const struct value *v = graph_value(n->graph, arg->tensor);
+	struct parameter p[MAX_ARGUMENTS];
+	uint32_t count = read_parameters(c->spec->params, p);
+	struct network *n = c->n;
 
-	if (v->name)
-		diag_note(n->diag, v->span, "\"%s\" is %s%s", v->name, dtype_name(v->dtype),
-			  shape_string(n->arena, &v->shape));
-	else
-		diag_note(n->diag, v->span, "argument \"%s\" is %s%s", parameter, dtype_name(v->dtype),
-			  shape_string(n->arena, &v->shape));
+	for (uint32_t i = 0; i < count; i++) {
+		const struct value *v;
+		bool again = c->arg[i].kind != NET_TENSOR;
+
+		for (uint32_t k = 0; k < i && !again; k++)
+			again = c->arg[k].kind == NET_TENSOR && c->arg[k].tensor == c->arg[i].tensor;
+		if (again)
+			continue;
+		v = graph_value(n->graph, c->arg[i].tensor);
+		if (v->name)
+			diag_note(n->diag, v->span, "\"%s\" is %s%s", v->name, dtype_name(v->dtype),
+				  shape_string(n->arena, &v->shape));
+		else
+			diag_note(n->diag, v->span, "argument \"%s\" is %s%s", p[i].name, dtype_name(v->dtype),
+				  shape_string(n->arena, &v->shape));
+	}
 }
 
 struct net_value net_fail(struct net_call *c, uint32_t arg, const char *fmt, ...)
 {
-	struct parameter p[MAX_ARGUMENTS];
-	uint32_t count = read_parameters(c->spec->params, p);
 	va_list ap;
 
 	va_start(ap, fmt);
-	diag_error(c->n->diag, arg < count && net_given(c, arg) ? c->where[arg] : c->span, "%s: %s", c->spec->name,
-		   arena_vprintf(c->n->arena, fmt, ap));
+	diag_error(c->n->diag, arg < MAX_ARGUMENTS && net_given(c, arg) ? c->where[arg] : c->span, "%s: %s",
+		   c->spec->name, arena_vprintf(c->n->arena, fmt, ap));
 	va_end(ap);
-	for (uint32_t i = 0; i < count; i++)
-		if (c->arg[i].kind == NET_TENSOR)
-			note_tensor(c->n, &c->arg[i], p[i].name);
+	net_note_operands(c);
 	return NET_POISONED;
 }
 

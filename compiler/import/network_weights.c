@@ -71,33 +71,16 @@ static bool fits(const struct weight_request *r, const struct shape *s)
 	return true;
 }
 
-static void note_operands(struct net_call *c)
-{
-	struct network *n = c->n;
-
-	for (uint32_t i = 0; i < MAX_ARGUMENTS; i++) {
-		const struct value *v;
-
-		if (c->arg[i].kind != NET_TENSOR)
-			continue;
-		v = graph_value(n->graph, c->arg[i].tensor);
-		diag_note(n->diag, v->span, "%s%s%sis %s%s", v->name ? "\"" : "", v->name ? v->name : "the input ",
-			  v->name ? "\" " : "", dtype_name(v->dtype), shape_string(n->arena, &v->shape));
-	}
-}
-
 static void unknown_tensor(struct net_call *c, const char *name)
 {
 	struct network *n = c->n;
-	const char **names, *near = NULL;
+	const char **names, *near;
 
 	diag_error(n->diag, c->span, "\"%s\" has no tensor \"%s\"", n->model->weights_path, name);
-	if (n->tensors.count < 5000) {
-		names = arena_new_array(n->arena, const char *, n->tensors.count);
-		for (uint32_t i = 0; i < n->tensors.count; i++)
-			names[i] = n->tensors.tensor[i].name;
-		near = ast_nearest(name, names, n->tensors.count);
-	}
+	names = arena_new_array(n->arena, const char *, n->tensors.count);
+	for (uint32_t i = 0; i < n->tensors.count; i++)
+		names[i] = n->tensors.tensor[i].name;
+	near = ast_nearest(name, names, n->tensors.count);
 	if (near)
 		diag_hint(n->diag, "Did you mean %s?", near);
 }
@@ -117,7 +100,7 @@ static bool from_file(struct net_call *c, const struct weight_request *r, const 
 	if (!fits(r, &t->shape)) {
 		diag_error(n->diag, c->span, "weight \"%s\" has shape %s, and %s needs %s", name,
 			   shape_string(n->arena, &t->shape), c->spec->name, wanted_text(n->arena, r));
-		note_operands(c);
+		net_note_operands(c);
 		diag_note(n->diag, n->model->weights_span, "weights come from here");
 		return false;
 	}
