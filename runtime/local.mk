@@ -18,7 +18,7 @@ libruntime_la_SOURCES = %D%/version.c \
 	%D%/device/cl_loader.c %D%/device/cl_loader.h \
 	%D%/stream/plan_file.c %D%/stream/plan_file.h %D%/stream/stream.c %D%/stream/stream.h \
 	%D%/exec/open.c %D%/exec/prepare.c %D%/exec/report.c %D%/exec/run.c %D%/exec/session.h \
-	%D%/exec/tensors.c
+	%D%/exec/tensors.c %D%/plan/dump.c %D%/plan/dump.h
 libruntime_la_CPPFLAGS = $(RUNTIME_CPPFLAGS) $(XXHASH_CFLAGS)
 
 libedgert_la_SOURCES =
@@ -26,7 +26,9 @@ libedgert_la_LIBADD = libruntime.la libedgeplan.la $(RUNTIME_LIBS)
 libedgert_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 -export-symbols-regex '^edgert_'
 
 edgert_CPPFLAGS = $(RUNTIME_CPPFLAGS)
-edgert_SOURCES = %D%/tools/edgert.c
+edgert_SOURCES = %D%/tools/edgert.c %D%/tools/tool.h %D%/tools/bound.c %D%/tools/cmd_bench.c \
+	%D%/tools/cmd_info.c %D%/tools/cmd_probe.c %D%/tools/cmd_run.c %D%/tools/report_json.c \
+	%D%/tools/tensor_files.c %D%/tools/tool_options.c %D%/tools/trace.c
 edgert_LDADD = libruntime.la libedgeplan.la $(RUNTIME_LIBS)
 
 edgeincludedir = $(includedir)/edge

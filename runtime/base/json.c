@@ -17,7 +17,7 @@ static void line(struct json *j)
 {
 	int i;
 
-	if (j->compact && j->depth > 1) {
+	if (j->compact && j->depth > 2) {
 		if (j->any[j->depth - 1])
 			fputc(' ', j->out);
 		return;
@@ -101,7 +101,7 @@ void json_close(struct json *j)
 {
 	bool any = j->any[--j->depth];
 
-	if (any && !(j->compact && j->depth > 0))
+	if (any && !(j->compact && j->depth > 1))
 		line(j);
 	fputc(j->array[j->depth] ? ']' : '}', j->out);
 }

@@ -1,16 +1,138 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* edgert.c - the edgert program. */
+/* edgert.c - the edgert program: one word chooses the command. */
 #include "config.h"
 
+#include "base/clock.h"
+#include "tools/tool.h"
+
+#include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+int64_t tool_start;
+
+static const char usage[] =
+	"usage: edgert COMMAND ...\n"
+	"\n"
+	"  execute PLAN [options of run]   do what the plan is for\n"
+	"  run PLAN --input NAME=FILE.npy ... --output-dir DIR\n"
+	"      --input NAME=FILE.npy       a tensor for an input of the plan\n"
+	"      --output-dir DIR            where outputs go, as DIR/NAME.npy\n"
+	"      --report FILE.json          measurements of the run\n"
+	"      --trace FILE.json           what ran and was read when, for a trace viewer\n"
+	"      --resident                  have all weights in memory before the clock starts; refuse a plan that streams\n"
+	"      --repeat N                  run N times\n"
+	"      --threads N                 threads that run kernels\n"
+	"      --device TEXT               only a device whose name contains TEXT\n"
+	"      --io buffered|direct        read weights through the page cache, or past it\n"
+	"  bench PLAN [--cold] [-n N] [--json] [--input NAME=FILE.npy] [--threads N] [--device TEXT] [--io KIND]\n"
+	"      --cold                      start a process for each run, the plan evicted from the page cache\n"
+	"  verify PLAN                     check every byte of a plan\n"
+	"  dump PLAN                       print what a plan holds\n"
+	"  devices [--json]                list what plans can run on\n"
+	"  probe [PLAN] [-o FILE.edge] [--name NAME] [--threads N] [--device TEXT]\n"
+	"                                  measure this machine and write a device block\n"
+	"  train, render, eval, generate, perplexity\n"
+	"                                  not supported yet\n"
+	"\n"
+	"  --help, --version\n"
+	"\n"
+	"exit status: 0 done, 1 the work failed, 2 wrong usage\n";
+
+int tool_error(const char *fmt, ...)
+{
+	va_list ap;
+
+	fflush(stdout);
+	fputs("edgert: error: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	return TOOL_FAILED;
+}
+
+int tool_usage_error(const char *fmt, ...)
+{
+	va_list ap;
+
+	fputs("edgert: error: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputs("\nTry \"edgert --help\".\n", stderr);
+	return TOOL_USAGE;
+}
+
+bool tool_number(const char *option, const char *text, long least, uint32_t *out)
+{
+	char *end;
+	long v = strtol(text, &end, 10);
+
+	if (*text == '\0' || *end != '\0' || v < least || v > INT32_MAX) {
+		tool_usage_error("%s needs a number from %ld, not \"%s\"", option, least, text);
+		return false;
+	}
+	*out = (uint32_t)v;
+	return true;
+}
+
+const char *tool_size(uint64_t bytes)
+{
+	static const char *const unit[] = { "bytes", "KiB", "MiB", "GiB", "TiB" };
+	static char text[4][32];
+	static unsigned next;
+	double v = (double)bytes;
+	char *out = text[next++ % 4];
+	int u = 0;
+
+	while (v >= 1024 && u < 4) {
+		v /= 1024;
+		u++;
+	}
+	snprintf(out, sizeof(text[0]), u ? "%.2f %s" : "%.0f %s", v, unit[u]);
+	return out;
+}
+
+static int not_supported(int argc, char **argv)
+{
+	(void)argc;
+	return tool_error("%s is not supported yet", argv[0]);
+}
+
+static const struct command {
+	const char *name;
+	int (*run)(int argc, char **argv);
+} commands[] = {
+	{ "execute", cmd_execute }, { "run", cmd_run }, { "bench", cmd_bench }, { "verify", cmd_verify }, { "dump", cmd_dump },
+	{ "devices", cmd_devices }, { "probe", cmd_probe }, { "train", not_supported }, { "render", not_supported },
+	{ "eval", not_supported }, { "generate", not_supported }, { "perplexity", not_supported },
+};
 
 int main(int argc, char **argv)
 {
-	if (argc == 2 && !strcmp(argv[1], "--version")) {
-		puts("edgert " PACKAGE_VERSION);
-		return 0;
+	size_t i;
+
+	tool_start = rt_process_start();
+	if (argc < 2) {
+		fputs(usage, stderr);
+		return TOOL_USAGE;
 	}
-	fputs("usage: edgert --version\n", argc == 2 && !strcmp(argv[1], "--help") ? stdout : stderr);
-	return argc == 2 && !strcmp(argv[1], "--help") ? 0 : 2;
+	for (i = 0; i < (size_t)argc; i++) {
+		if (!strcmp(argv[i], "--"))
+			break;
+		if (!strcmp(argv[i], "--help") || (i == 1 && !strcmp(argv[i], "-h"))) {
+			fputs(usage, stdout);
+			return fflush(stdout) == 0 ? TOOL_OK : TOOL_FAILED;
+		}
+	}
+	if (!strcmp(argv[1], "--version")) {
+		printf("edgert %s\n", edgert_version());
+		return TOOL_OK;
+	}
+	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (!strcmp(commands[i].name, argv[1]))
+			return commands[i].run(argc - 1, argv + 1);
+	return tool_usage_error("no command \"%s\"", argv[1]);
 }

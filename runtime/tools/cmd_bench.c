@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cmd_bench.c - edgert bench: one session measured, warm and cold.
+ *
+ * Warm: a first run, then N in the same session. Cold: N processes, the plan
+ * evicted before each; the child says when it had its first output, the parent
+ * knows when it was started. A streamed plan is also held against the lower
+ * bound of its own step times and disk rate, both taken here and now.
+ */
+#include "config.h"
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "stream/plan_file.h"
+#include "tools/tool.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { SEED = 7, WARM_RUNS = 20, COLD_RUNS = 5, BOUND_RUNS = 7, RUNS_KEPT = 20 };
+
+/* What a child reports through its pipe, whole or not at all. */
+struct child_report {
+	int64_t first_output; /* on rt_now()'s clock, which processes share */
+	uint64_t peak_rss;
+};
+
+/* ---- cold: whole processes */
+
+static int child(const struct tool_options *o)
+{
+	struct failure f = { .status = EDGE_OK };
+	struct tool_tensors t = { 0 };
+	struct child_report report;
+	struct edgert_session *s;
+	int status = TOOL_OK;
+
+	if (edgert_open(&o->session, &s) != EDGE_OK)
+		return tool_error("%s", edgert_last_error(NULL));
+	if (tensors_bind(&t, s, o, SEED, &f) != EDGE_OK || edgert_run(s) != EDGE_OK) {
+		status = tool_error("%s", f.status != EDGE_OK ? f.text : edgert_last_error(s));
+	} else {
+		report = (struct child_report){ rt_now(), rt_peak_rss() };
+		if (write(o->child, &report, sizeof(report)) != (ssize_t)sizeof(report))
+			status = TOOL_FAILED;
+	}
+	tensors_free(&t);
+	edgert_close(s);
+	return status;
+}
+
+/* argv of the same command with --child FD at the end; the caller frees it. */
+static char **child_arguments(int argc, char **argv, char *fd_text)
+{
+	char **a = rt_alloc((size_t)argc + 4, sizeof(*a));
+	int n = 0, i;
+
+	if (!a)
+		return NULL;
+	a[n++] = (char *)(uintptr_t)"edgert";
+	for (i = 0; i < argc; i++)
+		a[n++] = argv[i];
+	a[n++] = (char *)(uintptr_t)"--child";
+	a[n++] = fd_text;
+	return a;
+}
+
+static enum edge_status one_process(char **arguments, int pipe_fd[2], struct child_report *report, double *total_ms,
+	int64_t *start, struct failure *f)
+{
+	int code = 0;
+	ssize_t n;
+	pid_t pid;
+
+	*start = rt_now();
+	pid = fork();
+	if (pid < 0)
+		return rt_fail_errno(f, EDGE_IO, "could not start a process");
+	if (pid == 0) {
+		execv("/proc/self/exe", arguments);
+		_exit(127);
+	}
+	while (waitpid(pid, &code, 0) < 0 && errno == EINTR)
+		;
+	*total_ms = rt_ms(rt_now() - *start);
+	if (!WIFEXITED(code) || WEXITSTATUS(code) != 0)
+		return rt_fail(f, EDGE_IO, "a cold run failed");
+	n = read(pipe_fd[0], report, sizeof(*report));
+	return n == (ssize_t)sizeof(*report) ? EDGE_OK : rt_fail(f, EDGE_IO, "a cold run did not report");
+}
+
+static enum edge_status cold_runs(const struct tool_options *o, int argc, char **argv, struct tool_times *times, double *ms,
+	double *total, struct failure *f)
+{
+	struct child_report report;
+	enum edge_status st = EDGE_OK;
+	char fd_text[16], **arguments;
+	int pipe_fd[2];
+	int64_t start;
+	uint32_t i;
+
+	if (pipe(pipe_fd) != 0)
+		return rt_fail_errno(f, EDGE_IO, "could not make a pipe");
+	snprintf(fd_text, sizeof(fd_text), "%d", pipe_fd[1]);
+	arguments = child_arguments(argc, argv, fd_text);
+	if (!arguments)
+		st = rt_fail(f, EDGE_MEMORY, "out of memory");
+	for (i = 0; i < o->count && st == EDGE_OK; i++) {
+		if ((st = plan_file_evict(o->session.plan, f)) != EDGE_OK ||
+		    (st = one_process(arguments, pipe_fd, &report, &total[i], &start, f)) != EDGE_OK)
+			break;
+		ms[i] = rt_ms(report.first_output - start);
+		if (report.peak_rss > times->cold_peak_rss)
+			times->cold_peak_rss = report.peak_rss;
+	}
+	close(pipe_fd[0]);
+	close(pipe_fd[1]);
+	rt_free(arguments);
+	if (st == EDGE_OK) {
+		times->cold_ms = median_ms(ms, o->count);
+		times->cold_process_ms = median_ms(total, o->count);
+	}
+	return st;
+}
+
+/* ---- warm, and the bound */
+
+/* Times of each step in several runs: step_ms[step * RUNS_KEPT + run]. */
+static void keep_times(const struct edgert_session *s, double *step_ms, uint32_t count, uint32_t run)
+{
+	double start, end;
+	uint32_t i;
+
+	for (i = 0; i < count; i++) {
+		if (!edgert_step_time(s, i, &start, &end))
+			start = end = 0;
+		step_ms[i * RUNS_KEPT + run % RUNS_KEPT] = end - start;
+	}
+}
+
+static enum edge_status warm_runs(struct edgert_session *s, uint32_t count, double *ms, double *step_ms, bool evict,
+	const char *path, struct failure *f)
+{
+	struct edgert_report r;
+	enum edge_status st;
+	uint32_t i;
+
+	for (i = 0; i < count; i++) {
+		if ((evict && (st = plan_file_evict(path, f)) != EDGE_OK) || (st = edgert_run(s)) != EDGE_OK)
+			return st;
+		edgert_report(s, &r);
+		ms[i] = r.run_ms;
+		keep_times(s, step_ms, r.steps, i);
+	}
+	return EDGE_OK;
+}
+
+/* The median of each step's times, in place: the first `steps` of step_ms. */
+static void settle_times(double *step_ms, uint32_t steps, uint32_t runs)
+{
+	uint32_t i;
+
+	for (i = 0; i < steps; i++)
+		step_ms[i] = median_ms(step_ms + (size_t)i * RUNS_KEPT, runs < RUNS_KEPT ? runs : RUNS_KEPT);
+}
+
+/*
+ * What streaming costs beside the bound: from the warm runs, or, where the
+ * plan is evicted, from runs that each begin with nothing in the page cache.
+ * The disk is asked before and after, because it is not the same all the time.
+ */
+static enum edge_status measure_bound(struct edgert_session *s, const struct tool_options *o, struct tool_times *times, double *ms,
+	double *step_ms, struct failure *f)
+{
+	const struct edge_plan *p = edgert_plan(s);
+	bool direct = o->session.io == EDGERT_IO_DIRECT;
+	uint32_t runs = o->cold ? BOUND_RUNS : o->count;
+	double before, after;
+	enum edge_status st;
+
+	if (p->meta->streamed_bytes == 0)
+		return EDGE_OK;
+	if ((st = measure_storage(o->session.plan, p, direct, o->cold, &before, f)) != EDGE_OK)
+		return st;
+	times->bound_run_ms = times->warm_ms;
+	if (o->cold) {
+		if ((st = warm_runs(s, BOUND_RUNS, ms, step_ms, true, o->session.plan, f)) != EDGE_OK)
+			return st;
+		times->bound_run_ms = median_ms(ms, BOUND_RUNS);
+	}
+	if ((st = measure_storage(o->session.plan, p, direct, o->cold, &after, f)) != EDGE_OK)
+		return st;
+	times->storage_bytes_per_s = before > after ? before : after;
+	settle_times(step_ms, p->step_count, runs);
+	times->bound_ms = lower_bound_ms(p, step_ms, times->storage_bytes_per_s, false);
+	return EDGE_OK;
+}
+
+static void table(const struct edgert_session *s, const struct tool_times *t, uint32_t count)
+{
+	struct edgert_report r;
+
+	edgert_report(s, &r);
+	printf("plan                %s, %u steps, %u kernels\n", r.plan, r.steps, r.kernels);
+	printf("device              %s, %s, %u threads\n", r.backend, r.device, r.threads);
+	printf("memory planned      %llu bytes (%s), host %llu\n", (unsigned long long)r.planned_device_bytes,
+		tool_size(r.planned_device_bytes), (unsigned long long)r.planned_host_bytes);
+	printf("memory taken        %llu bytes (%s), host %llu\n", (unsigned long long)r.actual_device_bytes,
+		tool_size(r.actual_device_bytes), (unsigned long long)r.actual_host_bytes);
+	printf("process             %s at most, %s of them the driver's and the program's\n",
+		tool_size(t->cold_peak_rss ? t->cold_peak_rss : r.peak_rss_bytes), tool_size(r.driver_rss_bytes));
+	printf("load                %.2f ms\n", r.load_ms);
+	if (t->cold_process_ms > 0)
+		printf("cold                %.2f ms from start to first output, %.2f ms the whole process (median of %u)\n", t->cold_ms,
+			t->cold_process_ms, count);
+	else
+		printf("first output        %.2f ms after the start\n", t->cold_ms);
+	printf("warm                %.3f ms (median)\n", t->warm_ms);
+	if (r.flops)
+		printf("                    %.2f GFLOP/s\n", (double)r.flops / (t->warm_ms * 1e6));
+	if (r.predicted_ms > 0)
+		printf("predicted           %.3f ms, lower bound %.3f ms (a cold run, by the plan)\n", r.predicted_ms, r.lower_bound_ms);
+	if (r.bytes_streamed) {
+		printf("streamed            %s in a run, stalled %.3f ms\n", tool_size(r.bytes_streamed), r.stall_ms);
+		printf("storage             %.0f MB/s (%s)\n", t->storage_bytes_per_s / 1e6,
+			t->cold_process_ms > 0 ? "evicted" : "as the page cache has it");
+		printf("T and T*            %.3f ms and %.3f ms, ratio %.3f\n", t->bound_run_ms, t->bound_ms,
+			t->bound_ms > 0 ? t->bound_run_ms / t->bound_ms : 0);
+	}
+}
+
+static enum edge_status measure(struct edgert_session *s, const struct tool_options *o, struct tool_tensors *t,
+	struct tool_times *times, double *ms, double *step_ms, struct failure *f)
+{
+	uint32_t warm = o->cold ? WARM_RUNS : o->count;
+	enum edge_status st;
+
+	if ((st = tensors_bind(t, s, o, SEED, f)) != EDGE_OK || (st = edgert_run(s)) != EDGE_OK)
+		return st;
+	if (!o->cold)
+		times->cold_ms = rt_ms(rt_now() - tool_start);
+	if ((st = warm_runs(s, warm, ms, step_ms, false, o->session.plan, f)) != EDGE_OK)
+		return st;
+	times->warm_ms = median_ms(ms, warm);
+	if ((st = measure_bound(s, o, times, ms, step_ms, f)) != EDGE_OK)
+		return st;
+	if (o->json)
+		report_json(stdout, s, times);
+	else
+		table(s, times, o->count);
+	return EDGE_OK;
+}
+
+static int bench(const struct tool_options *o, int argc, char **argv)
+{
+	uint32_t room = o->count > WARM_RUNS ? o->count : WARM_RUNS;
+	double *ms = rt_alloc(room, sizeof(*ms)), *total = rt_alloc(room, sizeof(*total)), *step_ms = NULL;
+	struct failure f = { .status = EDGE_OK };
+	struct tool_times times = { 0 };
+	struct tool_tensors t = { 0 };
+	struct edgert_session *s = NULL;
+	int status = TOOL_OK;
+
+	if (!ms || !total)
+		return tool_error("out of memory");
+	if (o->cold && cold_runs(o, argc, argv, &times, ms, total, &f) != EDGE_OK) {
+		status = tool_error("%s", f.text);
+	} else if (edgert_open(&o->session, &s) != EDGE_OK) {
+		status = tool_error("%s", edgert_last_error(NULL));
+	} else if (!(step_ms = rt_alloc(edgert_plan(s)->step_count, RUNS_KEPT * sizeof(*step_ms)))) {
+		status = tool_error("out of memory");
+	} else if (measure(s, o, &t, &times, ms, step_ms, &f) != EDGE_OK) {
+		status = tool_error("%s", f.status != EDGE_OK ? f.text : edgert_last_error(s));
+	}
+	tensors_free(&t);
+	edgert_close(s);
+	rt_free(step_ms);
+	rt_free(total);
+	rt_free(ms);
+	return status;
+}
+
+int cmd_bench(int argc, char **argv)
+{
+	char **copy = rt_alloc((size_t)argc + 1, sizeof(*copy));
+	struct tool_options o;
+	int status, i;
+
+	if (!copy)
+		return tool_error("out of memory");
+	for (i = 0; i < argc; i++) /* getopt_long sorts argv */
+		copy[i] = argv[i];
+	status = tool_options(argc, argv, true, &o);
+	if (status == 0) {
+		/* children measure what a user's run does, so they keep no times */
+		o.session.profile = o.child < 0;
+		if (o.count == 0)
+			o.count = o.cold ? COLD_RUNS : WARM_RUNS;
+		status = 1 + (o.child >= 0 ? child(&o) : bench(&o, argc, copy));
+	}
+	tool_options_free(&o);
+	rt_free(copy);
+	return status - 1;
+}

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cmd_probe.c - edgert probe: measure this machine, write a device block.
+ *
+ * Four numbers are what the compiler's schedule needs: multiply-adds at their
+ * peak, reading memory, reading the disk, and launching a kernel. Each is the
+ * best of several tries, because other programs only ever make them worse.
+ */
+#include "config.h"
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "base/outfile.h"
+#include "device/device.h"
+#include "stream/plan_file.h"
+#include "tools/tool.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+	TRIES = 7,
+	PEAK_ROUNDS = 400000,
+	LAUNCHES = 1000,
+	MEMORY_BYTES = 256 << 20, /* larger than the caches of a server */
+	FILE_BYTES = 128 << 20,
+	READ_BYTES = 512 << 10
+};
+
+/* Twelve sums hide the latency of one multiply-add on every CPU that has two units for it. */
+static const char probe_source[] =
+	"__kernel __attribute__((reqd_work_group_size(1,1,1)))\n"
+	"void peak(__global float16 *out, float m, int n)\n"
+	"{\n"
+	"	float16 x = (float16)(m), y = out[0];\n"
+	"	float16 a = y, b = y + 1, c = y + 2, d = y + 3, e = y + 4, f = y + 5;\n"
+	"	float16 g = y + 6, h = y + 7, i = y + 8, j = y + 9, k = y + 10, l = y + 11;\n"
+	"	for (int r = 0; r < n; r++) {\n"
+	"		a = fma(a, x, y); b = fma(b, x, y); c = fma(c, x, y); d = fma(d, x, y);\n"
+	"		e = fma(e, x, y); f = fma(f, x, y); g = fma(g, x, y); h = fma(h, x, y);\n"
+	"		i = fma(i, x, y); j = fma(j, x, y); k = fma(k, x, y); l = fma(l, x, y);\n"
+	"	}\n"
+	"	out[1 + get_global_id(0)] = a + b + c + d + e + f + g + h + i + j + k + l;\n"
+	"}\n"
+	"__kernel __attribute__((reqd_work_group_size(1,1,1)))\n"
+	"void read_memory(__global float16 *out, __global const float16 *in, int n)\n"
+	"{\n"
+	"	float16 a = 0, b = 0, c = 0, d = 0;\n"
+	"	__global const float16 *p = in + (long)get_global_id(0) * n;\n"
+	"	for (int i = 0; i < n; i += 4) {\n"
+	"		a += p[i]; b += p[i + 1]; c += p[i + 2]; d += p[i + 3];\n"
+	"	}\n"
+	"	out[1 + get_global_id(0)] = a + b + c + d;\n"
+	"}\n"
+	"__kernel __attribute__((reqd_work_group_size(1,1,1)))\n"
+	"void nothing(__global float16 *out)\n"
+	"{\n"
+	"	if (get_global_id(0) == 1)\n"
+	"		out[0] = 0;\n"
+	"}\n";
+
+struct probe {
+	const struct device_ops *ops;
+	struct device *device;
+	struct device_region *small, *large;
+	struct device_buffer *small_buffer, *large_buffer;
+	struct device_program *program;
+	struct rt_account account;
+	void *small_memory, *large_memory;
+	uint64_t small_bytes;
+	double flops_per_s, memory_bytes_per_s, storage_bytes_per_s, launch_s;
+};
+
+struct probe_options {
+	const char *plan, *output, *name, *device;
+	uint32_t threads;
+};
+
+/* ---- the device */
+
+static enum edge_status make_region(struct probe *p, uint64_t bytes, void **memory, struct device_region **region,
+	struct device_buffer **buffer, struct failure *f)
+{
+	bool unified = p->ops->info(p->device)->unified;
+	enum edge_status st;
+
+	if (unified && !(*memory = rt_map(&p->account, RT_DEVICE, bytes)))
+		return rt_fail_errno(f, EDGE_MEMORY, "could not get %llu bytes", (unsigned long long)bytes);
+	if (unified)
+		memset(*memory, 0, bytes); /* pages of its own, not one page of zeros */
+	if ((st = p->ops->region_create(p->device, bytes, *memory, region, f)) != EDGE_OK)
+		return st;
+	return p->ops->buffer_create(p->device, *region, 0, bytes, buffer, f);
+}
+
+static enum edge_status prepare(struct probe *p, const struct probe_options *o, struct failure *f)
+{
+	struct device_request request = { .name = o->device, .kernel_style = EDGE_KERNELS_CPU, .threads = o->threads, .profile = true };
+	enum edge_status st;
+
+	p->ops = device_backend(EDGE_BACKEND_OPENCL);
+	p->small_bytes = 64ull * 65536;
+	if ((st = p->ops->open(&request, &p->device, f)) != EDGE_OK ||
+	    (st = make_region(p, p->small_bytes, &p->small_memory, &p->small, &p->small_buffer, f)) != EDGE_OK ||
+	    (st = make_region(p, MEMORY_BYTES, &p->large_memory, &p->large, &p->large_buffer, f)) != EDGE_OK)
+		return st;
+	return p->ops->program_build(p->device, probe_source, "-cl-std=CL1.2", &p->program, f);
+}
+
+static void clean(struct probe *p)
+{
+	if (!p->device)
+		return;
+	p->ops->program_destroy(p->device, p->program);
+	p->ops->buffer_destroy(p->device, p->small_buffer);
+	p->ops->buffer_destroy(p->device, p->large_buffer);
+	p->ops->region_destroy(p->device, p->small);
+	p->ops->region_destroy(p->device, p->large);
+	p->ops->close(p->device);
+	rt_unmap(&p->account, RT_DEVICE, p->small_memory, p->small_bytes);
+	rt_unmap(&p->account, RT_DEVICE, p->large_memory, MEMORY_BYTES);
+}
+
+/* Least time of `count` launches queued together, of several tries. */
+static enum edge_status time_launch(struct probe *p, const char *kernel, const struct device_argument *arg, uint32_t args,
+	uint32_t items, uint32_t count, double *seconds, struct failure *f)
+{
+	struct device_launch_request request = { .program = p->program, .kernel = kernel, .arg = arg, .arg_count = args,
+		.global = { items, 1, 1 }, .local = { 1, 1, 1 } };
+	struct device_launch *launch;
+	enum edge_status st = p->ops->launch_create(p->device, &request, &launch, f);
+	uint32_t try, i;
+
+	*seconds = 0;
+	for (try = 0; try < TRIES && st == EDGE_OK; try++) {
+		int64_t start = rt_now();
+		double took;
+
+		for (i = 0; i < count && st == EDGE_OK; i++)
+			st = p->ops->submit(p->device, launch, NULL, f);
+		if (st == EDGE_OK)
+			st = p->ops->finish(p->device, f);
+		took = (double)(rt_now() - start) / 1e9;
+		if (try == 0 || took < *seconds)
+			*seconds = took;
+	}
+	if (launch)
+		p->ops->launch_destroy(p->device, launch);
+	return st;
+}
+
+static enum edge_status measure_device(struct probe *p, struct failure *f)
+{
+	uint32_t threads = p->ops->info(p->device)->threads, items = threads * 4;
+	uint32_t vectors = MEMORY_BYTES / 64 / items / 4 * 4;
+	struct device_argument peak[3] = { { .kind = EDGE_PARAM_GLOBAL, .buffer = p->small_buffer },
+		{ .kind = EDGE_PARAM_F32, .value.f = 0.5 }, { .kind = EDGE_PARAM_I32, .value.i = PEAK_ROUNDS } };
+	struct device_argument memory[3] = { peak[0], { .kind = EDGE_PARAM_GLOBAL, .buffer = p->large_buffer },
+		{ .kind = EDGE_PARAM_I32, .value.i = vectors } };
+	enum edge_status st;
+	double s;
+
+	if (items > p->small_bytes / 64 - 1)
+		items = (uint32_t)(p->small_bytes / 64 - 1);
+	if ((st = time_launch(p, "peak", peak, 3, items, 1, &s, f)) != EDGE_OK)
+		return st;
+	p->flops_per_s = (double)items * PEAK_ROUNDS * 12 * 16 * 2 / s;
+	if ((st = time_launch(p, "read_memory", memory, 3, items, 1, &s, f)) != EDGE_OK)
+		return st;
+	p->memory_bytes_per_s = (double)items * vectors * 64 / s;
+	if ((st = time_launch(p, "nothing", peak, 1, 1, LAUNCHES, &s, f)) != EDGE_OK)
+		return st;
+	p->launch_s = s / LAUNCHES;
+	return EDGE_OK;
+}
+
+/* ---- the disk */
+
+/* A file of random bytes, because some disks make nothing of zeros. */
+static enum edge_status write_file(int fd, void *memory, struct failure *f)
+{
+	uint64_t state = 1, *word = memory;
+	size_t at, i;
+
+	for (at = 0; at < FILE_BYTES; at += READ_BYTES) {
+		for (i = 0; i < READ_BYTES / 8; i++) {
+			state = state * 6364136223846793005u + 1442695040888963407u;
+			word[i] = state ^ state >> 29;
+		}
+		if (write(fd, memory, READ_BYTES) != READ_BYTES)
+			return rt_fail_errno(f, EDGE_IO, "could not write a temporary file of %s", tool_size(FILE_BYTES));
+	}
+	return fsync(fd) == 0 ? EDGE_OK : rt_fail_errno(f, EDGE_IO, "could not write a temporary file");
+}
+
+/* Evicted, then read in pieces as a plan's chunks are. */
+static enum edge_status read_file(int fd, uint64_t size, void *memory, double *bytes_per_s, struct failure *f)
+{
+	int try;
+
+	*bytes_per_s = 0;
+	for (try = 0; try < 3; try++) {
+		uint64_t at = 0;
+		int64_t start;
+		double rate;
+
+		posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+		posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+		start = rt_now();
+		while (at < size) {
+			ssize_t n = pread(fd, memory, READ_BYTES, (off_t)at);
+
+			if (n < 0 && errno == EINTR)
+				continue;
+			if (n <= 0)
+				return rt_fail_errno(f, EDGE_IO, "could not read the file that measures the disk");
+			at += (uint64_t)n;
+		}
+		rate = (double)size / ((double)(rt_now() - start) / 1e9);
+		if (rate > *bytes_per_s)
+			*bytes_per_s = rate;
+	}
+	return EDGE_OK;
+}
+
+static enum edge_status measure_disk(struct probe *p, const char *plan, struct failure *f)
+{
+	char temporary[] = "./edgert-probe-XXXXXX";
+	void *memory = rt_alloc(READ_BYTES, 1);
+	enum edge_status st = EDGE_OK;
+	off_t size = FILE_BYTES;
+	int fd;
+
+	if (!memory)
+		return rt_fail(f, EDGE_MEMORY, "out of memory");
+	fd = plan ? open(plan, O_RDONLY | O_CLOEXEC) : mkstemp(temporary);
+	if (fd < 0) {
+		rt_free(memory);
+		return rt_fail_errno(f, EDGE_IO, "could not open \"%s\"", plan ? plan : temporary);
+	}
+	if (plan) {
+		fsync(fd);
+		size = lseek(fd, 0, SEEK_END);
+	} else {
+		unlink(temporary);
+		st = write_file(fd, memory, f);
+	}
+	if (st == EDGE_OK)
+		st = read_file(fd, size > 0 ? (uint64_t)size : 0, memory, &p->storage_bytes_per_s, f);
+	close(fd);
+	rt_free(memory);
+	return st;
+}
+
+/* ---- the command */
+
+static void write_block(FILE *out, const struct probe *p, const struct probe_options *o)
+{
+	const struct device_info *info = p->ops->info(p->device);
+
+	fprintf(out, "# Measured by edgert %s on %s (%s).\n", edgert_version(), info->name, info->driver);
+	fprintf(out, "device %s {\n\tbackend opencl;\n\tthreads %u;\n", o->name, info->threads);
+	if (p->storage_bytes_per_s > 0)
+		fprintf(out, "\tstorage %.0f MB/s;\n", p->storage_bytes_per_s / 1e6);
+	fprintf(out, "\tmemory %.1f GB/s;\n\tcompute %.1f GFLOP/s;\n\tlaunch %.2f us;\n}\n", p->memory_bytes_per_s / 1e9,
+		p->flops_per_s / 1e9, p->launch_s * 1e6);
+}
+
+static bool is_identifier(const char *s)
+{
+	size_t n = strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789");
+
+	return n > 0 && s[n] == '\0' && (s[0] < '0' || s[0] > '9');
+}
+
+static int probe(const struct probe_options *o)
+{
+	struct failure f = { .status = EDGE_OK };
+	struct rt_outfile out = { NULL, NULL, NULL };
+	struct probe p = { 0 };
+	enum edge_status st = EDGE_OK;
+
+	if (o->output)
+		st = rt_outfile_open(&out, o->output, &f);
+	if (st == EDGE_OK && (st = prepare(&p, o, &f)) == EDGE_OK && (st = measure_device(&p, &f)) == EDGE_OK &&
+	    (st = measure_disk(&p, o->plan, &f)) == EDGE_OK) {
+		write_block(o->output ? out.stream : stdout, &p, o);
+		if (o->output)
+			st = rt_outfile_commit(&out, &f);
+	}
+	rt_outfile_abandon(&out);
+	clean(&p);
+	return st == EDGE_OK ? TOOL_OK : tool_error("%s", f.text);
+}
+
+int cmd_probe(int argc, char **argv)
+{
+	static const struct option options[] = { { "name", required_argument, NULL, 'N' }, { "device", required_argument, NULL, 'd' },
+		{ "threads", required_argument, NULL, 't' }, { NULL, 0, NULL, 0 } };
+	struct probe_options o = { .name = "here" };
+	int c;
+
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, ":o:", options, NULL)) != -1) {
+		switch (c) {
+		case 'o': o.output = optarg; break;
+		case 'd': o.device = optarg; break;
+		case 'N':
+			if (!is_identifier(optarg))
+				return tool_usage_error("\"%s\" cannot be a device's name", optarg);
+			o.name = optarg;
+			break;
+		case 't':
+			if (!tool_number("--threads", optarg, 1, &o.threads))
+				return TOOL_USAGE;
+			break;
+		default:
+			return tool_usage_error(c == ':' ? "option \"%s\" needs a value" : "probe has no option \"%s\"", argv[optind - 1]);
+		}
+	}
+	if (optind + 1 < argc)
+		return tool_usage_error("probe takes one plan; \"%s\" is too much", argv[optind + 1]);
+	o.plan = argv[optind];
+	return probe(&o);
+}

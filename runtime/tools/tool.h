@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tool.h - what the commands of edgert share. */
+#ifndef EDGE_RT_TOOL_H
+#define EDGE_RT_TOOL_H
+
+#include "base/failure.h"
+#include "base/json.h"
+#include "edge/edgert.h"
+
+enum { TOOL_OK = 0, TOOL_FAILED = 1, TOOL_USAGE = 2 };
+
+/* When the process began, on rt_now()'s clock. */
+extern int64_t tool_start;
+
+/* Each command gets its own name as argv[0] and returns the exit status. */
+int cmd_execute(int argc, char **argv);
+int cmd_run(int argc, char **argv);
+int cmd_bench(int argc, char **argv);
+int cmd_verify(int argc, char **argv);
+int cmd_dump(int argc, char **argv);
+int cmd_devices(int argc, char **argv);
+int cmd_probe(int argc, char **argv);
+
+/* One line on stderr, "edgert: error: ..."; returns TOOL_FAILED. */
+int tool_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* The same with a pointer to --help; returns TOOL_USAGE. */
+int tool_usage_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* A whole number from least up to INT32_MAX; false: said what is wrong. */
+bool tool_number(const char *option, const char *text, long least, uint32_t *out);
+/* "12.3 MiB"; one of a few static buffers. */
+const char *tool_size(uint64_t bytes);
+
+/* ---- tool_options.c: options that run and bench have in common */
+
+struct tool_options {
+	struct edgert_options session;
+	const char **input; /* NAME=FILE */
+	uint32_t input_count;
+	const char *output_dir, *report, *trace;
+	uint32_t count; /* --repeat, -n */
+	bool json, cold;
+	int child;      /* bench's own: descriptor to report to, or -1 */
+};
+
+/*
+ * Reads the options of run, or of bench, and one plan. Returns 0, or 1 + the exit status when
+ * there is nothing left to do. tool_options_free() in any case.
+ */
+int tool_options(int argc, char **argv, bool bench, struct tool_options *out);
+void tool_options_free(struct tool_options *o);
+
+/* ---- tensor_files.c */
+
+/* Memory of a plan's tensors, owned here and set in the session. */
+struct tool_tensors {
+	struct edgert_session *session;
+	void **data; /* per tensor */
+};
+
+/* Loads --input files; what is missing is an error, or random if seed is not 0. Outputs get memory. */
+enum edge_status tensors_bind(struct tool_tensors *t, struct edgert_session *s, const struct tool_options *o, uint64_t seed,
+	struct failure *f);
+/* DIR/NAME.npy for every output; prints a line for each unless quiet. */
+enum edge_status tensors_save(const struct tool_tensors *t, const char *directory, bool quiet, struct failure *f);
+void tensors_free(struct tool_tensors *t);
+
+/* ---- report_json.c */
+
+struct tool_times {
+	double cold_ms, warm_ms; /* 0: unknown */
+	/* of streamed plans, measured together: 0 where unknown */
+	double storage_bytes_per_s, bound_ms, bound_run_ms;
+	double cold_process_ms; /* whole processes, median */
+	uint64_t cold_peak_rss;
+};
+
+/* One object with the fixed keys. */
+void report_json(FILE *out, const struct edgert_session *s, const struct tool_times *t);
+enum edge_status report_save(const char *path, const struct edgert_session *s, const struct tool_times *t, struct failure *f);
+
+/* ---- trace.c */
+
+/* Chrome trace-event JSON of the session's last run. */
+enum edge_status trace_save(const char *path, const struct edgert_session *s, struct failure *f);
+
+/* ---- bound.c */
+
+/* Sorts v; 0 where there is none. */
+double median_ms(double *v, uint32_t n);
+
+/*
+ * T* = max over l of [Q(l) / rate + the time of steps l and later], where Q(l) is what must be
+ * read before step l; step_ms has one time per step. once: resident weights are read as well (a first run).
+ */
+double lower_bound_ms(const struct edge_plan *p, const double *step_ms, double bytes_per_s, bool once);
+/* Rate of the plan's own reads without any computing. */
+enum edge_status measure_storage(const char *path, const struct edge_plan *p, bool direct, bool evicted, double *bytes_per_s,
+	struct failure *f);
+
+#endif
