@@ -23,6 +23,9 @@ bool pass_layout(struct graph *g, struct diag *d);   /* sinks and cancels transp
 bool pass_fuse(struct graph *g, struct diag *d);     /* elementwise chains into producers; the rest into map */
 bool pass_dead(struct graph *g, struct diag *d);
 
+/* One pass by its name ("fold"); false: there is none. */
+bool pass_run(const char *name, struct graph *g, struct diag *d, bool *changed);
+
 /* All of them in order, to a fixed point where useful. False: an error was said. */
 bool passes_run(struct graph *g, struct diag *d, const struct pass_options *opt);
 

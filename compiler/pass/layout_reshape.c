@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * layout_reshape.c - exchange a reshape with the transpose before it.
+ *
+ * A reshape falls apart into groups: the smallest runs of input axes and of
+ * output axes with the same product,
+ *
+ *	[2, 6, 5, 4] -> [2, 3, 2, 20]:   2 | 2    6 | 3 2    5 4 | 20.
+ *
+ * If the axes of each group lie side by side in the transpose's source, the
+ * groups can be reshaped there one by one and the transpose then moves whole
+ * groups. Where they lie side by side in another order, that order is made by
+ * a transpose within the group (the shuffle of channels in shuffle networks),
+ * provided that the rest still moves: else nothing would be won.
+ */
+#include "config.h"
+
+#include "pass/layout.h"
+
+#include <string.h>
+
+struct group {
+	uint32_t in, in_count;   /* axes of the reshape's input */
+	uint32_t out, out_count; /* and of its output */
+	int64_t place;           /* least place in the source of an axis longer than one */
+};
+
+/* Both shapes have the same number of elements, and it is not zero. */
+static uint32_t find_groups(const struct shape *from, const struct shape *to, struct group *group)
+{
+	uint32_t i = 0, j = 0, count = 0;
+
+	while (i < from->rank || j < to->rank) {
+		struct group g = { .in = i, .out = j };
+		int64_t a = i < from->rank ? from->dim[i++] : 1, b = j < to->rank ? to->dim[j++] : 1;
+
+		while (a != b) {
+			if (a < b)
+				a *= from->dim[i++];
+			else
+				b *= to->dim[j++];
+		}
+		g.in_count = i - g.in;
+		g.out_count = j - g.out;
+		group[count++] = g;
+	}
+	return count;
+}
+
+/*
+ * Axes of length one do not count: the others of a group must be neighbours in
+ * the source, whose axes longer than one are numbered by `number`.
+ */
+static bool neighbours(struct group *g, const struct layout *l, const struct shape *x, const int64_t *number)
+{
+	int64_t low = INT64_MAX, high = -1, count = 0;
+
+	for (uint32_t i = g->in; i < g->in + g->in_count; i++) {
+		int64_t at = number[l->perm[i]];
+
+		if (x->dim[i] == 1)
+			continue;
+		low = at < low ? at : low;
+		high = at > high ? at : high;
+		count++;
+	}
+	g->place = count ? low : -1;
+	return !count || high - low + 1 == count;
+}
+
+static void sort_by_place(struct group *group, uint32_t count)
+{
+	for (uint32_t i = 1; i < count; i++) { /* a dozen at most */
+		struct group g = group[i];
+		uint32_t k = i;
+
+		for (; k && group[k - 1].place > g.place; k--)
+			group[k] = group[k - 1];
+		group[k] = g;
+	}
+}
+
+bool layout_sink_reshape(struct rewrite *rw, node_id id)
+{
+	const struct node *n = graph_node(rw->g, id);
+	const struct shape x = *shape_of_value(rw->g, n->in[0]), to = *shape_of_value(rw->g, n->out[0]);
+	struct shape source, inner = { .rank = to.rank };
+	struct group group[2 * MAX_RANK];
+	int64_t number[MAX_RANK], order[MAX_RANK], perm[MAX_RANK], longer = 0;
+	uint32_t count, at = 0, out = 0;
+	struct layout l;
+	value_id v;
+
+	if (!layout_transposed(rw, n->in[0], &l) || shape_elements(&x) <= 0)
+		return false;
+	source = *shape_of_value(rw->g, l.source);
+	for (uint32_t i = 0; i < source.rank; i++)
+		number[i] = source.dim[i] == 1 ? -1 : longer++;
+	count = find_groups(&x, &to, group);
+	for (uint32_t k = 0; k < count; k++) {
+		if (!neighbours(&group[k], &l, &x, number))
+			return false;
+	}
+	sort_by_place(group, count);
+	for (uint32_t k = 0; k < count; k++) {
+		for (uint32_t i = 0; i < group[k].in_count; i++)
+			order[at++] = l.perm[group[k].in + i];
+		for (uint32_t j = 0; j < group[k].out_count; j++) {
+			perm[group[k].out + j] = out;
+			inner.dim[out++] = to.dim[group[k].out + j];
+		}
+	}
+	if (perm_moves_nothing(&inner, perm) && !perm_moves_nothing(&source, order))
+		return false; /* the same transpose as before, on the other side */
+	v = rewrite_transpose(rw, l.source, order, id);
+	v = v == NO_ID ? NO_ID : rewrite_reshape(rw, v, &inner, id);
+	return v != NO_ID && rewrite_become(rw, id, rewrite_transpose(rw, v, perm, id));
+}
