@@ -207,6 +207,21 @@ const char *prelude_text(void);
 uint32_t render_kernel(struct codegen *c, const char *template, const char *defines, const char *epilogue,
 		       const uint32_t local[3]);
 
+/* ---- select_matmul.c: the launch that 1x1 convolutions share ---- */
+
+/* alpha * a b for node n: `rows` rows of k values of input 0, weights in panels of 16 * nv columns. */
+struct rows_by_panels {
+	const struct node *n; /* bias in the epilogue */
+	const char *what;
+	uint32_t weight, nv;
+	int64_t rows, k, outputs;
+	int64_t trans_m; /* rows of one matrix of a transposed input 0; 0: not transposed */
+	double alpha;
+};
+bool select_rows_by_panels(struct codegen *c, node_id id, const struct rows_by_panels *p);
+/* Vectors of sixteen in a panel, for so many output channels. */
+uint32_t codegen_panel_vectors(int64_t outputs);
+
 /* ---- one per family ---- */
 
 bool select_matmul(struct codegen *c, node_id id);
@@ -229,6 +244,8 @@ bool select_rnn(struct codegen *c, node_id id); /* lstm, gru */
 
 /* Defines TYPE, CTYPE, LOAD and VECTOR for elements of type t; false: said why. */
 bool build_element(struct build *b, enum dtype t);
+/* A float value for a __global const float *; a constant of any float type is stored as f32. */
+void build_float(struct build *b, value_id v);
 /*
  * The output as rows: of `width` elements where no operand of the epilogue
  * cares, else of its own last dim. Returns the row's elements.

@@ -42,39 +42,55 @@ static struct product describe(struct codegen *c, const struct node *n)
 	return p;
 }
 
-/* Rows are those of all batches of a. */
-static bool select_panels(struct codegen *c, node_id id, const struct product *p)
+uint32_t codegen_panel_vectors(int64_t outputs)
 {
-	int64_t rows = p->m * p->batch, nv = p->n_out <= 16 ? 1 : 2, tile = codegen_tile_height(rows);
-	bool single = rows == 1;
-	struct packing packing = { .kind = PACK_PANELS, .dtype = DTYPE_F32, .width = (uint32_t)(16 * nv),
-				   .transposed = p->trans_b };
-	uint32_t w = codegen_weight(c, p->n->in[1], packing);
+	return outputs <= 16 ? 1 : 2;
+}
+
+bool select_rows_by_panels(struct codegen *c, node_id id, const struct rows_by_panels *p)
+{
+	int64_t tile = codegen_tile_height(p->rows);
+	bool single = p->rows == 1;
 	struct build b;
 
 	build_begin(&b, c, id, single ? "gemv" : "matmul");
 	b.n = p->n;
 	b.split_dim = 0;
-	build_what(&b, "matmul %lldx%lldx%lld", (long long)rows, (long long)p->n_out, (long long)p->k);
-	build_define(&b, "TILE_NV", nv);
+	b.what = p->what;
+	build_define(&b, "TILE_NV", p->nv);
 	if (!single) {
 		build_define(&b, "TILE_M", tile);
-		build_define(&b, "TRANS_A", p->trans_a);
+		build_define(&b, "TRANS_A", p->trans_m != 0);
 	}
 	if (!build_epilogue(&b, DTYPE_F32))
 		return false;
 	build_value_f32(&b, p->n->in[0]);
-	build_weight(&b, w, true);
+	build_weight(&b, p->weight, true);
 	build_first_granule(&b);
 	if (!single) {
-		build_i32(&b, rows);
-		build_i32(&b, p->m);
+		build_i32(&b, p->rows);
+		build_i32(&b, p->trans_m);
 	}
 	build_i32(&b, p->k);
 	build_f32(&b, p->alpha);
 	build_out(&b);
-	build_flops(&b, (uint64_t)(2 * rows * p->n_out * p->k));
-	return build_launch(&b, ceil_div(p->n_out, 16 * nv), single ? 1 : ceil_div(rows, tile), 1);
+	build_flops(&b, (uint64_t)(2 * p->rows * p->outputs * p->k));
+	return build_launch(&b, ceil_div(p->outputs, 16 * p->nv), single ? 1 : ceil_div(p->rows, tile), 1);
+}
+
+/* The batches of a are only more rows. */
+static bool select_panels(struct codegen *c, node_id id, const struct product *p)
+{
+	struct rows_by_panels r = { .n = p->n, .rows = p->m * p->batch, .k = p->k, .outputs = p->n_out,
+				    .nv = codegen_panel_vectors(p->n_out), .trans_m = p->trans_a ? p->m : 0,
+				    .alpha = p->alpha };
+	struct packing packing = { .kind = PACK_PANELS, .dtype = DTYPE_F32, .width = 16 * r.nv,
+				   .transposed = p->trans_b };
+
+	r.weight = codegen_weight(c, p->n->in[1], packing);
+	r.what = arena_printf(c->arena, "matmul %lldx%lldx%lld", (long long)r.rows, (long long)r.outputs,
+			      (long long)r.k);
+	return select_rows_by_panels(c, id, &r);
 }
 
 /* The batch dims of both operands as at most MAX_DIGITS digits, innermost first. */

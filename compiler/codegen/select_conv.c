@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * select_conv.c - convolutions and their transposes.
+ *
+ *	1x1, stride 1        a matrix product over pixels (matmul.cl)
+ *	one channel a group  depthwise.cl
+ *	all else             conv.cl
+ */
+#include "config.h"
+
+#include "codegen/codegen.h"
+
+#include "codegen/window.h"
+
+struct convolution {
+	const struct node *n; /* bias in the epilogue */
+	struct window w;
+	const struct shape *weights;
+	int64_t group, outputs; /* all output channels */
+	bool transposed;
+};
+
+static int64_t product3(const int64_t v[3])
+{
+	return v[0] * v[1] * v[2];
+}
+
+static bool is_pointwise(const struct convolution *v)
+{
+	uint32_t i;
+
+	for (i = 0; i < 3; i++)
+		if (v->w.kernel[i] != 1 || v->w.stride[i] != 1 || v->w.begin[i] || v->w.end[i] ||
+		    v->w.in[i] != v->w.out[i])
+			return false;
+	return v->group == 1;
+}
+
+static bool select_pointwise(struct codegen *c, node_id id, const struct convolution *v)
+{
+	struct rows_by_panels r = { .n = v->n, .rows = v->w.images * product3(v->w.out), .k = v->w.channels,
+				    .outputs = v->outputs, .nv = codegen_panel_vectors(v->outputs), .alpha = 1 };
+	struct packing packing = { .kind = PACK_CONV, .dtype = DTYPE_F32, .width = 16 * r.nv, .groups = 1,
+				   .transposed = v->transposed };
+
+	r.weight = codegen_weight(c, v->n->in[1], packing);
+	r.what = arena_printf(c->arena, "conv %s", window_text(c, &v->w));
+	return select_rows_by_panels(c, id, &r);
+}
+
+static bool select_depthwise(struct codegen *c, node_id id, const struct convolution *v)
+{
+	const struct window *w = &v->w;
+	int64_t multiplier = v->outputs / w->channels, lanes = v->outputs % 16 && v->outputs % 8 == 0 ? 8 : 16;
+	int64_t rows = w->images * w->out[1], blocks = ceil_div(v->outputs, lanes);
+	int64_t height = rows * blocks / 32 ? rows * blocks / 32 : 1;
+	struct packing packing = { .kind = PACK_DEPTHWISE, .dtype = DTYPE_F32, .width = (uint32_t)lanes };
+	struct build b;
+
+	if (height > w->out[1])
+		height = w->out[1];
+	build_begin(&b, c, id, "depthwise");
+	b.n = v->n;
+	b.split_dim = 0;
+	build_what(&b, "depthwise %s", window_text(c, w));
+	build_define(&b, "KW", w->kernel[2]);
+	build_define(&b, "SX", w->stride[2]);
+	build_define(&b, "DX", w->dilation[2]);
+	build_define(&b, "LANES", lanes);
+	build_define(&b, "TAIL", v->outputs % lanes != 0);
+	build_define(&b, "MULTIPLIER", multiplier);
+	if (!build_epilogue(&b, DTYPE_F32))
+		return false;
+	build_value_f32(&b, v->n->in[0]);
+	build_weight(&b, codegen_weight(c, v->n->in[1], packing), true);
+	build_first_granule(&b);
+	build_i32(&b, height);
+	build_i32(&b, rows);
+	build_i32(&b, w->channels);
+	build_i32(&b, w->in[1]);
+	build_i32(&b, w->in[2]);
+	build_i32(&b, w->out[1]);
+	build_i32(&b, w->out[2]);
+	build_i32(&b, w->kernel[1]);
+	build_i32(&b, w->stride[1]);
+	build_i32(&b, w->dilation[1]);
+	build_i32(&b, w->begin[1]);
+	build_i32(&b, w->begin[2]);
+	build_out(&b);
+	build_flops(&b, (uint64_t)(2 * rows * w->out[2] * v->outputs * w->kernel[1] * w->kernel[2]));
+	return build_launch(&b, blocks, ceil_div(rows, height), 1);
+}
+
+static bool select_general(struct codegen *c, node_id id, const struct convolution *v)
+{
+	const struct window *w = &v->w;
+	int64_t og = v->outputs / v->group, cg = w->channels / v->group, nv = codegen_panel_vectors(og);
+	int64_t per_group = ceil_div(og, 16 * nv), phases = v->transposed ? product3(w->stride) : 1;
+	int64_t pixels = w->images, all = w->images * product3(w->out), tile, taps = product3(w->kernel);
+	struct packing packing = { .kind = PACK_CONV, .dtype = DTYPE_F32, .width = (uint32_t)(16 * nv),
+				   .groups = (uint32_t)v->group, .transposed = v->transposed };
+	struct build b;
+	int i;
+
+	for (i = 0; i < 3; i++)
+		pixels *= v->transposed ? ceil_div(w->out[i], w->stride[i]) : w->out[i];
+	tile = codegen_tile_height(pixels);
+	build_begin(&b, c, id, "conv");
+	b.n = v->n;
+	b.split_dim = 0;
+	build_what(&b, "%s%s %s", v->group > 1 ? "grouped " : "", v->transposed ? "transposed conv" : "conv",
+		   window_text(c, w));
+	build_define(&b, "TILE_M", tile);
+	build_define(&b, "TILE_NV", nv);
+	build_define(&b, "VOLUME", w->dims == 3);
+	build_define(&b, "TRANSPOSED", v->transposed);
+	if (!build_epilogue(&b, DTYPE_F32))
+		return false;
+	build_value_f32(&b, v->n->in[0]);
+	build_weight(&b, codegen_weight(c, v->n->in[1], packing), true);
+	build_weight(&b, codegen_zeros(c, v->n->in[1], (uint64_t)(w->kernel[2] * cg) * sizeof(float)), false);
+	build_first_granule(&b);
+	build_i32(&b, per_group);
+	build_i32(&b, cg);
+	build_i32(&b, og);
+	build_i32(&b, w->channels);
+	build_i32(&b, w->images);
+	window_args(&b, w->in);
+	window_args(&b, w->out);
+	window_args(&b, w->kernel);
+	window_args(&b, w->stride);
+	window_args(&b, w->dilation);
+	window_args(&b, w->begin);
+	build_out(&b);
+	build_flops(&b, (uint64_t)(2 * (v->transposed ? all / phases + 1 : all) * v->outputs * cg * taps));
+	return build_launch(&b, v->group * per_group, ceil_div(pixels, tile), phases);
+}
+
+bool select_conv(struct codegen *c, node_id id)
+{
+	const struct node *n = graph_node(c->g, id);
+	struct convolution v = { .transposed = n->op == OP_conv_transpose, .group = node_int(n, ATTR_group, 1) };
+
+	if (!codegen_want_f32(c, id))
+		return false;
+	if (!value_is_const(c, n->in[1]))
+		return codegen_refuse(c, id, "its weights are computed at run time");
+	v.n = codegen_bias_as_epilogue(c, n, 2);
+	v.weights = value_shape(c, n->in[1]);
+	v.w = window_read(c, n, v.weights);
+	v.outputs = value_shape(c, n->out[0])->dim[v.w.dims + 1];
+	if (v.w.dims < 1 || v.w.dims > 3)
+		return codegen_refuse(c, id, "%u spatial dimensions are not supported", v.w.dims);
+	if (is_pointwise(&v))
+		return select_pointwise(c, id, &v);
+	if (!v.transposed && v.group > 1 && v.group == v.w.channels && v.w.dims <= 2)
+		return select_depthwise(c, id, &v);
+	return select_general(c, id, &v);
+}

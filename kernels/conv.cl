@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * conv.cl - convolution, channels last, as a matrix product without a matrix.
+ *
+ * A work-item computes TILE_M output pixels of one panel of channels. For each
+ * tap of the kernel it points one row pointer per pixel at the input channels
+ * under that tap, or at `zeros` where that is outside the image, and runs the
+ * inner loop of matmul.cl over them. Where nothing is cut off at the left or
+ * right, the taps of a kernel row lie side by side in memory, and so do their
+ * weights: then a whole kernel row is one run (few input channels are cheap).
+ *
+ * TRANSPOSED: the outputs of one phase (position modulo stride) are a plain
+ * convolution by the taps that hit that phase; the third dim of the launch
+ * counts phases.
+ *
+ * x[images][id][ih][iw][xc]; panels[...][kd][kh][kw][c][16 * TILE_NV], c
+ * channels and og outputs a group, per_group panels a group.
+ */
+#ifndef EDGE_PRELUDE
+#include "prelude.clh"
+#endif
+#ifndef KERNEL
+#define KERNEL conv
+#endif
+#ifndef TILE_M
+#define TILE_M 8
+#endif
+#ifndef TILE_NV
+#define TILE_NV 2
+#endif
+#ifndef VOLUME
+#define VOLUME 0 /* 1: three spatial dims */
+#endif
+#ifndef TRANSPOSED
+#define TRANSPOSED 0
+#endif
+#define WIDTH (16 * TILE_NV)
+
+#if TRANSPOSED
+#define ROW_OF_OUTPUT ((image * od + tz * sz + phz) * oh + ty * sy + phy) * ow + tx * sx + phx
+#define BASE_Z tz
+#define BASE_Y ty
+#define BASE_X tx
+#else
+#define ROW_OF_OUTPUT r0 + m
+#define BASE_Z (tz * sz - pz)
+#define BASE_Y (ty * sy - py)
+#define BASE_X (tx * sx - px)
+#endif
+
+/* Pixel i of the tile: where its window starts; then on to the next, unless it is the last. */
+#define PIXEL(i)                                                                                   \
+	const int z##i = BASE_Z, y##i = BASE_Y, x##i = BASE_X;                                     \
+	const int p##i = (((image * id + z##i) * ih + y##i) * iw + x##i) * xc;                     \
+	if ((i) == m) {                                                                            \
+		row[i] = ROW_OF_OUTPUT;                                                            \
+		whole &= x##i >= 0 && x##i + kw <= iw;                                             \
+		if (r0 + (i) + 1 < pixels) {                                                       \
+			m++;                                                                       \
+			if (++tx == tw) {                                                          \
+				tx = 0;                                                            \
+				if (++ty == th) {                                                  \
+					ty = 0;                                                    \
+					if (++tz == td) {                                          \
+						tz = 0;                                            \
+						image++;                                           \
+					}                                                          \
+				}                                                                  \
+			}                                                                          \
+		}                                                                                  \
+	}
+
+#if VOLUME
+#define INSIDE_Z(i) ((uint)(z##i + zz) < (uint)id) &&
+#else
+#define INSIDE_Z(i)
+#endif
+#define ROW(i)                                                                                     \
+	__global const float *restrict a##i =                                                      \
+		INSIDE_Z(i)((uint)(y##i + yy) < (uint)ih) && (whole || (uint)(x##i + xx) < (uint)iw) ? \
+			from + p##i :                                                              \
+			zeros;
+
+__kernel EDGE_SINGLE void KERNEL(__global const float *restrict x, __global const float *restrict panels,
+				 __global const float *restrict zeros, const int first, const int per_group,
+				 const int c, const int og, const int xc, const int images, const int id,
+				 const int ih, const int iw, const int od, const int oh, const int ow,
+				 const int kd, const int kh, const int kw, const int sz, const int sy,
+				 const int sx, const int dz, const int dy, const int dx, const int pz,
+				 const int py, const int px, EDGE_OUT EDGE_WI)
+{
+	const int panel = first + get_global_id(0), group = panel / per_group;
+	const int r0 = get_global_id(1) * TILE_M;
+#if TRANSPOSED
+	const int phx = get_global_id(2) % sx, phy = get_global_id(2) / sx % sy, phz = get_global_id(2) / sx / sy;
+	const int tw = (ow - phx + sx - 1) / sx, th = (oh - phy + sy - 1) / sy, td = (od - phz + sz - 1) / sz;
+#else
+	const int tw = ow, th = oh, td = od;
+#endif
+	const int pixels = images * td * th * tw;
+	if (r0 >= pixels)
+		return;
+
+	int tx = r0 % tw, ty = r0 / tw % th, tz = r0 / tw / th % td, image = r0 / tw / th / td;
+	int m = 0, row[TILE_M];
+	bool whole = !TRANSPOSED && dx == 1 && c == xc;
+	__global const float *weights = panels + (long)get_global_id(0) * (kd * kh * kw * c) * WIDTH;
+	float16 t[TILE_M * TILE_NV];
+
+	EDGE_REPEAT(TILE_M, PIXEL)
+	EDGE_REPEAT(TILE_M, EDGE_TILE_ZERO)
+	const int runs = whole ? 1 : kw, run = whole ? kw * c : c;
+	for (int kz = 0; kz < kd; kz++)
+		for (int ky = 0; ky < kh; ky++)
+			for (int kx = 0; kx < runs; kx++) {
+#if TRANSPOSED
+				const int hz = phz + pz - kz * dz, hy = phy + py - ky * dy, hx = phx + px - kx * dx;
+				const int zz = hz / sz, yy = hy / sy, xx = hx / sx;
+				if (zz * sz != hz || yy * sy != hy || xx * sx != hx)
+					continue;
+#else
+				const int zz = kz * dz, yy = ky * dy, xx = kx * dx;
+#endif
+				__global const float *from = x + (((zz * ih + yy) * iw + xx) * xc + group * c);
+				__global const float *b = weights + (long)((kz * kh + ky) * kw + kx) * c * WIDTH;
+				EDGE_REPEAT(TILE_M, ROW)
+				for (int at = 0; at < run; at++, b += WIDTH) {
+					EDGE_TILE_LOAD
+					EDGE_REPEAT(TILE_M, EDGE_TILE_STEP)
+				}
+			}
+	EDGE_REPEAT(TILE_M, EDGE_TILE_SAVE)
+
+	const int n0 = group * og + (panel - group * per_group) * WIDTH, end = (group + 1) * og;
+	const int rows = min(TILE_M, pixels - r0);
+	for (int i = 0; i < rows; i++)
+		for (int j = 0; j < TILE_NV; j++)
+			if (n0 + j * 16 < end)
+				EDGE_STORE16(t[i * TILE_NV + j], row[i], n0 + j * 16, min(end - n0 - j * 16, 16));
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * pool.cl - largest value or mean under a window, channels last.
+ *
+ * A work-item computes `height` output rows, sixteen channels at a time, so
+ * that what it reads for one channel block of a row stays near. Positions
+ * outside the image count for the mean only when `with_pad`, and then only up
+ * to the padding that was asked for (bz, by, bx: its end, in input positions).
+ */
+#ifndef EDGE_PRELUDE
+#include "prelude.clh"
+#endif
+#ifndef KERNEL
+#define KERNEL pool
+#endif
+#ifndef MAX
+#define MAX 1
+#endif
+
+__kernel EDGE_SINGLE void KERNEL(__global const float *restrict x, const int height, const int rows, const int id,
+				 const int ih, const int iw, const int od, const int oh, const int ow,
+				 const int kd, const int kh, const int kw, const int sz, const int sy,
+				 const int sx, const int dz, const int dy, const int dx, const int pz,
+				 const int py, const int px, const int bz, const int by, const int bx,
+				 const int with_pad, EDGE_OUT EDGE_WI)
+{
+	const int end = min((int)(get_global_id(0) + 1) * height, rows);
+
+	for (int r = get_global_id(0) * height; r < end; r++) {
+		const int y0 = r % oh * sy - py, z0 = r / oh % od * sz - pz, image = r / oh / od;
+
+		for (int o = 0; o < ow; o++) {
+			const int x0 = o * sx - px;
+
+			for (int n = 0; n < out_n; n += 16) {
+				const int lanes = min(out_n - n, 16);
+				float16 v = (float16)(MAX ? -INFINITY : 0.0f);
+#if !MAX
+				int count = 0;
+#endif
+
+				for (int kz = 0; kz < kd; kz++)
+					for (int ky = 0; ky < kh; ky++)
+						for (int kx = 0; kx < kw; kx++) {
+							const int zz = z0 + kz * dz, yy = y0 + ky * dy, xx = x0 + kx * dx;
+							const bool in = (uint)zz < (uint)id && (uint)yy < (uint)ih &&
+									(uint)xx < (uint)iw;
+
+#if !MAX
+							count += in || (with_pad && zz < bz && yy < by && xx < bx);
+#endif
+							if (!in)
+								continue;
+							const float16 e = edge_load16(
+								x + (((image * id + zz) * ih + yy) * iw + xx) * out_n + n, lanes);
+#if MAX
+							v = edge_max(e, v);
+#else
+							v += e;
+#endif
+						}
+#if !MAX
+				if (count)
+					v /= (float16)((float)count);
+#endif
+				EDGE_STORE16(v, r * ow + o, n, lanes);
+			}
+		}
+	}
+}
