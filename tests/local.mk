@@ -34,3 +34,5 @@ EXTRA_DIST += %D%/onnx %D%/corpus
 check_PROGRAMS += %D%/test_kernels_matmul
 %C%_test_kernels_matmul_SOURCES = %D%/test_kernels_matmul.c $(kernel_harness)
 TESTS += %D%/test_kernels_matmul
+check_PROGRAMS += %D%/test_safetensors
+TESTS += %D%/test_safetensors

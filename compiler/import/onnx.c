@@ -43,6 +43,8 @@ value_id onnx_lookup(struct onnx_import *im, const char *name, bool *found)
 
 void onnx_define(struct onnx_import *im, const char *name, value_id v)
 {
+	if (v != NO_ID && !graph_value(im->g, v)->span.file)
+		graph_value(im->g, v)->span = im->span;
 	map_put(&im->file, &im->values, name, v);
 }
 

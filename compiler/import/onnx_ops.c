@@ -156,6 +156,7 @@ const struct onnx_op onnx_ops[] = {
 
 	/* products */
 	NEW("Attention", 25, op_attention),
+	NEW("Einsum", 28, op_einsum),
 	NEW("Gemm", 13, op_gemm),
 	NEW("MatMul", 13, op_matmul),
 	{ "GRU", 22, 0, op_rnn, OP_gru },

@@ -86,4 +86,7 @@ bool op_gemm(struct call *c);
 bool op_attention(struct call *c);
 bool op_rnn(struct call *c);
 
+/* onnx_ops_einsum.c */
+bool op_einsum(struct call *c);
+
 #endif

@@ -184,10 +184,10 @@ bool op_concat(struct call *c)
 		if (in[i] == NO_ID)
 			return call_fail(c, "input %u is missing", i);
 	}
-	if (!n)
-		return call_fail(c, "it has no inputs");
+	if (!n || !call_attr(c, "axis"))
+		return call_fail(c, "it has no inputs or no axis");
 	rank = shape_of(c, in[0]).rank;
-	if (!call_axis(c, call_int(c, "axis", c->opset < 4 ? 1 : INT64_MAX), rank, &axis))
+	if (!call_axis(c, call_int(c, "axis", 0), rank, &axis))
 		return false;
 	call_out(c, 0, n == 1 ? in[0] : emit(c, OP_concat, in, n, &attr_int(axis, axis), 1));
 	return !c->failed;

@@ -19,43 +19,54 @@ struct walk {
 	uint32_t *first;
 };
 
-static void add_read(struct walk *w, const char *name)
+/* owner: the node inside of which the name is read, whose own results it cannot mean; or none. */
+static void add_read(struct walk *w, const char *name, uint32_t owner)
 {
 	uint32_t p;
 
-	if (name && *name && map_get(&w->producer, name, &p))
+	if (name && *name && map_get(&w->producer, name, &p) && p != owner)
 		vec_push(w->tmp, &w->reads, p);
 }
 
 /* A node also reads what its branches read of the graph around them. */
-static void add_node_reads(struct walk *w, const Onnx__NodeProto *n)
+static void add_node_reads(struct walk *w, const Onnx__NodeProto *n, uint32_t self, uint32_t owner)
 {
 	for (size_t i = 0; i < n->n_input; i++)
-		add_read(w, n->input[i]);
+		add_read(w, n->input[i], owner);
 	for (size_t i = 0; i < n->n_attribute; i++) {
 		const Onnx__GraphProto *g = n->attribute[i]->g;
 
 		for (size_t k = 0; g && k < g->n_node; k++)
-			add_node_reads(w, g->node[k]); /* the skimmer bounds the depth */
+			add_node_reads(w, g->node[k], self, self); /* the skimmer bounds the depth */
 		for (size_t k = 0; g && k < g->n_output; k++)
-			add_read(w, g->output[k]->name);
+			add_read(w, g->output[k]->name, self);
 	}
 }
 
-static void collect_reads(struct walk *w)
+static bool collect_reads(struct onnx_import *im, struct walk *w)
 {
 	const Onnx__GraphProto *g = w->graph;
 
-	for (uint32_t i = 0; i < g->n_node; i++)
-		for (size_t k = 0; k < g->node[i]->n_output; k++)
-			if (g->node[i]->output[k] && *g->node[i]->output[k])
-				map_put(w->tmp, &w->producer, g->node[i]->output[k], i);
+	for (uint32_t i = 0; i < g->n_node; i++) {
+		for (size_t k = 0; k < g->node[i]->n_output; k++) {
+			const char *name = g->node[i]->output[k];
+
+			if (!name || !*name)
+				continue;
+			if (map_get(&w->producer, name, NULL)) {
+				diag_error(im->d, im->span, "\"%s\" is produced by two nodes", name);
+				return false;
+			}
+			map_put(w->tmp, &w->producer, name, i);
+		}
+	}
 	w->first = arena_new_array(w->tmp, uint32_t, g->n_node + 1);
 	for (uint32_t i = 0; i < g->n_node; i++) {
 		w->first[i] = w->reads.len;
-		add_node_reads(w, g->node[i]);
+		add_node_reads(w, g->node[i], i, UINT32_MAX);
 	}
 	w->first[g->n_node] = w->reads.len;
+	return true;
 }
 
 static uint8_t *mark_needed(struct walk *w)
@@ -127,7 +138,8 @@ uint32_t *onnx_order(struct onnx_import *im, const Onnx__GraphProto *graph, uint
 	uint32_t *order = arena_new_array(w.tmp, uint32_t, graph->n_node);
 
 	*count = 0;
-	collect_reads(&w);
+	if (!collect_reads(im, &w))
+		return NULL;
 	needed = mark_needed(&w);
 	for (uint32_t i = 0; i < graph->n_node; i++) {
 		if (needed[i] && !visit(&w, i, state, stack, order, count)) {

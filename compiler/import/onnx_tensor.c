@@ -132,7 +132,7 @@ static value_id read_lists(const struct reading *r)
 /* "weights.bin", "part/w0": inside the model's folder, whatever the file says. */
 static bool location_is_safe(const char *s)
 {
-	if (!*s || *s == '/')
+	if (*s == '/')
 		return false;
 	for (const char *p = s; *p;) {
 		size_t n = strcspn(p, "/");
@@ -173,7 +173,7 @@ static value_id read_external(const struct reading *r)
 		else if (strcmp(key, "length") == 0 && !parse_size(value, &length))
 			return refuse(r, "the length of its external data is not a number");
 	}
-	if (!location)
+	if (!location || !*location)
 		return refuse(r, "its external data has no location");
 	if (!location_is_safe(location))
 		return refuse(r, arena_printf(&r->im->file, "its external data \"%s\" is outside of the model's folder",
@@ -191,8 +191,9 @@ static value_id read_external(const struct reading *r)
 					      (unsigned long long)r->size, (unsigned long long)length));
 	if (offset > total || length > total - offset)
 		return refuse(r, arena_printf(&r->im->file,
-					      "its external data ends at byte %llu of \"%s\", which has %llu",
-					      (unsigned long long)(offset + length), path, (unsigned long long)total));
+					      "its external data, %llu bytes from byte %llu on, is not all in "
+					      "\"%s\", which has %llu", (unsigned long long)length,
+					      (unsigned long long)offset, path, (unsigned long long)total));
 	return add(r, (struct data){ .where = DATA_FILE, .file = graph_add_file(r->im->g, path, total),
 				     .offset = offset, .size = length });
 }
