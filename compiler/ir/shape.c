@@ -44,7 +44,7 @@ bool infer_fail(const struct inference *c, const char *fmt, ...)
 
 const struct value *infer_input(const struct inference *c, uint32_t i)
 {
-	return i < c->n->in_count && c->n->in[i] != NO_ID ? &c->g->values.data[c->n->in[i]] : NULL;
+	return i < node_own_inputs(c->n) && c->n->in[i] != NO_ID ? &c->g->values.data[c->n->in[i]] : NULL;
 }
 
 const int64_t *infer_list(const struct inference *c, enum attr_key k, uint32_t count)

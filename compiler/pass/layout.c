@@ -32,10 +32,36 @@ const struct node *layout_transposed(struct rewrite *rw, value_id v, struct layo
 	return t;
 }
 
+/* A transpose of v that is there already. */
+static value_id turned(struct rewrite *rw, value_id v, const int64_t *perm, uint32_t rank)
+{
+	value_id t = v < rw->turned.len ? rewrite_value(rw, rw->turned.data[v]) : NO_ID;
+	struct layout l;
+
+	if (t == NO_ID || !layout_transposed(rw, t, &l) || l.source != v || l.rank != rank ||
+	    memcmp(l.perm, perm, rank * sizeof *perm) != 0)
+		return NO_ID;
+	return t;
+}
+
+static void find_turned(struct rewrite *rw)
+{
+	const struct graph *g = rw->g;
+
+	for (uint32_t v = 0; v < g->values.len; v++)
+		vec_push(&rw->tmp, &rw->turned, NO_ID);
+	for (uint32_t i = 0; i < g->nodes.len; i++) {
+		const struct node *n = graph_node(g, i);
+
+		if (!n->dead && n->op == OP_transpose)
+			rw->turned.data[n->in[0]] = n->out[0];
+	}
+}
+
 /*
  * The operand as it must be for the exchanged operation: T is undone. Where it
  * was not transposed itself that must cost little: a constant, something that
- * only has ones to move, or much smaller than the result.
+ * only has ones to move, what is there anyway, or much smaller than the result.
  */
 static value_id undone(struct rewrite *rw, value_id v, const struct layout *l, int64_t elements, node_id like)
 {
@@ -54,6 +80,8 @@ static value_id undone(struct rewrite *rw, value_id v, const struct layout *l, i
 		full.dim[i] = i + s.rank < l->rank ? 1 : s.dim[i + s.rank - l->rank];
 		inverse[l->perm[i]] = i;
 	}
+	if (s.rank == l->rank && turned(rw, v, inverse, s.rank) != NO_ID)
+		return turned(rw, v, inverse, s.rank);
 	if (graph_value(rw->g, v)->kind != VALUE_CONST && !perm_moves_nothing(&full, inverse) &&
 	    shape_elements(&s) * 4 > elements)
 		return NO_ID;
@@ -371,6 +399,7 @@ bool pass_layout(struct graph *g, struct diag *d)
 		uint32_t count = g->nodes.len;
 
 		rewrite_begin(&rw, g, d);
+		find_turned(&rw);
 		for (uint32_t i = 0; i < count; i++)
 			visit(&rw, i);
 		if (!rewrite_end(&rw))

@@ -26,6 +26,7 @@ struct rewrite {
 	VEC(uint32_t) uses;
 	VEC(value_id) forward; /* NO_ID: stands for itself */
 	VEC(struct known_scalar) scalar;
+	VEC(value_id) turned; /* layout.c: a transpose of each value, or NO_ID */
 	bool changed;
 };
 
