@@ -1,1 +1,8 @@
-libedgec_la_SOURCES +=
+libedgec_la_SOURCES += %D%/plan.h %D%/sections.h %D%/sections.c %D%/plan_write.c %D%/explain.h %D%/explain.c \
+	%D%/explain_text.c %D%/explain_html.c %D%/page.h
+EXTRA_DIST += %D%/page.html %D%/page.awk %D%/README.md
+nodist_libedgec_la_SOURCES += %D%/page.c
+CLEANFILES += %D%/page.c
+%D%/page.c: %D%/page.html %D%/page.awk
+	$(AM_V_GEN)$(MKDIR_P) %D% && \
+	LC_ALL=C $(AWK) -f $(srcdir)/%D%/page.awk $(srcdir)/%D%/page.html > $@.tmp && mv $@.tmp $@

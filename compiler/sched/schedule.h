@@ -121,6 +121,12 @@ struct sched_lifetime {
 	int32_t first_step, last_step; /* first -1: before the run */
 };
 
+/* A feed with its names looked up. */
+struct sched_feed_value {
+	uint32_t to_model, from_model;
+	value_id to, from; /* to: the root of its class */
+};
+
 struct sched_note {
 	const char *topic, *text;
 };
@@ -138,6 +144,7 @@ struct schedule {
 	VEC(struct sched_read) reads;
 	VEC(struct sched_lifetime) lifetimes;
 	VEC(struct sched_note) notes;
+	VEC(struct sched_feed_value) feeds;
 
 	uint64_t device_bytes, host_bytes; /* sums of the regions */
 	uint64_t smallest_budget;

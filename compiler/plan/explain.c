@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* explain.c - the facts behind an explanation, and their JSON form. */
+#include "config.h"
+
+#include "plan/explain.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef unsigned long long ull;
+
+static void count_live(struct explain *e)
+{
+	const struct edge_plan *p = e->p;
+	uint64_t now = 0;
+
+	e->live = xmalloc((p->step_count + 2) * sizeof *e->live);
+	memset(e->live, 0, (p->step_count + 2) * sizeof *e->live);
+	for (uint32_t i = 0; i < p->lifetime_count; i++) {
+		const struct edge_lifetime *l = &p->lifetimes[i];
+
+		if (p->regions[l->region].kind != EDGE_REGION_ACTIVATIONS)
+			continue;
+		e->live[l->first_step < 0 ? 0 : l->first_step] += l->bytes;
+		e->live[l->last_step + 1] -= l->bytes;
+	}
+	for (uint32_t i = 0; i < p->step_count; i++)
+		e->live[i] = now += e->live[i];
+}
+
+void explain_init(struct explain *e, const struct edge_plan *p)
+{
+	uint32_t first = 0, end = 0;
+
+	*e = (struct explain){ .p = p };
+	if (p->lifetimes)
+		count_live(e);
+	e->read_first = xmalloc((p->step_count + 1) * sizeof *e->read_first);
+	e->read_end = xmalloc((p->step_count + 1) * sizeof *e->read_end);
+	for (uint32_t i = 0; i < p->step_count; i++) {
+		const struct edge_step *s = &p->steps[i];
+		double stop = s->predicted_start_ms + s->predicted_ms;
+
+		while (first < p->read_count && p->reads[first].predicted_end_ms <= s->predicted_start_ms)
+			first++;
+		if (end < first)
+			end = first;
+		while (end < p->read_count && p->reads[end].predicted_start_ms < stop)
+			end++;
+		e->read_first[i] = first;
+		e->read_end[i] = end;
+	}
+}
+
+void explain_free(struct explain *e)
+{
+	free(e->live);
+	free(e->read_first);
+	free(e->read_end);
+}
+
+const char *explain_size(uint64_t bytes)
+{
+	static char text[8][32];
+	static unsigned turn;
+	char *s = text[turn++ % 8];
+
+	if (bytes < 10 * 1024)
+		snprintf(s, sizeof text[0], "%llu B", (ull)bytes);
+	else if (bytes < 1024 * 1024)
+		snprintf(s, sizeof text[0], "%.1f KiB", (double)bytes / 1024);
+	else if (bytes < (uint64_t)10 << 30)
+		snprintf(s, sizeof text[0], "%.2f MiB", (double)bytes / (1 << 20));
+	else
+		snprintf(s, sizeof text[0], "%.2f GiB", (double)bytes / (1 << 30));
+	return s;
+}
+
+const char *explain_region_kind(uint32_t kind)
+{
+	static const char *const name[] = { "", "activations", "resident", "stream", "staging" };
+
+	return kind < sizeof name / sizeof *name ? name[kind] : "unknown";
+}
+
+const char *explain_what(const struct edge_plan *p, uint32_t step)
+{
+	const struct edge_step *s = &p->steps[step];
+
+	if (p->debug && plan_string(p, p->debug[step].op)[0])
+		return plan_string(p, p->debug[step].op);
+	return s->kind == EDGE_STEP_INPUT ? "input" :
+	       s->kind == EDGE_STEP_OUTPUT ? "output" : plan_string(p, p->kernels[s->index].name);
+}
+
+const char *explain_node(const struct edge_plan *p, uint32_t step)
+{
+	return p->debug ? plan_string(p, p->debug[step].node) : "";
+}
+
+void explain_json_string(const char *s, FILE *out)
+{
+	putc('"', out);
+	for (; *s; s++) {
+		unsigned char c = (unsigned char)*s;
+
+		if (c == '"' || c == '\\')
+			fprintf(out, "\\%c", c);
+		else if (c < 0x20 || c == '<' || c == '>' || c == '&' || c == 0x7f)
+			fprintf(out, "\\u%04x", c);
+		else
+			putc(c, out);
+	}
+	putc('"', out);
+}
+
+static void json_key_string(const char *key, const char *value, FILE *out)
+{
+	fprintf(out, "\"%s\":", key);
+	explain_json_string(value, out);
+	putc(',', out);
+}
+
+static void json_meta(const struct edge_plan *p, FILE *out)
+{
+	const struct edge_meta *m = p->meta;
+
+	json_key_string("plan", plan_string(p, m->name), out);
+	json_key_string("device", plan_string(p, m->device_name), out);
+	json_key_string("compiler", plan_string(p, m->compiler), out);
+	json_key_string("backend", m->backend == EDGE_BACKEND_NATIVE ? "native" : "opencl", out);
+	json_key_string("kernels", m->kernel_style == EDGE_KERNELS_GPU ? "gpu" : "cpu", out);
+	fprintf(out, "\"bytes\":%llu,", (ull)p->size);
+	if (m->device_budget_bytes)
+		fprintf(out, "\"device_budget_bytes\":%llu,", (ull)m->device_budget_bytes);
+	fprintf(out,
+		"\"planned_peak_bytes\":{\"device\":%llu,\"host\":%llu},\"smallest_budget_bytes\":%llu,"
+		"\"weights_bytes\":%llu,\"resident_bytes\":%llu,\"streamed_bytes\":%llu,"
+		"\"activation_peak_bytes\":%llu,\"activation_lower_bound_bytes\":%llu,\"flops\":%llu,"
+		"\"predicted_ms\":%.6g,\"lower_bound_ms\":%.6g,\"storage_bytes_per_s\":%.6g",
+		(ull)m->planned_device_bytes, (ull)m->planned_host_bytes, (ull)m->smallest_budget_bytes,
+		(ull)m->weights_bytes, (ull)m->resident_bytes, (ull)m->streamed_bytes, (ull)m->activation_peak_bytes,
+		(ull)m->activation_lower_bound_bytes, (ull)m->flops, m->predicted_ms, m->lower_bound_ms,
+		m->storage_bytes_per_s);
+}
+
+static void json_steps(const struct explain *e, FILE *out)
+{
+	static const char *const kind[] = { "", "kernel", "input", "output" };
+
+	fputs(",\n\"steps\":[", out);
+	for (uint32_t i = 0; i < e->p->step_count; i++) {
+		const struct edge_step *s = &e->p->steps[i];
+
+		fprintf(out, "%s\n{\"kind\":\"%s\",\"model\":%u,\"start_ms\":%.6g,\"ms\":%.6g,\"flops\":%llu,\"bytes\":%llu,"
+			"\"reads_needed\":%u,", i ? "," : "", kind[s->kind], s->model, s->predicted_start_ms,
+			s->predicted_ms, (ull)s->flops, (ull)s->bytes, s->reads_needed);
+		if (e->live)
+			fprintf(out, "\"live_bytes\":%llu,", (ull)e->live[i]);
+		json_key_string("node", explain_node(e->p, i), out);
+		fputs("\"what\":", out);
+		explain_json_string(explain_what(e->p, i), out);
+		putc('}', out);
+	}
+	fputs("]", out);
+}
+
+static void json_memory(const struct edge_plan *p, FILE *out)
+{
+	fputs(",\n\"regions\":[", out);
+	for (uint32_t i = 0; i < p->region_count; i++)
+		fprintf(out, "%s\n{\"kind\":\"%s\",\"space\":\"%s\",\"bytes\":%llu}", i ? "," : "",
+			explain_region_kind(p->regions[i].kind),
+			p->regions[i].space == EDGE_SPACE_HOST ? "host" : "device", (ull)p->regions[i].bytes);
+	fputs("],\n\"reads\":[", out);
+	for (uint32_t i = 0; i < p->read_count; i++) {
+		const struct edge_read *r = &p->reads[i];
+
+		fprintf(out, "%s\n{\"chunk\":%u,\"region\":%u,\"offset\":%llu,\"bytes\":%llu,\"after_step\":%d,\"once\":%s,"
+			"\"start_ms\":%.6g,\"end_ms\":%.6g}", i ? "," : "", r->chunk, r->region, (ull)r->offset,
+			(ull)p->chunks[r->chunk].bytes, r->after_step, r->flags & EDGE_READ_ONCE ? "true" : "false",
+			r->predicted_start_ms, r->predicted_end_ms);
+	}
+	fputs("],\n\"lifetimes\":[", out);
+	for (uint32_t i = 0; i < p->lifetime_count; i++) {
+		const struct edge_lifetime *l = &p->lifetimes[i];
+
+		fprintf(out, "%s\n{\"region\":%u,\"offset\":%llu,\"bytes\":%llu,\"first_step\":%d,\"last_step\":%d,\"name\":",
+			i ? "," : "", l->region, (ull)l->offset, (ull)l->bytes, l->first_step, l->last_step);
+		explain_json_string(plan_string(p, l->name), out);
+		putc('}', out);
+	}
+	fputs("]", out);
+}
+
+void explain_json_object(const struct explain *e, FILE *out)
+{
+	const struct edge_plan *p = e->p;
+
+	putc('{', out);
+	json_meta(p, out);
+	fputs(",\n\"models\":[", out);
+	for (uint32_t i = 0; i < p->model_count; i++) {
+		fprintf(out, "%s\n{\"step_first\":%u,\"step_count\":%u,\"name\":", i ? "," : "",
+			p->models[i].step_first, p->models[i].step_count);
+		explain_json_string(plan_string(p, p->models[i].name), out);
+		putc('}', out);
+	}
+	fputs("],\n\"notes\":[", out);
+	for (uint32_t i = 0; i < p->note_count; i++) {
+		fprintf(out, "%s\n{\"topic\":", i ? "," : "");
+		explain_json_string(plan_string(p, p->notes[i].topic), out);
+		fputs(",\"text\":", out);
+		explain_json_string(plan_string(p, p->notes[i].text), out);
+		putc('}', out);
+	}
+	fputs("]", out);
+	json_memory(p, out);
+	json_steps(e, out);
+	fputs("}\n", out);
+}
+
+int explain_json(const struct edge_plan *p, FILE *out)
+{
+	struct explain e;
+
+	explain_init(&e, p);
+	explain_json_object(&e, out);
+	explain_free(&e);
+	return fflush(out) || ferror(out) ? -1 : 0;
+}

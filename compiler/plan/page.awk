@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# page.awk - page.html as two lists of C strings, split at the line @PLAN@.
+
+# Awks differ in what a backslash in the replacement of gsub() means.
+function put_before(text, mark, what,    out, at)
+{
+	out = ""
+	while ((at = index(text, mark)) > 0) {
+		out = out substr(text, 1, at - 1) what mark
+		text = substr(text, at + 1)
+	}
+	return out text
+}
+
+BEGIN {
+	print "/* Generated from page.html by page.awk. */"
+	print "#include \"config.h\"\n\n#include \"plan/page.h\"\n\n#include <stddef.h>\n"
+	print "const char *const page_before[] = {"
+}
+
+$0 == "@PLAN@" {
+	print "\tNULL\n};\n\nconst char *const page_after[] = {"
+	next
+}
+
+{
+	line = put_before($0, "\\", "\\")
+	line = put_before(line, "\"", "\\")
+	line = put_before(line, "?", "\\")
+	gsub(/\t/, "\\t", line)
+	printf "\t\"%s\\n\",\n", line
+}
+
+END {
+	print "\tNULL\n};"
+}

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * plan_write.c - a schedule as a file.
+ *
+ * Sections are built in memory, except the weights: those are written first,
+ * at the place that the sizes of the other sections leave for them, one chunk
+ * at a time. A packed weight is kept only while chunks still need parts of it,
+ * so the memory used is that of a launch's weights, not of the network's.
+ * Nothing in the file depends on anything but the schedule.
+ */
+#include "config.h"
+
+#include "plan/plan.h"
+#include "plan/sections.h"
+
+#include "base/file.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef unsigned long long ull;
+
+/* ---- weights, packed on demand ---- */
+
+struct packed {
+	unsigned char *bytes;
+	uint32_t pieces_left;
+};
+
+struct packer {
+	const struct schedule *s;
+	struct packed *packed; /* per weight */
+	struct diag *d;
+};
+
+static bool pack(struct packer *k, uint32_t weight)
+{
+	const struct sched_weight *x = &k->s->weights.data[weight];
+	const struct weight *w = &x->ks->weights.data[x->index];
+	struct packed *p = &k->packed[weight];
+
+	if (p->bytes)
+		return true;
+	p->bytes = xmalloc(w->bytes ? w->bytes : 1);
+	return pack_weight(x->ks->graph, w, p->bytes, k->d);
+}
+
+static bool fill_chunk(struct packer *k, const struct sched_chunk *c, unsigned char *out)
+{
+	memset(out, 0, c->bytes);
+	for (uint32_t i = c->piece_first; i < c->piece_first + c->piece_count; i++) {
+		const struct sched_piece *x = &k->s->pieces.data[i];
+		struct packed *p = &k->packed[x->weight];
+
+		if (!pack(k, x->weight))
+			return false;
+		memcpy(out + x->at, p->bytes + x->offset, x->bytes);
+		if (!--p->pieces_left) {
+			free(p->bytes);
+			p->bytes = NULL;
+		}
+	}
+	return true;
+}
+
+/* Writes the chunks at the stream's position and fills their records. */
+static bool write_chunks(struct arena *a, const struct schedule *s, uint64_t at, FILE *out, struct edge_chunk *record,
+			 struct diag *d)
+{
+	struct packer k = { s, arena_new_array(a, struct packed, s->weights.len + 1), d };
+	uint64_t most = SCHED_PAGE;
+	unsigned char *bytes;
+	bool ok = true;
+
+	for (uint32_t i = 0; i < s->pieces.len; i++)
+		k.packed[s->pieces.data[i].weight].pieces_left++;
+	for (uint32_t i = 0; i < s->chunks.len; i++)
+		if (s->chunks.data[i].bytes > most)
+			most = s->chunks.data[i].bytes;
+	bytes = xmalloc(most);
+	for (uint32_t i = 0; ok && i < s->chunks.len; i++) {
+		const struct sched_chunk *c = &s->chunks.data[i];
+
+		ok = fill_chunk(&k, c, bytes) && fwrite(bytes, 1, c->bytes, out) == c->bytes;
+		record[i] = (struct edge_chunk){ at, c->bytes, edge_xxh3(bytes, c->bytes) };
+		at += c->bytes;
+	}
+	for (uint32_t i = 0; i < s->weights.len; i++)
+		free(k.packed[i].bytes);
+	free(bytes);
+	return ok;
+}
+
+/* ---- the file ---- */
+
+static uint64_t align_to(uint64_t x, uint64_t to)
+{
+	return (x + to - 1) / to * to;
+}
+
+/* Offsets of all sections, the weights last; returns the size of the file. */
+static uint64_t place(const struct sections *x, uint64_t weights_bytes, struct edge_section *table, uint32_t *count)
+{
+	uint64_t at = sizeof(struct edge_header) + (uint64_t)(SECTION_COUNT + 1) * sizeof *table;
+	struct edge_section *w;
+
+	for (uint32_t i = 0; i < SECTION_COUNT; i++) {
+		const struct section *s = &x->section[i];
+
+		at = align_to(at, 64);
+		table[i] = (struct edge_section){ .kind = s->kind,
+						  .flags = s->kind < EDGE_SECTION_DEBUG ? EDGE_SECTION_REQUIRED : 0,
+						  .offset = at, .size = s->bytes.len,
+						  .count = (uint32_t)(s->bytes.len / s->stride), .stride = s->stride,
+						  .xxh3 = edge_xxh3(s->bytes.len ? s->bytes.data : "", s->bytes.len) };
+		at += s->bytes.len;
+	}
+	w = &table[SECTION_COUNT];
+	*w = (struct edge_section){ .kind = EDGE_SECTION_WEIGHTS, .flags = EDGE_SECTION_REQUIRED,
+				    .offset = align_to(at, EDGE_PLAN_PAGE), .size = weights_bytes,
+				    .count = (uint32_t)(weights_bytes / EDGE_PLAN_PAGE), .stride = EDGE_PLAN_PAGE };
+	*count = SECTION_COUNT + 1;
+	return w->offset + weights_bytes;
+}
+
+static bool write_zeros(FILE *out, uint64_t n)
+{
+	static const char zero[EDGE_PLAN_PAGE];
+
+	for (; n; n -= n < sizeof zero ? n : sizeof zero)
+		if (fwrite(zero, 1, n < sizeof zero ? n : sizeof zero, out) == 0)
+			return false;
+	return true;
+}
+
+static bool write_front(const struct sections *x, const struct edge_section *table, uint32_t count, uint64_t file_size,
+			FILE *out)
+{
+	struct edge_header h = { .prefix = { .major = EDGE_PLAN_MAJOR, .minor = EDGE_PLAN_MINOR,
+					     .header_size = sizeof h, .section_count = count,
+					     .section_entry_size = sizeof *table, .file_size = file_size } };
+	uint64_t at = sizeof h + count * sizeof *table;
+
+	memcpy(h.prefix.magic, EDGE_PLAN_MAGIC, sizeof h.prefix.magic);
+	h.table_xxh3 = edge_xxh3(table, count * sizeof *table);
+	h.header_xxh3 = edge_xxh3(&h, offsetof(struct edge_header, header_xxh3));
+	if (fwrite(&h, sizeof h, 1, out) != 1 || fwrite(table, sizeof *table, count, out) != count)
+		return false;
+	for (uint32_t i = 0; i < SECTION_COUNT; i++) {
+		const struct strbuf *b = &x->section[i].bytes;
+
+		if (!write_zeros(out, table[i].offset - at) || (b->len && fwrite(b->data, b->len, 1, out) != 1))
+			return false;
+		at = table[i].offset + b->len;
+	}
+	return write_zeros(out, table[SECTION_COUNT].offset - at);
+}
+
+/* Weights first, then everything in front of them, which holds their hashes. */
+static bool write_file(struct arena *a, const struct schedule *s, struct sections *x, FILE *out, uint64_t *size,
+		       struct diag *d)
+{
+	struct strbuf *chunks = &x->section[SECTION_CHUNKS].bytes;
+	struct edge_section table[SECTION_COUNT + 1];
+	uint64_t weights = 0;
+	uint32_t count;
+
+	for (uint32_t i = 0; i < s->chunks.len; i++)
+		weights += s->chunks.data[i].bytes;
+	*size = place(x, weights, table, &count);
+	if (fseeko(out, (off_t)table[SECTION_COUNT].offset, SEEK_SET))
+		return false;
+	if (!write_chunks(a, s, table[SECTION_COUNT].offset, out, (struct edge_chunk *)(void *)chunks->data, d))
+		return false;
+	*size = place(x, weights, table, &count); /* again, for the hash of the chunk records */
+	return fseeko(out, 0, SEEK_SET) == 0 && write_front(x, table, count, *size, out);
+}
+
+static void count_numbers(const struct schedule *s, const struct sections *x, uint64_t bytes, struct plan_numbers *n)
+{
+	*n = (struct plan_numbers){
+		.bytes = bytes,
+		.steps = s->steps.len,
+		.kernels = (uint32_t)(x->section[SECTION_KERNELS].bytes.len / sizeof(struct edge_kernel)),
+		.planned_device_bytes = s->device_bytes,
+		.planned_host_bytes = s->host_bytes,
+		.smallest_budget_bytes = s->smallest_budget,
+		.weights_bytes = s->weights_bytes,
+		.resident_bytes = s->resident_bytes,
+		.streamed_bytes = s->streamed_bytes,
+		.activation_peak_bytes = s->activation_peak,
+		.activation_lower_bound_bytes = s->activation_lower_bound,
+		.predicted_ms = s->predicted_ms,
+		.lower_bound_ms = s->lower_bound_ms,
+	};
+}
+
+#ifndef NDEBUG
+/* A finished plan that does not mean what the launches mean is a bug, found here. */
+static void check_meaning(const struct schedule *s)
+{
+	char why[256];
+
+	if (s->device_bytes < (uint64_t)1 << 32 && !schedule_replay(s, why, sizeof why)) {
+		fprintf(stderr, "edgec: internal error: %s\n", why);
+		abort();
+	}
+}
+#endif
+
+bool plan_write(struct arena *a, const struct schedule *s, const char *version, const char *path,
+		struct plan_numbers *numbers, struct diag *d)
+{
+	unsigned errors = d->errors;
+	struct output_file o;
+	struct sections x;
+	uint64_t size = 0;
+	bool ok;
+
+#ifndef NDEBUG
+	check_meaning(s);
+#endif
+	if (!sections_make(a, s, version, &x, d))
+		return false;
+	if (!output_open(&o, path)) {
+		diag_error(d, NO_SPAN, "could not create \"%s\": %s", path, strerror(errno));
+		sections_free(&x);
+		return false;
+	}
+	ok = write_file(a, s, &x, o.stream, &size, d);
+	if (ok) {
+		ok = output_commit(&o);
+	} else {
+		int saved = errno;
+
+		output_abandon(&o);
+		errno = saved;
+	}
+	if (!ok && d->errors == errors)
+		diag_error(d, NO_SPAN, "could not write \"%s\": %s", path, strerror(errno));
+	if (ok && numbers)
+		count_numbers(s, &x, size, numbers);
+	sections_free(&x);
+	return ok;
+}

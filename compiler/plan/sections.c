@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sections.c - a schedule as the records of plan_format.h.
+ *
+ * All kernels that steps run stand in one program for each prelude and set of
+ * options, in order of first use; kernels of several models that are the same
+ * text are one kernel. Strings are stored once.
+ */
+#include "config.h"
+
+#include "plan/sections.h"
+
+#include <string.h>
+
+_Static_assert((int)SCHED_PAGE == EDGE_PLAN_PAGE, "page");
+_Static_assert((int)DTYPE_F32 == EDGE_F32 && (int)DTYPE_BF16 == EDGE_BF16 && (int)DTYPE_I64 == EDGE_I64 &&
+		       (int)DTYPE_BOOL == EDGE_BOOL, "dtypes");
+_Static_assert((int)SCHED_ACTIVATIONS == EDGE_REGION_ACTIVATIONS && (int)SCHED_RESIDENT == EDGE_REGION_RESIDENT &&
+		       (int)SCHED_STREAM == EDGE_REGION_STREAM && (int)SCHED_STAGING == EDGE_REGION_STAGING, "regions");
+_Static_assert((int)SCHED_KERNEL == EDGE_STEP_KERNEL && (int)SCHED_INPUT == EDGE_STEP_INPUT &&
+		       (int)SCHED_OUTPUT == EDGE_STEP_OUTPUT, "steps");
+_Static_assert((int)TARGET_OPENCL == EDGE_BACKEND_OPENCL && (int)TARGET_NATIVE == EDGE_BACKEND_NATIVE &&
+		       (int)TARGET_CPU_KERNELS == EDGE_KERNELS_CPU && (int)TARGET_GPU_KERNELS == EDGE_KERNELS_GPU, "target");
+
+struct plan_kernel {
+	const struct kernel *k;
+	uint32_t program;
+};
+
+struct plan_program {
+	const char *prelude, *options;
+};
+
+struct writer {
+	struct arena *a;
+	const struct schedule *s;
+	struct sections *x;
+	struct map strings;
+	VEC(struct plan_kernel) kernels;
+	VEC(struct plan_program) programs;
+	struct map kernel_of; /* "program name" -> kernels */
+	uint32_t **number;    /* per model, per kernel of its set: index in kernels; NO_ID */
+	struct diag *d;
+};
+
+static const uint32_t kinds[SECTION_COUNT][2] = {
+	{ EDGE_SECTION_META, sizeof(struct edge_meta) },
+	{ EDGE_SECTION_STRINGS, 1 },
+	{ EDGE_SECTION_REGIONS, sizeof(struct edge_region) },
+	{ EDGE_SECTION_BUFFERS, sizeof(struct edge_buffer) },
+	{ EDGE_SECTION_PROGRAMS, sizeof(struct edge_program) },
+	{ EDGE_SECTION_KERNELS, sizeof(struct edge_kernel) },
+	{ EDGE_SECTION_PARAMS, sizeof(struct edge_param) },
+	{ EDGE_SECTION_STEPS, sizeof(struct edge_step) },
+	{ EDGE_SECTION_ARGS, sizeof(struct edge_arg) },
+	{ EDGE_SECTION_TENSORS, sizeof(struct edge_tensor) },
+	{ EDGE_SECTION_MODELS, sizeof(struct edge_model) },
+	{ EDGE_SECTION_CHUNKS, sizeof(struct edge_chunk) },
+	{ EDGE_SECTION_READS, sizeof(struct edge_read) },
+	{ EDGE_SECTION_DEBUG, sizeof(struct edge_debug) },
+	{ EDGE_SECTION_LIFETIMES, sizeof(struct edge_lifetime) },
+	{ EDGE_SECTION_NOTES, sizeof(struct edge_note) },
+};
+
+static void put(struct writer *w, enum section_index i, const void *record)
+{
+	strbuf_add(&w->x->section[i].bytes, record, kinds[i][1]);
+}
+
+static uint32_t string(struct writer *w, const char *s)
+{
+	struct strbuf *b = &w->x->section[SECTION_STRINGS].bytes;
+	uint32_t at;
+
+	if (!s || !*s)
+		return 0;
+	if (map_get(&w->strings, s, &at))
+		return at;
+	at = (uint32_t)b->len;
+	map_put(w->a, &w->strings, s, at);
+	strbuf_add(b, s, strlen(s) + 1);
+	return at;
+}
+
+/* Names come from files: what is not UTF-8 is replaced byte by byte. */
+static const char *clean(struct writer *w, const char *s)
+{
+	char *copy;
+	bool ascii = true;
+
+	for (const char *c = s; c && *c; c++)
+		ascii &= (unsigned char)*c < 0x80;
+	if (!s || ascii)
+		return s;
+	copy = arena_strdup(w->a, s);
+	for (size_t i = 0; copy[i];) {
+		unsigned char c = (unsigned char)copy[i];
+		unsigned more = c < 0x80 ? 0 : c >= 0xc2 && c < 0xe0 ? 1 : (c & 0xf0) == 0xe0 ? 2 :
+				c >= 0xf0 && c < 0xf5 ? 3 : 9, n = 0;
+		unsigned char next = more && more < 9 ? (unsigned char)copy[i + 1] : 0;
+
+		while (n < more && n < 4 && ((unsigned char)copy[i + 1 + n] & 0xc0) == 0x80)
+			n++;
+		if ((c == 0xe0 && next < 0xa0) || (c == 0xed && next > 0x9f) || (c == 0xf0 && next < 0x90) ||
+		    (c == 0xf4 && next > 0x8f))
+			more = 9;
+		if (more != 9 && n == more)
+			i += more + 1;
+		else
+			copy[i++] = '?';
+	}
+	return copy;
+}
+
+/* ---- kernels ---- */
+
+static uint32_t program_of(struct writer *w, const struct kernel_set *ks)
+{
+	for (uint32_t i = 0; i < w->programs.len; i++)
+		if (!strcmp(w->programs.data[i].prelude, ks->prelude) &&
+		    !strcmp(w->programs.data[i].options, ks->build_options))
+			return i;
+	vec_push(w->a, &w->programs, (struct plan_program){ ks->prelude, ks->build_options });
+	return w->programs.len - 1;
+}
+
+static void number_kernel(struct writer *w, uint32_t model, uint32_t kernel)
+{
+	const struct kernel_set *ks = w->s->request->models[model].ks;
+	const struct kernel *k = &ks->kernels.data[kernel];
+	uint32_t *number = &w->number[model][kernel], program;
+	const char *key;
+
+	if (*number != NO_ID)
+		return;
+	program = program_of(w, ks);
+	key = arena_printf(w->a, "%u %s", program, k->name);
+	if (map_get(&w->kernel_of, key, number)) {
+		if (!strcmp(w->kernels.data[*number].k->source, k->source))
+			return;
+		/* two texts of one name cannot stand in one program */
+		vec_push(w->a, &w->programs, (struct plan_program){ ks->prelude, ks->build_options });
+		program = w->programs.len - 1;
+	} else {
+		map_put(w->a, &w->kernel_of, key, w->kernels.len);
+	}
+	*number = w->kernels.len;
+	vec_push(w->a, &w->kernels, (struct plan_kernel){ k, program });
+}
+
+static void number_kernels(struct writer *w)
+{
+	const struct schedule *s = w->s;
+
+	w->number = arena_new_array(w->a, uint32_t *, s->request->model_count);
+	for (uint32_t m = 0; m < s->request->model_count; m++) {
+		const struct kernel_set *ks = s->request->models[m].ks;
+
+		w->number[m] = arena_new_array(w->a, uint32_t, ks->kernels.len + 1);
+		for (uint32_t i = 0; i < ks->kernels.len; i++)
+			w->number[m][i] = NO_ID;
+	}
+	for (uint32_t i = 0; i < s->steps.len; i++) {
+		const struct sched_step *x = &s->steps.data[i];
+
+		if (x->kind == SCHED_KERNEL)
+			number_kernel(w, x->model,
+				      s->request->models[x->model].ks->launches.data[x->launch].kernel);
+	}
+}
+
+static void put_kernels(struct writer *w)
+{
+	uint32_t params = 0;
+
+	number_kernels(w);
+	for (uint32_t p = 0; p < w->programs.len; p++) {
+		struct strbuf text = { 0 };
+		struct edge_program record;
+
+		strbuf_printf(&text, "%s\n", w->programs.data[p].prelude);
+		for (uint32_t i = 0; i < w->kernels.len; i++)
+			if (w->kernels.data[i].program == p)
+				strbuf_printf(&text, "%s\n", w->kernels.data[i].k->source);
+		record = (struct edge_program){ string(w, strbuf_str(&text)), string(w, w->programs.data[p].options) };
+		put(w, SECTION_PROGRAMS, &record);
+		strbuf_free(&text);
+	}
+	for (uint32_t i = 0; i < w->kernels.len; i++) {
+		const struct kernel *k = w->kernels.data[i].k;
+		struct edge_kernel record = { string(w, k->name), w->kernels.data[i].program, params, k->param_count };
+
+		put(w, SECTION_KERNELS, &record);
+		for (uint32_t j = 0; j < k->param_count; j++) {
+			struct edge_param p = { k->param[j].kind, k->param[j].access, string(w, k->param[j].name), 0 };
+
+			put(w, SECTION_PARAMS, &p);
+		}
+		params += k->param_count;
+	}
+}
+
+/* ---- steps ---- */
+
+static struct edge_arg make_arg(const struct schedule *s, const struct sched_step *x, const struct kernel_arg *a,
+				uint32_t *buffer)
+{
+	struct edge_arg out = { .kind = EDGE_PARAM_GLOBAL };
+
+	switch (a->kind) {
+	case ARG_VALUE:
+	case ARG_WEIGHT:
+	case ARG_SCRATCH:
+		out.buffer = s->step_buffers.data[(*buffer)++];
+		break;
+	case ARG_I32:
+	case ARG_I64:
+		out.kind = a->kind == ARG_I32 ? EDGE_PARAM_I32 : EDGE_PARAM_I64;
+		out.value.i = a->i;
+		break;
+	case ARG_F32:
+		out.kind = EDGE_PARAM_F32;
+		out.value.f = a->f;
+		break;
+	case ARG_FIRST_GRANULE:
+		out.kind = EDGE_PARAM_I32;
+		out.value.i = x->whole ? 0 : x->granule_first;
+		break;
+	}
+	return out;
+}
+
+static bool put_launch(struct writer *w, uint32_t step, struct edge_step *out)
+{
+	const struct schedule *s = w->s;
+	const struct sched_step *x = &s->steps.data[step];
+	const struct kernel_set *ks = s->request->models[x->model].ks;
+	const struct launch *l = &ks->launches.data[x->launch];
+	const struct kernel *k = &ks->kernels.data[l->kernel];
+	uint32_t buffer = x->buffer_first;
+
+	out->index = w->number[x->model][l->kernel];
+	out->arg_count = l->arg_count;
+	for (int i = 0; i < 3; i++) {
+		out->global[i] = !x->whole && i == l->split_dim ? x->granule_count : l->global[i];
+		out->local[i] = k->local[i] ? k->local[i] : 1;
+		if (!out->global[i] || out->global[i] % out->local[i]) {
+			diag_error(w->d, NO_SPAN, "launch %s: %u work-items cannot run in groups of %u",
+				   l->what ? l->what : k->name, out->global[i], out->local[i]);
+			return false;
+		}
+	}
+	if (l->arg_count != k->param_count) {
+		diag_error(w->d, NO_SPAN, "launch %s: %u arguments for the %u parameters of %s",
+			   l->what ? l->what : "?", l->arg_count, k->param_count, k->name);
+		return false;
+	}
+	for (uint32_t i = 0; i < l->arg_count; i++) {
+		struct edge_arg a = make_arg(s, x, &l->arg[i], &buffer);
+
+		put(w, SECTION_ARGS, &a);
+	}
+	return true;
+}
+
+static void put_debug(struct writer *w, uint32_t step)
+{
+	const struct schedule *s = w->s;
+	const struct sched_step *x = &s->steps.data[step];
+	struct edge_debug r = { 0 };
+
+	if (x->kind == SCHED_KERNEL) {
+		const struct kernel_set *ks = s->request->models[x->model].ks;
+		const struct launch *l = &ks->launches.data[x->launch];
+		const struct node *n = l->node < ks->graph->nodes.len ? &ks->graph->nodes.data[l->node] : NULL;
+		unsigned line = 0, column;
+
+		r.op = string(w, clean(w, l->what));
+		if (n && n->name)
+			r.node = string(w, clean(w, n->name));
+		if (n && n->span.file && n->span.file <= w->d->files.len && w->d->files.data[n->span.file - 1].text) {
+			diag_locate(w->d, n->span.file, n->span.start, &line, &column);
+			r.file = string(w, clean(w, w->d->files.data[n->span.file - 1].name));
+			r.line = line;
+		}
+	} else {
+		r.op = string(w, x->kind == SCHED_INPUT ? "input" : "output");
+		r.node = string(w, clean(w, s->tensors.data[x->tensor].name));
+	}
+	put(w, SECTION_DEBUG, &r);
+}
+
+static bool put_steps(struct writer *w)
+{
+	const struct schedule *s = w->s;
+	uint32_t args = 0;
+
+	for (uint32_t i = 0; i < s->steps.len; i++) {
+		const struct sched_step *x = &s->steps.data[i];
+		struct edge_step r = { .kind = x->kind, .index = x->tensor, .arg_first = args, .global = { 1, 1, 1 },
+				       .local = { 1, 1, 1 }, .model = x->model, .reads_needed = x->reads_needed,
+				       .flops = x->flops, .bytes = x->bytes, .predicted_ms = x->ms,
+				       .predicted_start_ms = x->start_ms };
+
+		if (x->kind == SCHED_KERNEL && !put_launch(w, i, &r))
+			return false;
+		args += r.arg_count;
+		put(w, SECTION_STEPS, &r);
+		put_debug(w, i);
+	}
+	return true;
+}
+
+static void put_tensors(struct writer *w)
+{
+	for (uint32_t i = 0; i < w->s->tensors.len; i++) {
+		const struct sched_tensor *t = &w->s->tensors.data[i];
+		const struct value *v = graph_value(w->s->request->models[t->model].ks->graph, t->value);
+		struct edge_tensor r = { .name = string(w, clean(w, t->name)),
+					 .direction = t->output ? EDGE_TENSOR_OUTPUT : EDGE_TENSOR_INPUT,
+					 .dtype = v->dtype, .rank = v->shape.rank, .buffer = t->buffer,
+					 .model = t->model, .bytes = t->bytes };
+
+		for (uint32_t k = 0; k < v->shape.rank; k++)
+			r.dim[k] = v->shape.dim[k];
+		put(w, SECTION_TENSORS, &r);
+	}
+}
+
+static void put_models(struct writer *w)
+{
+	const struct schedule *s = w->s;
+	uint32_t step = 0;
+
+	for (uint32_t m = 0; m < s->request->model_count; m++) {
+		struct edge_model r = { .name = string(w, clean(w, s->request->models[m].name)), .step_first = step };
+
+		for (; step < s->steps.len && s->steps.data[step].model == m; step++) {
+			r.flops += s->steps.data[step].flops;
+			r.step_count++;
+		}
+		for (uint32_t i = 0; i < s->request->models[m].ks->weights.len; i++)
+			r.weights_bytes += s->request->models[m].ks->weights.data[i].bytes;
+		put(w, SECTION_MODELS, &r);
+	}
+}
+
+/* ---- memory ---- */
+
+static void put_memory(struct writer *w)
+{
+	const struct schedule *s = w->s;
+
+	for (uint32_t i = 0; i < s->regions.len; i++) {
+		const struct sched_region *x = &s->regions.data[i];
+		struct edge_region r = { x->kind, x->host ? EDGE_SPACE_HOST : EDGE_SPACE_DEVICE, x->bytes };
+
+		put(w, SECTION_REGIONS, &r);
+	}
+	for (uint32_t i = 0; i < s->buffers.len; i++) {
+		const struct sched_buffer *x = &s->buffers.data[i];
+		struct edge_buffer r = { x->region, 0, x->offset, x->bytes };
+
+		put(w, SECTION_BUFFERS, &r);
+	}
+	for (uint32_t i = 0; i < s->chunks.len; i++)
+		put(w, SECTION_CHUNKS, &(struct edge_chunk){ 0 });
+	for (uint32_t i = 0; i < s->reads.len; i++) {
+		const struct sched_read *x = &s->reads.data[i];
+		struct edge_read r = { x->chunk, x->region, x->offset, x->after_step, x->once ? EDGE_READ_ONCE : 0,
+				       x->start_ms, x->end_ms };
+
+		put(w, SECTION_READS, &r);
+	}
+	for (uint32_t i = 0; i < s->lifetimes.len; i++) {
+		const struct sched_lifetime *x = &s->lifetimes.data[i];
+		struct edge_lifetime r = { x->region, string(w, clean(w, x->name)), x->offset, x->bytes,
+					   x->first_step, x->last_step };
+
+		put(w, SECTION_LIFETIMES, &r);
+	}
+}
+
+static void put_meta(struct writer *w, const char *version)
+{
+	const struct schedule *s = w->s;
+	const struct target *t = s->request->target;
+	struct edge_meta m = {
+		.kind = EDGE_PLAN_RUN,
+		.backend = t->backend,
+		.kernel_style = t->kernels,
+		.threads = t->threads,
+		.name = string(w, clean(w, s->request->name)),
+		.device_name = string(w, clean(w, t->name)),
+		.compiler = string(w, version),
+		.device_budget_bytes = s->request->device_budget,
+		.host_budget_bytes = s->request->host_budget,
+		.planned_device_bytes = s->device_bytes,
+		.planned_host_bytes = s->host_bytes,
+		.smallest_budget_bytes = s->smallest_budget,
+		.weights_bytes = s->weights_bytes,
+		.resident_bytes = s->resident_bytes,
+		.streamed_bytes = s->streamed_bytes,
+		.activation_peak_bytes = s->activation_peak,
+		.activation_lower_bound_bytes = s->activation_lower_bound,
+		.flops = s->flops,
+		.predicted_ms = s->predicted_ms,
+		.lower_bound_ms = s->lower_bound_ms,
+		.storage_bytes_per_s = t->storage_bytes_per_s,
+		.flops_per_s = t->flops_per_s,
+		.memory_bytes_per_s = t->memory_bytes_per_s,
+		.launch_ms = t->launch_ms,
+	};
+
+	put(w, SECTION_META, &m);
+	for (uint32_t i = 0; i < s->notes.len; i++) {
+		struct edge_note r = { string(w, s->notes.data[i].topic), string(w, clean(w, s->notes.data[i].text)) };
+
+		put(w, SECTION_NOTES, &r);
+	}
+}
+
+bool sections_make(struct arena *a, const struct schedule *s, const char *version, struct sections *out, struct diag *d)
+{
+	struct writer w = { .a = a, .s = s, .x = out, .d = d };
+
+	for (uint32_t i = 0; i < SECTION_COUNT; i++)
+		out->section[i] = (struct section){ kinds[i][0], kinds[i][1], { 0 } };
+	strbuf_add(&out->section[SECTION_STRINGS].bytes, "", 1);
+	put_meta(&w, version);
+	put_kernels(&w);
+	put_tensors(&w);
+	put_models(&w);
+	put_memory(&w);
+	if (!put_steps(&w)) {
+		sections_free(out);
+		return false;
+	}
+	if (out->section[SECTION_STRINGS].bytes.len > UINT32_MAX) {
+		diag_error(d, NO_SPAN, "the plan's texts are longer than 4 GiB");
+		sections_free(out);
+		return false;
+	}
+	return true;
+}
+
+void sections_free(struct sections *x)
+{
+	for (uint32_t i = 0; i < SECTION_COUNT; i++)
+		strbuf_free(&x->section[i].bytes);
+}

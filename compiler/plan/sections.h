@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sections.h - a schedule as the records of plan_format.h, before they have a place in the file. */
+#ifndef EDGE_PLAN_SECTIONS_H
+#define EDGE_PLAN_SECTIONS_H
+
+#include "plan/plan.h"
+
+/* All but the weights, in file order. */
+enum section_index {
+	SECTION_META, SECTION_STRINGS, SECTION_REGIONS, SECTION_BUFFERS, SECTION_PROGRAMS, SECTION_KERNELS,
+	SECTION_PARAMS, SECTION_STEPS, SECTION_ARGS, SECTION_TENSORS, SECTION_MODELS, SECTION_CHUNKS,
+	SECTION_READS, SECTION_DEBUG, SECTION_LIFETIMES, SECTION_NOTES, SECTION_COUNT
+};
+
+struct section {
+	uint32_t kind, stride;
+	struct strbuf bytes;
+};
+
+struct sections {
+	struct section section[SECTION_COUNT];
+};
+
+/* Chunk records are zero: they are filled when the chunks are written. False: an error was said. */
+bool sections_make(struct arena *a, const struct schedule *s, const char *version, struct sections *out, struct diag *d);
+void sections_free(struct sections *x);
+
+#endif

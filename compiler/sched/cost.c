@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cost.c - how long things take, by the device block's rates.
+ *
+ * A roofline with a launch: good enough to decide what can hide behind what.
+ * Kernels reach about 70 % of a device's arithmetic peak over whole networks.
+ */
+#include "config.h"
+
+#include "sched/internal.h"
+
+double cost_launch_ms(const struct target *t, uint64_t flops, uint64_t bytes)
+{
+	double arithmetic = 1e3 * (double)flops / (0.7 * t->flops_per_s);
+	double memory = 1e3 * (double)bytes / t->memory_bytes_per_s;
+
+	return t->launch_ms + (arithmetic > memory ? arithmetic : memory);
+}
+
+double cost_copy_ms(const struct target *t, uint64_t bytes)
+{
+	return 1e3 * 2 * (double)bytes / t->memory_bytes_per_s;
+}
+
+double cost_read_ms(const struct target *t, uint64_t bytes)
+{
+	return 1e3 * (double)bytes / t->storage_bytes_per_s;
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* notes.c - what was decided and why, for `edgec explain`; and the text form of a schedule. */
+#include "config.h"
+
+#include "sched/internal.h"
+
+#include <stdarg.h>
+
+typedef unsigned long long ull;
+
+/* "12.3 MiB"; four at a time. */
+static const char *size(uint64_t bytes)
+{
+	static char text[4][32];
+	static unsigned turn;
+	char *s = text[turn++ % 4];
+
+	if (bytes < 10 * 1024)
+		snprintf(s, sizeof text[0], "%llu bytes", (ull)bytes);
+	else if (bytes < 10 * 1024 * 1024)
+		snprintf(s, sizeof text[0], "%.1f KiB", (double)bytes / 1024);
+	else
+		snprintf(s, sizeof text[0], "%.1f MiB", (double)bytes / (1024 * 1024));
+	return s;
+}
+
+__attribute__((format(printf, 3, 4))) static void note(struct work *w, const char *topic, const char *fmt, ...)
+{
+	va_list ap;
+	struct sched_note n = { topic, NULL };
+
+	va_start(ap, fmt);
+	n.text = arena_vprintf(w->a, fmt, ap);
+	va_end(ap);
+	vec_push(w->a, &w->s->notes, n);
+}
+
+static void note_activations(struct work *w)
+{
+	const struct schedule *s = w->s;
+	uint32_t merged = 0, items = 0;
+
+	for (uint32_t i = 0; i < w->storages.len; i++) {
+		items += w->storages.data[i].first != UINT32_MAX;
+		merged += w->storages.data[i].merged != i;
+	}
+	note(w, "activations",
+	     "%u values and scratch areas share %s; at most %s are alive at once, so %.1f %% is lost to placement; "
+	     "%u results are computed in place",
+	     items, size(s->activation_peak), size(s->activation_lower_bound),
+	     s->activation_lower_bound ?
+		     100.0 * (double)(s->activation_peak - s->activation_lower_bound) / (double)s->activation_lower_bound :
+		     0.0,
+	     merged);
+}
+
+static void note_smallest(struct work *w)
+{
+	uint64_t most = 0;
+	const struct weight_use *worst = NULL;
+	const struct launch *l;
+
+	for (uint32_t i = 0; i < w->uses.len; i++) {
+		const struct weight_use *u = &w->uses.data[i];
+		uint64_t bytes = use_common_bytes(w, u, NULL) + use_split_bytes(w, u, u->quantum, NULL);
+
+		if (bytes > most) {
+			most = bytes;
+			worst = u;
+		}
+	}
+	note(w, "budget", "the smallest budget that works is %llu bytes: %s of activations and %s of weights at once",
+	     (ull)w->s->smallest_budget, size(w->s->activation_peak),
+	     size(w->s->smallest_budget - w->s->activation_peak));
+	if (!worst)
+		return;
+	l = event_launch(w, &w->events.data[worst->event]);
+	note(w, "budget", "the weights of %s decide it: %s of their %s are the least that it can run with",
+	     l->what ? l->what : "a launch", size(most),
+	     size(use_common_bytes(w, worst, NULL) + use_split_bytes(w, worst, worst->granules, NULL)));
+}
+
+static void note_streaming(struct work *w, const struct stream_plan *p)
+{
+	const struct schedule *s = w->s;
+	uint32_t streamed = 0, shared = 0;
+
+	for (uint32_t i = 0; i < p->blocks.len; i++)
+		streamed += !p->blocks.data[i].pinned;
+	for (uint32_t i = 0; i < s->weights.len; i++)
+		shared += p->pinned_weight[i];
+	if (!streamed) {
+		note(w, "streaming", "all %s of weights fit and stay; the first run reads them while it computes",
+		     size(s->weights_bytes));
+		return;
+	}
+	note(w, "streaming", "%s of %s of weights are read again in each run, through a ring of %s in %u blocks of up to %s",
+	     size(s->streamed_bytes), size(s->weights_bytes), size(p->ring), streamed, size(p->block_target));
+	note(w, "residency", "%u blocks stay because the disk could not bring them in time, %u because there was room, "
+	     "%u weights because several launches use them; resident: %s",
+	     p->pinned_late, p->pinned_spare, shared, size(s->resident_bytes));
+	note(w, "residency", "with a ring of %s, all but %s of the weights could hide behind compute at %.2f GB/s",
+	     size(p->hide_ring), size(p->hide_minimum), w->t->storage_bytes_per_s / 1e9);
+	note(w, "choice", "%u pairs of block and ring size were simulated", p->candidates);
+}
+
+void notes_make(struct work *w, const struct stream_plan *p)
+{
+	const struct schedule *s = w->s;
+
+	note_activations(w);
+	note_smallest(w);
+	if (s->weights.len)
+		note_streaming(w, p);
+	note(w, "time", "predicted: %.3f ms cold, %.3f ms warm; no schedule can be faster than %.3f ms cold at the assumed "
+	     "%.2f GB/s of storage and %.0f GFLOP/s",
+	     s->predicted_ms, s->warm_ms, s->lower_bound_ms, w->t->storage_bytes_per_s / 1e9,
+	     w->t->flops_per_s / 1e9);
+}
+
+/* ---- text form ---- */
+
+static void print_step(const struct schedule *s, uint32_t i, struct strbuf *out)
+{
+	const struct sched_step *x = &s->steps.data[i];
+	const struct launch *l;
+
+	strbuf_printf(out, "step %u wait %u ", i, x->reads_needed);
+	if (x->kind != SCHED_KERNEL) {
+		strbuf_printf(out, "%s %s\n", x->kind == SCHED_INPUT ? "input" : "output",
+			      s->tensors.data[x->tensor].name);
+		return;
+	}
+	l = &s->request->models[x->model].ks->launches.data[x->launch];
+	strbuf_printf(out, "%s %s", s->request->models[x->model].name, l->what ? l->what : "launch");
+	if (!x->whole)
+		strbuf_printf(out, " part %u..%u", x->granule_first, x->granule_first + x->granule_count - 1);
+	for (uint32_t k = 0, b = x->buffer_first; k < l->arg_count; k++) {
+		enum kernel_arg_kind kind = l->arg[k].kind;
+		const struct sched_buffer *at;
+
+		if (kind != ARG_VALUE && kind != ARG_WEIGHT && kind != ARG_SCRATCH)
+			continue;
+		at = &s->buffers.data[s->step_buffers.data[b++]];
+		strbuf_printf(out, " %s%u@%u:%llu+%llu", kind == ARG_VALUE ? "v" : kind == ARG_WEIGHT ? "w" : "s",
+			      kind == ARG_SCRATCH ? 0 : l->arg[k].id, at->region, (ull)at->offset, (ull)at->bytes);
+	}
+	strbuf_puts(out, "\n");
+}
+
+void schedule_print(const struct schedule *s, struct strbuf *out)
+{
+	static const char *const kind[] = { "", "activations", "resident", "stream", "staging" };
+
+	for (uint32_t i = 0; i < s->regions.len; i++)
+		strbuf_printf(out, "region %u %s %llu\n", i, kind[s->regions.data[i].kind],
+			      (ull)s->regions.data[i].bytes);
+	for (uint32_t i = 0; i < s->reads.len; i++) {
+		const struct sched_read *r = &s->reads.data[i];
+
+		strbuf_printf(out, "read %u chunk %u to %u:%llu+%llu after %d%s\n", i, r->chunk, r->region,
+			      (ull)r->offset, (ull)s->chunks.data[r->chunk].bytes, r->after_step,
+			      r->once ? " once" : "");
+	}
+	for (uint32_t i = 0; i < s->steps.len; i++)
+		print_step(s, i, out);
+	for (uint32_t i = 0; i < s->notes.len; i++)
+		strbuf_printf(out, "# %s: %s\n", s->notes.data[i].topic, s->notes.data[i].text);
+}

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * reads.c - chunks, and the order in which they leave the disk.
+ *
+ * The order comes from the two clocks of a cold run, and chunks lie in the
+ * file in that order, so that a cold run is one sequential scan. A block that
+ * is read several times in a run, because it holds a weight of several
+ * launches, is stored once.
+ */
+#include "config.h"
+
+#include "sched/layout.h"
+
+#include <assert.h>
+
+enum { CHUNK_LEAST = 256 * 1024 }; /* a resident chunk ends with the first run that makes it so large */
+
+static void resident_chunk_new(struct layout *l, uint32_t region, uint32_t run, uint64_t from, uint64_t to)
+{
+	vec_push(l->w->a, &l->chunks, (struct resident_chunk){ region, run, from, to - from });
+}
+
+void resident_chunks(struct layout *l)
+{
+	uint32_t first = 0; /* run that begins the chunk */
+	uint64_t at = 0;    /* the chunk's start */
+
+	for (uint32_t i = 0; i < l->r.runs.len; i++) {
+		const struct run *r = &l->r.runs.data[i];
+		bool last = i + 1 == l->r.runs.len || l->r.runs.data[i + 1].region != r->region;
+		uint64_t end = round_up(r->offset + r->bytes, SCHED_PAGE);
+
+		if (end > at && l->r.runs.data[first].offset + l->r.runs.data[first].bytes <= at)
+			first = i;
+		while (end - at > l->chunk_most && end > at) {
+			resident_chunk_new(l, r->region, first, at, at + l->chunk_most);
+			at += l->chunk_most;
+			if (l->r.runs.data[first].offset + l->r.runs.data[first].bytes <= at)
+				first = i;
+		}
+		if (end > at && (last || end - at >= CHUNK_LEAST)) {
+			resident_chunk_new(l, r->region, first, at, end);
+			at = end;
+			first = i;
+		}
+		if (last) {
+			at = 0;
+			first = i + 1;
+		}
+	}
+}
+
+uint32_t resident_chunk_of(const struct layout *l, const struct run *r, uint64_t at)
+{
+	uint32_t low = 0, high = l->chunks.len - 1;
+
+	at += r->offset;
+	while (low < high) {
+		uint32_t mid = low + (high - low + 1) / 2;
+		const struct resident_chunk *c = &l->chunks.data[mid];
+
+		if (c->region < r->region || (c->region == r->region && c->offset <= at))
+			low = mid;
+		else
+			high = mid - 1;
+	}
+	return low;
+}
+
+/* ---- the two lists of reads ---- */
+
+struct reader {
+	struct layout *l;
+	VEC(struct clock_read) stream, resident;
+	VEC(struct stream_chunk { uint32_t block; uint64_t offset; }) stream_chunk;
+	uint32_t *block_reads; /* streamed reads of blocks before this one */
+	uint32_t *block_chunk; /* per block: the first of its chunks in the file; NO_ID: not stored yet */
+	struct map same;       /* contents of blocks with shared weights -> block */
+	uint32_t run_at;       /* runs before it have no bytes in later chunks */
+};
+
+static void list_streamed(struct reader *k)
+{
+	const struct layout *l = k->l;
+	struct arena *a = l->w->a;
+
+	k->block_reads = arena_new_array(a, uint32_t, l->p->blocks.len + 1);
+	for (uint32_t i = 0; i < l->p->blocks.len; i++) {
+		const struct block *b = &l->p->blocks.data[i];
+		int32_t after = b->after < 0 ? -1 : (int32_t)l->step_of[b->after];
+
+		for (uint64_t at = 0; !b->pinned && at < b->bytes; at += l->chunk_most) {
+			uint64_t bytes = b->bytes - at < l->chunk_most ? b->bytes - at : l->chunk_most;
+
+			vec_push(a, &k->stream,
+				 (struct clock_read){ .bytes = bytes, .after = after,
+						      .first = l->step_of[b->unit_first] });
+			vec_push(a, &k->stream_chunk, (struct stream_chunk){ i, at });
+		}
+		k->block_reads[i + 1] = k->stream.len;
+	}
+}
+
+static void list_resident(struct reader *k)
+{
+	const struct layout *l = k->l;
+
+	for (uint32_t i = 0; i < l->chunks.len; i++)
+		vec_push(l->w->a, &k->resident,
+			 (struct clock_read){ .bytes = l->chunks.data[i].bytes, .after = -1, .once = true,
+					      .first = l->step_of[l->r.runs.data[l->chunks.data[i].run].unit] });
+}
+
+/* ---- what chunks hold ---- */
+
+static void piece_new(struct work *w, struct sched_chunk *c, uint64_t chunk_at, uint32_t weight, uint64_t weight_offset,
+		      uint64_t at, uint64_t bytes)
+{
+	uint64_t from = at > chunk_at ? at : chunk_at;
+	uint64_t to = at + bytes < chunk_at + c->bytes ? at + bytes : chunk_at + c->bytes;
+
+	if (from >= to)
+		return;
+	vec_push(w->a, &w->s->pieces,
+		 (struct sched_piece){ weight, weight_offset + from - at, to - from, from - chunk_at });
+	c->piece_count++;
+}
+
+static uint32_t chunk_push(struct work *w, struct sched_chunk c)
+{
+	vec_push(w->a, &w->s->chunks, c);
+	return w->s->chunks.len - 1;
+}
+
+static uint32_t resident_chunk_store(struct reader *k, uint32_t i)
+{
+	const struct layout *l = k->l;
+	const struct resident_chunk *c = &l->chunks.data[i];
+	struct sched_chunk out = { l->w->s->pieces.len, 0, c->bytes };
+
+	for (uint32_t r = c->run; r < l->r.runs.len; r++) {
+		const struct run *x = &l->r.runs.data[r];
+
+		if (x->region != c->region || x->offset >= c->offset + c->bytes)
+			break;
+		piece_new(l->w, &out, c->offset, x->weight, work_weight(l->w, x->weight)->granule_bytes * x->first,
+			  x->offset, x->bytes);
+	}
+	return chunk_push(l->w, out);
+}
+
+/* Segments of a block: [*from, *to). Those of a common block lie before its first unit's. */
+static void block_segments(const struct layout *l, uint32_t block, uint32_t *from, uint32_t *to)
+{
+	const struct block *b = &l->p->blocks.data[block];
+
+	*from = b->common ? l->common_segment[block] : l->unit_segment[b->unit_first];
+	*to = *from;
+	while (*to < l->segments.len && l->segments.data[*to].block == block)
+		++*to;
+}
+
+static void block_store(struct reader *k, uint32_t block)
+{
+	const struct layout *l = k->l;
+	uint64_t bytes = l->p->blocks.data[block].bytes;
+	uint32_t from, to;
+
+	block_segments(l, block, &from, &to);
+	k->block_chunk[block] = l->w->s->chunks.len;
+	for (uint64_t at = 0; at < bytes; at += l->chunk_most) {
+		struct sched_chunk out = { l->w->s->pieces.len, 0,
+					   bytes - at < l->chunk_most ? bytes - at : l->chunk_most };
+
+		for (uint32_t i = from; i < to; i++) {
+			const struct segment *g = &l->segments.data[i];
+			uint64_t granule = work_weight(l->w, g->weight)->granule_bytes;
+
+			piece_new(l->w, &out, at, g->weight, granule * g->first, g->at, granule * g->count);
+		}
+		chunk_push(l->w, out);
+	}
+}
+
+/* The earlier block with the same contents, or this one. */
+static uint32_t same_block(struct reader *k, uint32_t block)
+{
+	const struct layout *l = k->l;
+	struct strbuf key = { 0 };
+	uint32_t from, to, found = block;
+	bool shared = false;
+
+	block_segments(l, block, &from, &to);
+	for (uint32_t i = from; i < to; i++)
+		shared |= l->w->weight_uses[l->segments.data[i].weight] > 1;
+	if (!shared)
+		return block;
+	for (uint32_t i = from; i < to; i++) {
+		const struct segment *g = &l->segments.data[i];
+
+		strbuf_printf(&key, "%u %u %u ", g->weight, g->first, g->count);
+	}
+	if (!map_get(&k->same, strbuf_str(&key), &found))
+		map_put(l->w->a, &k->same, strbuf_str(&key), block);
+	strbuf_free(&key);
+	return found;
+}
+
+static uint32_t stream_chunk_store(struct reader *k, uint32_t read)
+{
+	uint32_t block = k->stream_chunk.data[read].block, stored = block;
+
+	if (k->block_chunk[block] == NO_ID) {
+		stored = same_block(k, block);
+		if (k->block_chunk[stored] == NO_ID)
+			block_store(k, stored);
+		k->block_chunk[block] = k->block_chunk[stored];
+	}
+	return k->block_chunk[block] + (uint32_t)(k->stream_chunk.data[read].offset / k->l->chunk_most);
+}
+
+/* ---- the merged order ---- */
+
+static void read_push(struct reader *k, int32_t ordered, int32_t *after)
+{
+	const struct layout *l = k->l;
+	struct schedule *s = l->w->s;
+	struct sched_read r = { 0 };
+
+	if (ordered < 0) {
+		uint32_t i = (uint32_t)~ordered;
+		const struct clock_read *c = &k->resident.data[i];
+
+		r = (struct sched_read){ resident_chunk_store(k, i), l->resident + l->chunks.data[i].region,
+					 l->chunks.data[i].offset, -1, true, c->start, c->end };
+	} else {
+		uint32_t i = (uint32_t)ordered;
+		const struct clock_read *c = &k->stream.data[i];
+		const struct stream_chunk *x = &k->stream_chunk.data[i];
+
+		r = (struct sched_read){ stream_chunk_store(k, i), l->stream,
+					 l->p->blocks.data[x->block].offset + x->offset, c->after, false, c->start,
+					 c->end };
+		s->streamed_bytes += c->bytes;
+	}
+	if (*after < r.after_step)
+		*after = r.after_step;
+	r.after_step = *after; /* those behind it in the queue wait with it */
+	vec_push(l->w->a, &s->reads, r);
+}
+
+/* How many reads each step waits for: all up to the last one that it needs. */
+static void steps_wait(struct reader *k, const int32_t *order)
+{
+	struct schedule *s = k->l->w->s;
+	uint32_t *at[2], needed = 0;
+
+	at[0] = arena_new_array(k->l->w->a, uint32_t, k->stream.len + 1);
+	at[1] = arena_new_array(k->l->w->a, uint32_t, k->resident.len + 1);
+	for (uint32_t i = 0, n[2] = { 0, 0 }; i < s->reads.len; i++) {
+		bool resident = order[i] < 0;
+
+		at[resident][++n[resident]] = i + 1;
+	}
+	for (uint32_t i = 0; i < s->steps.len; i++) {
+		const struct clock_step *c = &k->l->clock.data[i];
+
+		if (needed < at[0][c->stream])
+			needed = at[0][c->stream];
+		if (needed < at[1][c->resident])
+			needed = at[1][c->resident];
+		s->steps.data[i].reads_needed = needed;
+		s->steps.data[i].start_ms = c->start;
+	}
+}
+
+static void weight_lifetimes(struct layout *l)
+{
+	struct work *w = l->w;
+	int32_t last = (int32_t)w->s->steps.len - 1;
+
+	for (uint32_t i = 0; i < l->r.runs.len; i++) {
+		const struct run *r = &l->r.runs.data[i];
+
+		vec_push(w->a, &w->s->lifetimes,
+			 (struct sched_lifetime){ l->resident + r->region, weight_name(w, r->weight), r->offset,
+						  r->bytes, -1, last });
+	}
+	for (uint32_t i = 0; i < l->p->blocks.len; i++) {
+		const struct block *b = &l->p->blocks.data[i];
+		uint32_t from, to;
+		const char *name;
+
+		if (b->pinned)
+			continue;
+		block_segments(l, i, &from, &to);
+		name = weight_name(w, l->segments.data[from].weight);
+		if (to - from > 1)
+			name = arena_printf(w->a, "%s and %u more", name, to - from - 1);
+		vec_push(w->a, &w->s->lifetimes,
+			 (struct sched_lifetime){ l->stream, name, b->offset, b->bytes,
+						  b->after < 0 ? -1 : (int32_t)l->step_of[b->after] + 1,
+						  (int32_t)l->step_of[b->unit_last] });
+	}
+}
+
+void reads_make(struct layout *l)
+{
+	struct reader k = { .l = l };
+	struct schedule *s = l->w->s;
+	int32_t *order, after = -1;
+
+	list_streamed(&k);
+	list_resident(&k);
+	k.block_chunk = arena_new_array(l->w->a, uint32_t, l->p->blocks.len + 1);
+	for (uint32_t i = 0; i < l->p->blocks.len; i++)
+		k.block_chunk[i] = NO_ID;
+	for (uint32_t i = 0; i < l->clock.len; i++)
+		l->clock.data[i].stream = k.block_reads[l->clock.data[i].stream];
+	order = arena_new_array(l->w->a, int32_t, k.stream.len + k.resident.len + 1);
+	s->warm_ms = clock_run(l->w->t, l->clock.data, l->clock.len, k.stream.data, k.stream.len, k.resident.data,
+			       k.resident.len, false, NULL);
+	s->predicted_ms = clock_run(l->w->t, l->clock.data, l->clock.len, k.stream.data, k.stream.len,
+				    k.resident.data, k.resident.len, true, order);
+	for (uint32_t i = 0; i < k.stream.len + k.resident.len; i++)
+		read_push(&k, order[i], &after);
+	steps_wait(&k, order);
+	weight_lifetimes(l);
+}

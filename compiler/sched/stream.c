@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * stream.c - which blocks stay, which are read in each run, and through what.
+ *
+ * A candidate is a block size and a ring size; what the ring leaves of the
+ * room is for pinning. One walk over the units with two clocks decides: a
+ * block that the disk could not bring in time is pinned while there is room,
+ * and makes its step wait afterwards. Room that is left pins blocks from the
+ * front, where a run has had no time to read ahead. The candidate with the
+ * smallest sum of a cold and a warm run is taken. Candidates are few and a
+ * walk is linear, so the whole is.
+ *
+ * What the disk could hide if memory were no limit (fill.c) gives one more
+ * ring size to try, and the numbers to judge the result by.
+ */
+#include "config.h"
+
+#include "sched/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { KIB = 1024, MIB = 1024 * 1024, EFFORT = 3000000 };
+
+static uint64_t page_floor(uint64_t x)
+{
+	return x / SCHED_PAGE * SCHED_PAGE;
+}
+
+/* ---- weights that several launches use ---- */
+
+struct shared_weight {
+	uint32_t weight, uses;
+	uint64_t bytes;
+};
+
+static int by_uses(const void *a, const void *b)
+{
+	const struct shared_weight *x = a, *y = b;
+
+	if (x->uses != y->uses)
+		return x->uses > y->uses ? -1 : 1;
+	return x->weight < y->weight ? -1 : 1;
+}
+
+/* Worth pinning whole: each pinned byte saves more than one byte of every run. */
+static uint32_t find_shared(const struct work *w, struct arena *a, struct shared_weight **out)
+{
+	uint32_t n = 0;
+
+	*out = arena_new_array(a, struct shared_weight, w->s->weights.len);
+	for (uint32_t i = 0; i < w->s->weights.len; i++) {
+		const struct weight *x = work_weight(w, i);
+
+		/* a part of it must be a buffer of its own */
+		if (w->weight_uses[i] > 1 && (x->granules == 1 || x->granule_bytes % w->t->align == 0) &&
+		    x->bytes <= w->max_region)
+			(*out)[n++] = (struct shared_weight){ i, w->weight_uses[i],
+							      round_up(x->bytes, w->t->align) };
+	}
+	if (n)
+		qsort(*out, n, sizeof **out, by_uses);
+	return n;
+}
+
+static uint64_t pin_shared(struct stream_plan *p, const struct shared_weight *s, uint32_t n, uint64_t room)
+{
+	uint64_t used = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		if (s[i].bytes <= room - used) {
+			p->pinned_weight[s[i].weight] = true;
+			used += s[i].bytes;
+		}
+	return used;
+}
+
+/* ---- one walk ---- */
+
+struct walk {
+	struct work *w;
+	struct stream_plan *p;
+	struct ring ring;
+	double *end; /* of each unit */
+	double disk, now, ready;
+	uint64_t room; /* for pinning, when a block is late */
+};
+
+static void walk_block(struct walk *k, struct block *b)
+{
+	double start, end;
+
+	if (b->pinned)
+		return;
+	b->after = b->common ? ring_peek_hold(&k->ring, b->bytes) : ring_peek(&k->ring, b->bytes);
+	start = b->after < 0 || k->disk > k->end[b->after] ? k->disk : k->end[b->after];
+	end = start + cost_read_ms(k->w->t, b->bytes);
+	if (end > k->now + 1e-9 && b->pinned_bytes <= k->room) {
+		k->room -= b->pinned_bytes;
+		k->p->pinned_bytes += b->pinned_bytes;
+		k->p->pinned_late++;
+		b->pinned = true;
+		b->after = -1;
+		return;
+	}
+	b->offset = b->common ? ring_take_hold(&k->ring, b->bytes, (int32_t)b->unit_last) :
+				ring_take(&k->ring, b->bytes, (int32_t)b->unit_last);
+	k->disk = end;
+	if (end > k->ready)
+		k->ready = end;
+}
+
+/* Pins what is late as far as room allows and places the rest in the ring. Returns the room left. */
+static uint64_t walk(struct work *w, struct stream_plan *p, struct arena *tmp, uint64_t room)
+{
+	struct walk k = { .w = w, .p = p, .room = room };
+
+	ring_init(&k.ring, tmp, p->ring);
+	k.end = arena_new_array(tmp, double, p->units.len + 1);
+	for (uint32_t i = 0; i < p->units.len; i++) {
+		const struct unit *u = &p->units.data[i];
+
+		if (i && u->event != p->units.data[i - 1].event)
+			ring_unhold(&k.ring);
+		if (u->common != NO_ID && p->blocks.data[u->common].unit_first == i)
+			walk_block(&k, &p->blocks.data[u->common]);
+		if (u->block != NO_ID && p->blocks.data[u->block].unit_first == i)
+			walk_block(&k, &p->blocks.data[u->block]);
+		if (k.ready > k.now)
+			k.now = k.ready;
+		k.now += u->ms;
+		k.end[i] = k.now;
+	}
+	return k.room;
+}
+
+static void pin_spare(struct stream_plan *p, uint64_t room)
+{
+	for (uint32_t i = 0; i < p->blocks.len; i++) {
+		struct block *b = &p->blocks.data[i];
+
+		if (!b->pinned && b->pinned_bytes <= room) {
+			b->pinned = true;
+			b->after = -1;
+			room -= b->pinned_bytes;
+			p->pinned_bytes += b->pinned_bytes;
+			p->pinned_spare++;
+		}
+	}
+}
+
+/* ---- its two clocks ---- */
+
+struct clocks {
+	struct clock_step *step;
+	struct clock_read *stream, *resident;
+	uint32_t streams, residents;
+};
+
+static void clocks_block(struct clocks *c, const struct block *b, uint32_t unit)
+{
+	if (b->unit_first != unit)
+		return;
+	if (b->pinned)
+		c->resident[c->residents++] = (struct clock_read){ .bytes = b->pinned_bytes, .after = -1,
+								   .first = unit, .once = true };
+	else
+		c->stream[c->streams++] = (struct clock_read){ .bytes = b->bytes, .after = b->after, .first = unit };
+}
+
+static void clocks_make(const struct work *w, const struct stream_plan *p, struct arena *tmp, struct clocks *c)
+{
+	bool *seen = arena_new_array(tmp, bool, w->s->weights.len + 1);
+
+	c->step = arena_new_array(tmp, struct clock_step, p->units.len + 1);
+	c->stream = arena_new_array(tmp, struct clock_read, p->blocks.len + 1);
+	c->resident = arena_new_array(tmp, struct clock_read, p->blocks.len + w->s->weights.len + 1);
+	for (uint32_t i = 0; i < p->units.len; i++) {
+		const struct unit *u = &p->units.data[i];
+		uint32_t use = w->events.data[u->event].use;
+		const struct weight_use *x = use == NO_ID ? NULL : &w->uses.data[use];
+
+		for (uint32_t k = 0; x && k < x->split_count + x->common_count; k++) {
+			uint32_t weight = w->weight_list.data[x->split_first + k];
+
+			if (p->pinned_weight[weight] && !seen[weight])
+				c->resident[c->residents++] =
+					(struct clock_read){ .bytes = work_weight(w, weight)->bytes, .after = -1,
+							     .first = i, .once = true };
+			seen[weight] = true;
+		}
+		if (u->common != NO_ID)
+			clocks_block(c, &p->blocks.data[u->common], i);
+		if (u->block != NO_ID)
+			clocks_block(c, &p->blocks.data[u->block], i);
+		c->step[i] = (struct clock_step){ u->ms, c->streams, c->residents, 0 };
+	}
+}
+
+static void predict(const struct work *w, struct stream_plan *p, struct arena *tmp)
+{
+	struct clocks c = { 0 };
+
+	clocks_make(w, p, tmp, &c);
+	for (int cold = 0; cold < 2; cold++)
+		*(cold ? &p->cold_ms : &p->warm_ms) =
+			clock_run(w->t, c.step, p->units.len, c.stream, c.streams, c.resident, c.residents, cold, NULL);
+}
+
+/* ---- choosing ---- */
+
+struct chooser {
+	struct work *w;
+	struct arena tmp;
+	struct shared_weight *shared;
+	uint32_t shared_count;
+	uint64_t room;
+	struct stream_plan plan; /* the candidate; its arrays are used again */
+	struct { uint64_t target, ring; double cost; } best;
+	uint64_t spent;
+	uint32_t tried;
+};
+
+/* Resident regions end at page boundaries, and there may be several of them. */
+static uint64_t pin_room(const struct work *w, uint64_t room)
+{
+	uint64_t seams = room / w->max_region * 2 * SCHED_PAGE;
+
+	return page_floor(room > seams ? room - seams : 0);
+}
+
+static void build(struct chooser *c, uint64_t target, uint64_t ring)
+{
+	struct stream_plan *p = &c->plan;
+	struct arena tmp = { 0 };
+	uint64_t room = pin_room(c->w, c->room - ring);
+
+	memset(p->pinned_weight, 0, c->w->s->weights.len * sizeof *p->pinned_weight);
+	p->pinned_late = p->pinned_spare = 0;
+	p->pinned_bytes = pin_shared(p, c->shared, c->shared_count, room);
+	stream_cut(c->w, p, target, ring);
+	room = walk(c->w, p, &tmp, room - p->pinned_bytes);
+	pin_spare(p, room);
+	if (p->pinned_spare)
+		walk(c->w, p, &tmp, 0);
+	predict(c->w, p, &tmp);
+	arena_release(&tmp);
+}
+
+static void try_candidate(struct chooser *c, uint64_t target, uint64_t ring)
+{
+	double cost;
+
+	target = page_floor(target);
+	if (target > MIB)
+		target = MIB;
+	if (target > ring)
+		target = ring;
+	if (!target)
+		target = SCHED_PAGE;
+	if (c->tried && c->spent > EFFORT)
+		return;
+	build(c, target, ring);
+	cost = c->plan.cold_ms + c->plan.warm_ms;
+	/* much the same: larger blocks mean fewer reads and launches */
+	if (!c->tried || cost < c->best.cost * 0.999) {
+		c->best.cost = cost;
+		c->best.target = target;
+		c->best.ring = ring;
+	}
+	c->tried++;
+	c->spent += c->plan.units.len;
+}
+
+static void try_ring(struct chooser *c, uint64_t ring)
+{
+	static const uint32_t share[] = { 2, 3, 4, 8, 16 };
+	uint64_t last = 0;
+
+	try_candidate(c, MIB, ring);
+	for (uint32_t i = 0; i < sizeof share / sizeof *share; i++) {
+		uint64_t target = page_floor(ring / share[i]);
+
+		if (target > MIB)
+			target = MIB;
+		if (target == last || target < SCHED_PAGE || (target < 64 * KIB && ring > 512 * KIB))
+			continue;
+		last = target;
+		try_candidate(c, target, ring);
+	}
+	if (ring > 4 * MIB) {
+		try_candidate(c, 512 * KIB, ring);
+		try_candidate(c, 256 * KIB, ring);
+	}
+}
+
+/* What the disk clock could hide without a limit on memory. */
+static void hide_bounds(struct chooser *c, struct stream_plan *out)
+{
+	struct stream_plan *p = &c->plan;
+	struct arena tmp = { 0 };
+	struct fill_weight *f;
+	uint32_t *capacity;
+	uint64_t *flight, most = 0, largest = 0;
+	double total = 0, page_ms = cost_read_ms(c->w->t, SCHED_PAGE);
+
+	memset(p->pinned_weight, 0, c->w->s->weights.len * sizeof *p->pinned_weight);
+	stream_cut(c->w, p, 256 * KIB, UINT64_MAX);
+	f = arena_new_array(&tmp, struct fill_weight, p->blocks.len + 1);
+	capacity = arena_new_array(&tmp, uint32_t, p->units.len + 1);
+	flight = arena_new_array(&tmp, uint64_t, p->units.len + 1);
+	for (uint32_t i = 0; i < p->blocks.len; i++) {
+		f[i].use = p->blocks.data[i].unit_first;
+		f[i].units = (uint32_t)(p->blocks.data[i].bytes / SCHED_PAGE);
+		if (p->blocks.data[i].bytes > largest)
+			largest = p->blocks.data[i].bytes;
+	}
+	for (uint32_t i = 0; i < p->units.len; i++) {
+		double before = total / page_ms, after;
+
+		total += p->units.data[i].ms;
+		after = (total / page_ms) - (double)(uint64_t)before;
+		capacity[i] = after > UINT32_MAX / 2 ? UINT32_MAX / 2 : (uint32_t)after;
+	}
+	out->hide_minimum = fill_minimum(f, p->blocks.len, capacity, p->units.len) * SCHED_PAGE;
+	fill_backward(f, p->blocks.len, capacity, p->units.len, flight);
+	for (uint32_t i = 0; i < p->units.len; i++)
+		if (flight[i] > most)
+			most = flight[i];
+	out->hide_ring = most * SCHED_PAGE + largest;
+	arena_release(&tmp);
+}
+
+static uint64_t ring_limit(const struct work *w, uint64_t room)
+{
+	return page_floor(room < w->max_region ? room : w->max_region);
+}
+
+void stream_choose(struct work *w, uint64_t room, struct stream_plan *out)
+{
+	struct chooser c = { .w = w, .room = room };
+	uint64_t least = stream_minimum(w), most = ring_limit(w, room), ring;
+
+	c.plan.pinned_weight = arena_new_array(w->a, bool, w->s->weights.len + 1);
+	c.shared_count = find_shared(w, &c.tmp, &c.shared);
+	hide_bounds(&c, &c.plan);
+	try_ring(&c, least);
+	for (ring = least; ring < most / 2; ring *= 2)
+		try_ring(&c, ring * 2);
+	ring = round_up(c.plan.hide_ring, SCHED_PAGE);
+	if (ring > least && ring < most)
+		try_ring(&c, ring);
+	if (most > least)
+		try_ring(&c, most);
+	build(&c, c.best.target, c.best.ring);
+	*out = c.plan;
+	out->candidates = c.tried;
+	arena_release(&c.tmp);
+}
+
+void stream_all_resident(struct work *w, struct stream_plan *out)
+{
+	struct arena tmp = { 0 };
+
+	memset(out, 0, sizeof *out);
+	out->pinned_weight = arena_new_array(w->a, bool, w->s->weights.len + 1);
+	for (uint32_t i = 0; i < w->s->weights.len; i++)
+		out->pinned_weight[i] = w->weight_uses[i] > 1 && work_weight(w, i)->bytes <= w->max_region;
+	stream_cut(w, out, w->max_region, UINT64_MAX);
+	out->ring = 0;
+	for (uint32_t i = 0; i < out->blocks.len; i++)
+		out->blocks.data[i].pinned = true;
+	predict(w, out, &tmp);
+	arena_release(&tmp);
+}
