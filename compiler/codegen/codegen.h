@@ -209,18 +209,31 @@ uint32_t render_kernel(struct codegen *c, const char *template, const char *defi
 
 /* ---- select_matmul.c: the launch that 1x1 convolutions share ---- */
 
-/* alpha * a b for node n: `rows` rows of k values of input 0, weights in panels of 16 * nv columns. */
+/*
+ * The shape of a work-item's tile. cpu: `tile` rows of a whole panel, one
+ * work-item a group. gpu: four rows of four columns, neighbours in dim 0 share
+ * a panel, dim 2 counts panels. Both split along panels.
+ */
+struct tile {
+	bool gpu;
+	int64_t height; /* rows */
+	uint32_t width; /* of a panel */
+};
+struct tile codegen_tile(const struct codegen *c, int64_t rows, int64_t outputs);
+void build_tile(struct build *b, const struct tile *t); /* TILE_*, WIDTH, GPU and split_dim */
+bool build_launch_tiles(struct build *b, const struct tile *t, int64_t panels, int64_t tiles);
+
+/* alpha * a b for node n: `rows` rows of k values of input 0, weights in panels of tile.width columns. */
 struct rows_by_panels {
 	const struct node *n; /* bias in the epilogue */
 	const char *what;
-	uint32_t weight, nv;
+	uint32_t weight;
+	struct tile tile;
 	int64_t rows, k, outputs;
 	int64_t trans_m; /* rows of one matrix of a transposed input 0; 0: not transposed */
 	double alpha;
 };
 bool select_rows_by_panels(struct codegen *c, node_id id, const struct rows_by_panels *p);
-/* Vectors of sixteen in a panel, for so many output channels. */
-uint32_t codegen_panel_vectors(int64_t outputs);
 
 /* ---- one per family ---- */
 
@@ -244,6 +257,14 @@ bool select_rnn(struct codegen *c, node_id id); /* lstm, gru */
 
 /* Defines TYPE, CTYPE, LOAD and VECTOR for elements of type t; false: said why. */
 bool build_element(struct build *b, enum dtype t);
+/*
+ * DIMS = count and DIM_PARAMS = "const int d0, const int s0, const int d1, ..."
+ * for the letters "ds", each name with `suffix`; a kernel's parameter list holds
+ * only object-like macros (see signature.c).
+ */
+void build_define_dims(struct build *b, const char *suffix, uint32_t count, const char *letters);
+/* HAS_NAME = present and PARAM_NAME = the parameter, or nothing. */
+void build_define_param(struct build *b, const char *name, bool present, const char *parameter);
 /* A float value for a __global const float *; a constant of any float type is stored as f32. */
 void build_float(struct build *b, value_id v);
 /*

@@ -24,7 +24,9 @@ enum pack_kind {
 	PACK_CONV,       /* w[O][I][k..] -> [O/width][k..][I][width]; granule = panel */
 	PACK_DEPTHWISE,  /* w[C][1][k..] -> [C/width][k..][width]; granule = width channels */
 	PACK_VECTOR,     /* vector[n] zero-padded to a multiple of width; granule = width elements */
-	PACK_ZEROS       /* zero bytes, whatever the value: stands in for pixels outside an image */
+	PACK_ZEROS,      /* zero bytes, whatever the value: stands in for pixels outside an image */
+	PACK_TABLE,      /* weight->table, whatever the value (the node's output, for its name) */
+	PACK_RECURRENT   /* w[D][groups * H][K..] -> [D][H/width][K][groups][width]; granule = one H/width */
 };
 
 struct packing {
@@ -42,6 +44,7 @@ struct weight {
 	uint64_t bytes;         /* granules * granule_bytes */
 	uint64_t granule_bytes;
 	uint32_t granules;
+	const void *table; /* PACK_TABLE */
 };
 
 /* Writes weight->bytes bytes. False: the source could not be read (said why). */

@@ -151,6 +151,12 @@ bool pack_weight(const struct graph *g, const struct weight *w, void *out, struc
 		memset(out, 0, w->bytes);
 		return true;
 	}
+	if (w->packing.kind == PACK_TABLE) {
+		memcpy(out, w->table, w->bytes);
+		return true;
+	}
+	if (w->packing.kind == PACK_RECURRENT)
+		return pack_recurrent(g, w, out, d);
 	if (w->packing.kind == PACK_DENSE && w->packing.dtype == v->dtype)
 		return data_read(g, w->value, out, d);
 	in = xmalloc((size_t)shape_elements(&v->shape) * sizeof *in + 1);

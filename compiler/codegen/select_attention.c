@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* select_attention.c - attention: blocks of query rows, scores never stored (attention.cl). */
+#include "config.h"
+
+#include "codegen/codegen.h"
+
+#include <math.h>
+
+enum { ROWS = 8, MAX_HEAD = 2048, KERNEL_DIMS = 8 };
+
+/* How the mask is read: the strides of its own dims against the scores'. */
+static void mask_strides(const struct shape *m, const struct shape *scores, int64_t stride[MAX_RANK])
+{
+	uint32_t skip = scores->rank - m->rank;
+	int64_t n = 1;
+
+	for (uint32_t i = 0; i < scores->rank; i++)
+		stride[i] = 0;
+	for (uint32_t i = m->rank; i-- > 0; n *= m->dim[i])
+		stride[skip + i] = m->dim[i] == 1 ? 0 : n;
+}
+
+static void build_mask(struct build *b, value_id mask, const struct shape *scores, uint32_t dims)
+{
+	int64_t stride[MAX_RANK];
+
+	mask_strides(value_shape(b->c, mask), scores, stride);
+	if (graph_value(b->c->g, mask)->dtype == DTYPE_BOOL)
+		build_value(b, mask);
+	else
+		build_float(b, mask);
+	build_i32(b, stride[scores->rank - 2]);
+	build_i32(b, stride[scores->rank - 1]);
+	for (uint32_t i = 0; i < dims; i++) {
+		build_i32(b, scores->rank > 2 ? scores->dim[scores->rank - 3 - i] : 1);
+		build_i32(b, scores->rank > 2 ? stride[scores->rank - 3 - i] : 0);
+	}
+}
+
+static void define_mask(struct build *b, value_id mask, uint32_t dims)
+{
+	bool boolean = mask != NO_ID && graph_value(b->c->g, mask)->dtype == DTYPE_BOOL;
+
+	build_define(b, "BOOLEAN", boolean);
+	build_define_dims(b, "", dims, "ds");
+	build_define_param(b, "MASK", mask != NO_ID,
+			   boolean ? "__global const uchar *restrict mask, const int mask_row, const int mask_col, DIM_PARAMS"
+				   : "__global const float *restrict mask, const int mask_row, const int mask_col, DIM_PARAMS");
+}
+
+static bool check(struct codegen *c, node_id id, bool has_mask)
+{
+	const struct node *n = graph_node(c->g, id);
+
+	for (uint32_t k = 0; k < 3; k++)
+		if (graph_value(c->g, n->in[k])->dtype != DTYPE_F32)
+			return codegen_refuse(c, id, "input %u is %s, and only f32 is supported", k,
+					      dtype_name(graph_value(c->g, n->in[k])->dtype));
+	if (has_mask) {
+		enum dtype t = graph_value(c->g, n->in[3])->dtype;
+
+		if (t != DTYPE_F32 && t != DTYPE_BOOL)
+			return codegen_refuse(c, id, "a mask of %s is not supported", dtype_name(t));
+	}
+	return true;
+}
+
+bool select_attention(struct codegen *c, node_id id)
+{
+	const struct node *n = graph_node(c->g, id);
+	const struct shape *q = value_shape(c, n->in[0]), *k = value_shape(c, n->in[1]), *v = value_shape(c, n->in[2]);
+	bool has_mask = node_own_inputs(n) > 3 && n->in[3] != NO_ID;
+	uint32_t r = q->rank, dims = r > 2 ? r - 2 : 1;
+	int64_t sq = q->dim[r - 2], sk = k->dim[r - 2], d = q->dim[r - 1], dv = v->dim[r - 1], batch, block;
+	struct shape scores = *q;
+	struct build b;
+
+	if (!check(c, id, has_mask))
+		return false;
+	if (d > MAX_HEAD || dv > MAX_HEAD || d < 1)
+		return codegen_refuse(c, id, "heads of %lld and %lld elements are not supported", (long long)d,
+				      (long long)dv);
+	scores.dim[r - 1] = sk;
+	batch = shape_elements(q) / sq / d;
+	block = sq < ROWS ? sq : ROWS;
+	build_begin(&b, c, id, "attention");
+	build_define(&b, "D", d);
+	build_define(&b, "DV", dv);
+	build_define(&b, "BLOCK", block);
+	build_define(&b, "CAUSAL", node_int(n, ATTR_causal, 0) != 0);
+	define_mask(&b, has_mask ? n->in[3] : NO_ID, dims);
+	if (!build_epilogue(&b, DTYPE_F32))
+		return false;
+	for (uint32_t i = 0; i < 3; i++)
+		build_float(&b, n->in[i]);
+	if (has_mask)
+		build_mask(&b, n->in[3], &scores, dims);
+	build_f32(&b, node_float(n, ATTR_scale, 1 / sqrt((double)d)));
+	build_i32(&b, sq);
+	build_i32(&b, sk);
+	build_out(&b);
+	build_flops(&b, 2 * (uint64_t)(batch * sq * sk) * (uint64_t)(d + dv));
+	return build_launch(&b, ceil_div(sq, block), batch, 1);
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* select_norm.c - softmax and the normalisations. */
+#include "config.h"
+
+#include "codegen/codegen.h"
+
+bool select_softmax(struct codegen *c, node_id id)
+{
+	const struct node *n = graph_node(c->g, id);
+	const struct shape *s = value_shape(c, n->in[0]);
+	uint32_t axis = (uint32_t)node_int(n, ATTR_axis, 0);
+	int64_t outer = 1, inner = 1, size, block, width;
+	struct build b;
+
+	if (!codegen_want_f32(c, id))
+		return false;
+	for (uint32_t i = 0; i < s->rank; i++) {
+		outer *= i < axis ? s->dim[i] : 1;
+		inner *= i > axis ? s->dim[i] : 1;
+	}
+	size = s->dim[axis];
+	/* dims of one element after the axis are no reason for lanes of one; an operand of the epilogue is */
+	width = output_width(c, n, inner > 1 ? inner : size);
+	build_begin(&b, c, id, "softmax");
+	build_define(&b, "LOG", n->op == OP_log_softmax);
+	build_define(&b, "INNER", inner > 1 || width != size);
+	if (!build_rows(&b, DTYPE_F32, width))
+		return false;
+	build_float(&b, n->in[0]);
+	build_flops(&b, 5 * (uint64_t)shape_elements(s));
+	if (inner > 1 || width != size) {
+		build_i32(&b, size);
+		build_i32(&b, inner / width);
+		build_i32(&b, width);
+		build_out(&b);
+		return build_launch(&b, ceil_div(width, 16), outer * (inner / width), 1);
+	}
+	block = rows_per_item(outer, size);
+	build_i32(&b, outer);
+	build_i32(&b, size);
+	build_i32(&b, block);
+	build_out(&b);
+	return build_launch(&b, ceil_div(outer, block), 1, 1);
+}
+
+static void define_parameters(struct build *b)
+{
+	const struct node *n = b->n;
+	uint32_t own = node_own_inputs(n);
+	bool scale = own > 1 && n->in[1] != NO_ID, bias = own > 2 && n->in[2] != NO_ID;
+
+	build_define_param(b, "SCALE", scale, "__global const float *restrict scale,");
+	build_define_param(b, "BIAS", bias, "__global const float *restrict bias,");
+	build_float(b, n->in[0]);
+	if (scale)
+		build_float(b, n->in[1]);
+	if (bias)
+		build_float(b, n->in[2]);
+	build_f32(b, node_float(n, ATTR_eps, 1e-5));
+}
+
+static bool row_norm(struct codegen *c, node_id id)
+{
+	const struct node *n = graph_node(c->g, id);
+	const struct shape *s = value_shape(c, n->in[0]);
+	uint32_t axis = (uint32_t)node_int(n, ATTR_axis, 0);
+	int64_t rows = 1, size = 1, block, width;
+	struct build b;
+
+	for (uint32_t i = 0; i < s->rank; i++)
+		*(i < axis ? &rows : &size) *= s->dim[i];
+	width = output_width(c, n, size);
+	build_begin(&b, c, id, "norm");
+	build_define(&b, "RMS", n->op == OP_rms_norm);
+	define_parameters(&b);
+	if (!build_rows(&b, DTYPE_F32, width))
+		return false;
+	block = rows_per_item(rows, size);
+	build_i32(&b, rows);
+	build_i32(&b, size);
+	build_i32(&b, block);
+	build_i32(&b, size / width);
+	build_out(&b);
+	build_flops(&b, 8 * (uint64_t)shape_elements(s));
+	return build_launch(&b, ceil_div(rows, block), 1, 1);
+}
+
+static bool group_norm(struct codegen *c, node_id id)
+{
+	const struct node *n = graph_node(c->g, id);
+	const struct shape *s = value_shape(c, n->in[0]);
+	int64_t channels = s->dim[s->rank - 1], pixels = shape_elements(s) / channels / s->dim[0];
+	int64_t groups = node_int(n, ATTR_group, 1), each = channels / groups;
+	struct build b;
+
+	build_begin(&b, c, id, "group_norm");
+	build_define(&b, "SINGLE", each == 1);
+	define_parameters(&b);
+	if (!build_rows(&b, DTYPE_F32, channels))
+		return false;
+	build_i32(&b, pixels);
+	build_i32(&b, channels);
+	build_i32(&b, each);
+	build_out(&b);
+	build_flops(&b, 8 * (uint64_t)shape_elements(s));
+	return build_launch(&b, each == 1 ? ceil_div(channels, 16) : groups, s->dim[0], 1);
+}
+
+bool select_norm(struct codegen *c, node_id id)
+{
+	if (!codegen_want_f32(c, id))
+		return false;
+	return graph_node(c->g, id)->op == OP_group_norm ? group_norm(c, id) : row_norm(c, id);
+}

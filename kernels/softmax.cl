@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * softmax.cl - softmax or, with LOG 1, its logarithm.
+ *
+ * INNER 0: x[rows][n] along the last dim, a work-item `block` rows. INNER 1:
+ * x[outer][n][parts][width] along n, a work-item sixteen elements of width;
+ * (outer, n, parts) is the row of the output. Exponentials are computed twice,
+ * which is cheaper than keeping them anywhere but in registers.
+ */
+#ifndef EDGE_PRELUDE
+#include "prelude.clh"
+#endif
+#ifndef KERNEL
+#define KERNEL softmax
+#endif
+#ifndef LOG
+#define LOG 0
+#endif
+#ifndef INNER
+#define INNER 0
+#endif
+
+#if LOG
+#define RESULT(v) ((v) - top - bottom)
+#define BOTTOM(sum) log(sum)
+#else
+#define RESULT(v) (edge_exp((v) - top) * bottom)
+#define BOTTOM(sum) (1.0f / (sum))
+#endif
+
+#if INNER
+
+__kernel EDGE_SINGLE void KERNEL(__global const float *restrict x, const int n, const int parts, const int width,
+				 EDGE_OUT EDGE_WI)
+{
+	const int lane = (int)get_global_id(0) * 16, lanes = min(16, width - lane);
+	const int part = (int)get_global_id(1) % parts, outer = (int)get_global_id(1) / parts;
+	const int step = parts * width;
+	__global const float *p = x + outer * n * step + part * width + lane;
+	float16 top = edge_load16(p, lanes), sum = (float16)(0.0f);
+
+	for (int k = 1; k < n; k++)
+		top = max(top, edge_load16(p + k * step, lanes));
+	for (int k = 0; k < n; k++)
+		sum += edge_exp(edge_load16(p + k * step, lanes) - top);
+
+	const float16 bottom = BOTTOM(sum);
+
+	for (int k = 0; k < n; k++) {
+		const float16 v = edge_load16(p + k * step, lanes);
+
+		EDGE_STORE16(RESULT(v), (outer * n + k) * parts + part, lane, lanes);
+	}
+}
+
+#else
+
+__kernel EDGE_SINGLE void KERNEL(__global const float *restrict x, const int rows, const int n, const int block,
+				 EDGE_OUT EDGE_WI)
+{
+	const int first = (int)get_global_id(0) * block, last = min(first + block, rows);
+
+	for (int r = first; r < last; r++) {
+		__global const float *p = x + r * n;
+		float16 wide = (float16)(-INFINITY), total = (float16)(0.0f);
+		float top, sum = 0.0f;
+		int i;
+
+		for (i = 0; i + 16 <= n; i += 16)
+			wide = max(wide, vload16(0, p + i));
+		top = edge_max16(wide);
+		for (; i < n; i++)
+			top = max(top, p[i]);
+		for (i = 0; i + 16 <= n; i += 16)
+			total += edge_exp(vload16(0, p + i) - top);
+		sum = edge_sum16(total);
+		for (; i < n; i++)
+			sum += edge_exp(p[i] - top);
+
+		const float bottom = BOTTOM(sum);
+
+		for (i = 0; i < n; i += 16) {
+			const int lanes = min(16, n - i);
+			const float16 v = edge_load16(p + i, lanes);
+
+			EDGE_STORE16(RESULT(v), r, i, lanes);
+		}
+	}
+}
+
+#endif
