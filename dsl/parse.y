@@ -447,12 +447,24 @@ static bool on_later_line(const struct syntax *s, struct span at)
 	return at.start >= s->len;
 }
 
+/* The bracket that the parser still waits for, where the text goes on without it. */
+static const struct span *open_bracket(const struct syntax *s, yysymbol_kind_t found, const yysymbol_kind_t *kind, int n)
+{
+	if (found != YYSYMBOL_SEMICOLON && found != YYSYMBOL_CLOSE_BLOCK && found != YYSYMBOL_OPEN_BLOCK)
+		return NULL;
+	for (int i = 0; i < n; i++)
+		if (kind[i] == YYSYMBOL_CLOSE || kind[i] == YYSYMBOL_CLOSE_LIST)
+			return &s->last_bracket;
+	return NULL;
+}
+
 static int yyreport_syntax_error(const yypcontext_t *context, struct syntax *s, void *scanner)
 {
 	yysymbol_kind_t kind[YYNTOKENS];
 	yysymbol_kind_t found = yypcontext_token(context);
 	struct span at = *yypcontext_location(context);
 	int n = yypcontext_expected_tokens(context, kind, YYNTOKENS);
+	const struct span *open;
 	bool semicolon = false;
 	char expected[200], what[80];
 
@@ -466,7 +478,7 @@ static int yyreport_syntax_error(const yypcontext_t *context, struct syntax *s, 
 		return 0;
 	for (int i = 0; i < n; i++)
 		semicolon |= kind[i] == YYSYMBOL_SEMICOLON;
-	if (semicolon && s->last_end && (found == YYSYMBOL_CLOSE_BLOCK || found == YYSYMBOL_OPEN_BLOCK || on_later_line(s, at))) {
+	if (semicolon && s->last_end && !s->unmatched && (found == YYSYMBOL_CLOSE_BLOCK || found == YYSYMBOL_OPEN_BLOCK || on_later_line(s, at))) {
 		diag_error(s->diag, (struct span){ at.file, s->last_end - 1, s->last_end },
 			   "missing \";\" after this");
 		return 0;
@@ -476,6 +488,21 @@ static int yyreport_syntax_error(const yypcontext_t *context, struct syntax *s, 
 			 s->text + at.start);
 	else
 		symbol_text(found, what, sizeof what);
+	open = open_bracket(s, found, kind, n);
+	if (open) {
+		diag_error(s->diag, at, "unexpected %s inside brackets", what);
+		diag_note(s->diag, *open, "opened here");
+		return 0;
+	}
+	if (s->unmatched) {
+		diag_error(s->diag, at, "%s closes nothing", what);
+		return 0;
+	}
+	if (found == YYSYMBOL_YYEOF && s->nesting) {
+		diag_error(s->diag, at, "file ends before a bracket is closed");
+		diag_note(s->diag, s->open[s->nesting], "opened here");
+		return 0;
+	}
 	list_expected(expected, sizeof expected, kind, n);
 	diag_error(s->diag, at, "unexpected %s%s", what, expected);
 	return 0;

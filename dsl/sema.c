@@ -593,18 +593,48 @@ static void resolve_later(struct sema *s, enum block_kind kind, const struct ast
 	vec_push(s->arena, &s->project->later, later);
 }
 
+static void check_parameters(struct sema *s, const struct ast_stmt *layer)
+{
+	enum { MAX_PARAMETERS = 64 };
+
+	if (layer->params.len > MAX_PARAMETERS) {
+		diag_error(s->diag, layer->name.span, "a layer has at most %d parameters", (int)MAX_PARAMETERS);
+		return;
+	}
+	for (uint32_t i = 0; i < layer->params.len; i++)
+		for (uint32_t j = 0; j < i; j++) {
+			const struct ast_name *a = &layer->params.data[j].name, *b = &layer->params.data[i].name;
+
+			if (strcmp(a->text, b->text))
+				continue;
+			diag_error(s->diag, b->span, "parameter \"%s\" is there twice", b->text);
+			diag_note(s->diag, a->span, "first given here");
+			break;
+		}
+}
+
+/* Layers beside models and in them. */
 static void check_layers(struct sema *s, const struct ast *ast)
 {
-	for (uint32_t i = 0; i < ast->decls.len; i++)
-		for (uint32_t j = 0; j < i; j++) {
-			const struct ast_decl *a = ast->decls.data[j], *b = ast->decls.data[i];
+	for (uint32_t i = 0; i < ast->decls.len; i++) {
+		const struct ast_decl *b = ast->decls.data[i];
 
-			if (a->kind != AST_LAYER || b->kind != AST_LAYER || strcmp(a->name.text, b->name.text))
+		for (uint32_t j = 0; b->kind == AST_BLOCK && j < b->body.len; j++)
+			if (b->body.data[j]->kind == STMT_LAYER)
+				check_parameters(s, b->body.data[j]);
+		if (b->kind != AST_LAYER)
+			continue;
+		check_parameters(s, b->layer);
+		for (uint32_t j = 0; j < i; j++) {
+			const struct ast_decl *a = ast->decls.data[j];
+
+			if (a->kind != AST_LAYER || strcmp(a->name.text, b->name.text))
 				continue;
 			diag_error(s->diag, b->name.span, "layer \"%s\" is defined twice", b->name.text);
 			diag_note(s->diag, a->name.span, "first defined here");
 			break;
 		}
+	}
 }
 
 struct project *dsl_resolve(struct arena *a, struct diag *d, const struct ast *ast)

@@ -30,6 +30,9 @@ struct syntax {
 	uint32_t last_end;       /* where the token before the newest one ended */
 	uint32_t token_end;      /* where the newest token ended */
 	unsigned nesting;
+	struct span open[MAX_NESTING + 1]; /* brackets: where */
+	struct span last_bracket; /* the innermost ( or [ before the newest token */
+	bool unmatched;          /* the newest token closes what was never opened */
 	unsigned errors;         /* of syntax, in this file */
 	bool comments;           /* return them as TOKEN_COMMENT */
 	bool stop;               /* too much is wrong: behave as at the end of the file */

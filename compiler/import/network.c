@@ -530,13 +530,6 @@ static void add_layer(struct network *n, const struct ast_stmt *t, bool in_model
 		diag_note(n->diag, n->layers.data[i].layer->name.span, "first defined here");
 		return;
 	}
-	for (uint32_t p = 0; p < t->params.len; p++)
-		for (uint32_t q = 0; q < p && p < 64; q++)
-			if (!strcmp(t->params.data[p].name.text, t->params.data[q].name.text))
-				diag_error(n->diag, t->params.data[p].name.span, "parameter \"%s\" is there twice",
-					   t->params.data[p].name.text);
-	if (t->params.len > 64)
-		diag_error(n->diag, t->name.span, "a layer has at most 64 parameters");
 	map_put(n->arena, &n->layer_names, t->name.text, n->layers.len);
 	vec_push(n->arena, &n->layers, l);
 }
@@ -658,7 +651,7 @@ static void run_input(struct network *n, const struct ast_stmt *t)
 		diag_error(n->diag, t->span, "inputs belong to the model, not to a layer");
 		return;
 	}
-	if (old) {
+	if (old && old->value.kind != NET_POISON) {
 		diag_error(n->diag, t->name.span, "\"%s\" is known already", t->name.text);
 		diag_note(n->diag, old->span, "first given here");
 		return;
@@ -723,8 +716,8 @@ static void run_assign(struct network *n, const struct ast_stmt *t)
 		return;
 	}
 	if (!v.results || v.count != count) {
-		diag_error(n->diag, t->span, "%u names for %u result%s", count, v.results ? v.count : 1,
-			   v.results && v.count != 1 ? "s" : "");
+		diag_error(n->diag, t->span, "%u name%s for %u result%s", count, count == 1 ? "" : "s",
+			   v.results ? v.count : 1, v.results && v.count != 1 ? "s" : "");
 		v.count = 0;
 	}
 	for (uint32_t i = 0; i < count; i++)
