@@ -31,7 +31,8 @@ struct attempt {
 	FILE *out;
 };
 
-static void attempt(struct attempt *t, const char *path, const struct import_options *o, const struct decl_model *with)
+static void attempt(struct attempt *t, const char *path, const struct import_options *o,
+		    const struct decl_model *with)
 {
 	struct decl_model m = with ? *with : (struct decl_model){ .name = "m" };
 
@@ -79,7 +80,8 @@ static value_id find_const(const struct graph *g, const char *prefix, const char
 /* Largest difference over the largest value (at least 1); infinite where one is not a number. */
 static double distance(enum dtype t, const void *a, const void *b, int64_t n)
 {
-	struct ref_tensor x = { t, { 1, { n } }, (void *)(uintptr_t)a }, y = { t, { 1, { n } }, (void *)(uintptr_t)b };
+	struct ref_tensor x = { t, { 1, { n } }, (void *)(uintptr_t)a },
+			  y = { t, { 1, { n } }, (void *)(uintptr_t)b };
 	double worst = 0, largest = 1;
 
 	for (int64_t i = 0; i < n; i++) {
@@ -117,21 +119,26 @@ static bool check_recorded(struct attempt *t)
 	if (!good || !eval_graph(g, in, out))
 		return false;
 	for (uint32_t i = 0; i < g->outputs.len; i++) {
-		value_id v = find_const(g, "expected ", g->output_names.data[i]), o = g->outputs.data[i];
-		const struct value *want = v == NO_ID ? NULL : graph_value(g, v), *got = graph_value(g, o);
+		value_id v = find_const(g, "expected ", g->output_names.data[i]),
+			 o = g->outputs.data[i];
+		const struct value *want = v == NO_ID ? NULL : graph_value(g, v),
+				   *got = graph_value(g, o);
 		void *bytes;
 		double far;
 
 		if (!want || want->dtype != got->dtype || !shape_equal(&want->shape, &got->shape)) {
-			printf("# output %s is %s%s, expected %s%s\n", g->output_names.data[i], dtype_name(got->dtype),
-			       shape_string(&t->arena, &got->shape), want ? dtype_name(want->dtype) : "nothing",
+			printf("# output %s is %s%s, expected %s%s\n", g->output_names.data[i],
+			       dtype_name(got->dtype), shape_string(&t->arena, &got->shape),
+			       want ? dtype_name(want->dtype) : "nothing",
 			       want ? shape_string(&t->arena, &want->shape) : "");
 			return false;
 		}
 		bytes = arena_alloc(&t->arena, eval_bytes(g, v));
 		data_read(g, v, bytes, &t->diag);
 		far = distance(got->dtype, out[i], bytes, shape_elements(&got->shape));
-		if (!(far <= (got->dtype == DTYPE_F16 ? 2e-3 : dtype_is_float(got->dtype) ? 2e-6 : 0))) {
+		if (!(far <= (got->dtype == DTYPE_F16	   ? 2e-3
+			      : dtype_is_float(got->dtype) ? 2e-6
+							   : 0))) {
 			printf("# output %s differs by %g\n", g->output_names.data[i], far);
 			good = false;
 		}
@@ -145,7 +152,8 @@ static int by_text(const void *a, const void *b)
 }
 
 /* Sorted paths of a folder's files that begin with `prefix` and end with `suffix`. */
-static uint32_t list_files(struct arena *a, const char *folder, const char *prefix, const char *suffix, char ***out)
+static uint32_t list_files(struct arena *a, const char *folder, const char *prefix,
+			   const char *suffix, char ***out)
 {
 	VEC(char *) list = { 0 };
 	DIR *dir = opendir(folder);
@@ -199,7 +207,8 @@ static void test_corpus(const char *srcdir)
 {
 	struct arena a = { 0 };
 	char **files;
-	uint32_t n = list_files(&a, arena_printf(&a, "%s/tests/corpus/onnx", srcdir), "", ".onnx", &files);
+	uint32_t n = list_files(&a, arena_printf(&a, "%s/tests/corpus/onnx", srcdir), "", ".onnx",
+				&files);
 
 	tap_ok(n >= 10, "%u models in the corpus", n);
 	for (uint32_t i = 0; i < n; i++) {
@@ -211,8 +220,9 @@ static void test_corpus(const char *srcdir)
 		if (strncmp(name, "good-", 5) == 0)
 			good = t.g != NULL;
 		else
-			good = !t.g && t.diag.errors && (strncmp(name, "bad-", 4) == 0 ||
-							 strstr(t.text, "not supported") || strstr(t.text, "unsupported"));
+			good = !t.g && t.diag.errors &&
+			       (strncmp(name, "bad-", 4) == 0 || strstr(t.text, "not supported") ||
+				strstr(t.text, "unsupported"));
 		if (!tap_ok(good, "%s", name))
 			show(&t);
 		attempt_end(&t);
@@ -261,7 +271,8 @@ static void test_damage(const char *srcdir, const char *name, const char *tmp)
 {
 	struct arena a = { 0 };
 	size_t size;
-	unsigned char *p = read_file(arena_printf(&a, "%s/tests/onnx/%s.onnx", srcdir, name), &size);
+	unsigned char *p =
+		read_file(arena_printf(&a, "%s/tests/onnx/%s.onnx", srcdir, name), &size);
 	unsigned failures = 0;
 
 	for (size_t n = 0; n < size; n++) {
@@ -290,13 +301,15 @@ static void test_messages(const char *srcdir)
 		const char *file, *key, *value, *says;
 	} cases[] = {
 		{ "unsupported-two-operators", NULL, NULL, "TopK (node \"first\", \"second\"), " },
-		{ "bad-symbolic", NULL, NULL, "dimension \"batch\" of input \"x\" f32[batch,3,?] is not set" },
+		{ "bad-symbolic", NULL, NULL,
+		  "dimension \"batch\" of input \"x\" f32[batch,3,?] is not set" },
 		{ "bad-symbolic", "batch", "2", "dimension 2 of input \"x\"" },
 		{ "bad-symbolic", "x", "2x4x5", "declares it as f32[batch,3,?]" },
 		{ "bad-symbolic", "x", "2x3xq", "is not a shape for input" },
 		{ "bad-symbolic", "x", "2x3x5", NULL },
 		{ "bad-run-time-shape", NULL, NULL,
-		  "node \"Reshape_node\" (Reshape): input 1 (shape) must be known when compiling, but \"s\" is" },
+		  "node \"Reshape_node\" (Reshape): input 1 (shape) must be known when compiling, "
+		  "but \"s\" is" },
 		{ "bad-location-outside", NULL, NULL, "outside of the model's folder" },
 		{ "bad-location-missing", NULL, NULL, "could not open its external data" },
 		{ "bad-inner-sizes", NULL, NULL, "MatMul_node" },
@@ -309,11 +322,14 @@ static void test_messages(const char *srcdir)
 		struct import_options o = { &set, cases[i].key ? 1 : 0, &used };
 		struct attempt t;
 
-		attempt(&t, arena_printf(&a, "%s/tests/corpus/onnx/%s.onnx", srcdir, cases[i].file), &o, NULL);
-		good = cases[i].says ? !t.g && t.text && strstr(t.text, cases[i].says) : t.g != NULL;
+		attempt(&t, arena_printf(&a, "%s/tests/corpus/onnx/%s.onnx", srcdir, cases[i].file),
+			&o, NULL);
+		good = cases[i].says ? !t.g && t.text && strstr(t.text, cases[i].says)
+				     : t.g != NULL;
 		good &= !cases[i].key || used;
-		if (!tap_ok(good, "%s %s=%s says %s", cases[i].file, cases[i].key ? cases[i].key : "",
-			    cases[i].value ? cases[i].value : "", cases[i].says ? cases[i].says : "nothing"))
+		if (!tap_ok(good, "%s %s=%s says %s", cases[i].file,
+			    cases[i].key ? cases[i].key : "", cases[i].value ? cases[i].value : "",
+			    cases[i].says ? cases[i].says : "nothing"))
 			show(&t);
 		attempt_end(&t);
 	}
@@ -324,14 +340,17 @@ static void test_messages(const char *srcdir)
 static void test_block(const char *srcdir)
 {
 	struct arena a = { 0 };
-	struct decl_input_shape in = { .name = "x", .dtype = DTYPE_F32, .rank = 3, .dim = { 2, 3, 5 } };
+	struct decl_input_shape in = {
+		.name = "x", .dtype = DTYPE_F32, .rank = 3, .dim = { 2, 3, 5 }
+	};
 	struct decl_model m = { .name = "m" };
 	const char *path = arena_printf(&a, "%s/tests/corpus/onnx/bad-symbolic.onnx", srcdir);
 	struct attempt t;
 
 	vec_push(&a, &m.inputs, in);
 	attempt(&t, path, NULL, &m);
-	if (!tap_ok(t.g && graph_value(t.g, t.g->inputs.data[0])->shape.dim[0] == 2, "a shape from the model block"))
+	if (!tap_ok(t.g && graph_value(t.g, t.g->inputs.data[0])->shape.dim[0] == 2,
+		    "a shape from the model block"))
 		show(&t);
 	attempt_end(&t);
 	m.inputs.data[0].dtype = DTYPE_F16;
@@ -353,9 +372,11 @@ static void test_external(const char *srcdir)
 	float first = 0;
 	value_id w;
 
-	attempt(&t, arena_printf(&a, "%s/tests/corpus/onnx/good-external.onnx", srcdir), NULL, NULL);
+	attempt(&t, arena_printf(&a, "%s/tests/corpus/onnx/good-external.onnx", srcdir), NULL,
+		NULL);
 	w = t.g ? find_const(t.g, "", "w") : NO_ID;
-	tap_ok(w != NO_ID && graph_value(t.g, w)->data->where == DATA_FILE, "external data stays in its file");
+	tap_ok(w != NO_ID && graph_value(t.g, w)->data->where == DATA_FILE,
+	       "external data stays in its file");
 	if (w != NO_ID) {
 		float *all = arena_alloc(&a, eval_bytes(t.g, w));
 
@@ -382,7 +403,8 @@ static void put_field(struct strbuf *b, unsigned number, const struct strbuf *bo
 /* Relu of one inline tensor of 1 GiB, which is a hole in the file and must not be touched. */
 static void test_large(const char *tmp)
 {
-	static const char node[] = "\x0a\x01w\x12\x01y\x22\x04Relu", out[] = "\x0a\x01y", opset[] = "\x42\x02\x10\x11";
+	static const char node[] = "\x0a\x01w\x12\x01y\x22\x04Relu", out[] = "\x0a\x01y",
+			  opset[] = "\x42\x02\x10\x11";
 	static const char tensor[] = "\x08\x80\x80\x01\x08\x80\x80\x01\x10\x01\x42\x01w";
 	struct strbuf n = { 0 }, o = { 0 }, t = { 0 }, none = { 0 }, graph = { 0 }, model = { 0 };
 	size_t hole = (size_t)1 << 30;
@@ -402,7 +424,8 @@ static void test_large(const char *tmp)
 	f = fopen(tmp, "r+b");
 	if (f && ftruncate(fileno(f), (off_t)(model.len + hole)) == 0) {
 		attempt(&at, tmp, NULL, NULL);
-		if (!tap_ok(at.g && at.arena.total < 100000, "a tensor of 1 GiB inside the file costs %zu bytes", at.arena.total))
+		if (!tap_ok(at.g && at.arena.total < 100000,
+			    "a tensor of 1 GiB inside the file costs %zu bytes", at.arena.total))
 			show(&at);
 		attempt_end(&at);
 	} else {
@@ -435,23 +458,28 @@ static char *plain_name(struct arena *a, const char *name)
 	char *s = arena_strdup(a, name);
 
 	for (char *p = s; *p; p++)
-		if (!((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9')))
+		if (!((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') ||
+		      (*p >= '0' && *p <= '9')))
 			*p = '_';
 	return s;
 }
 
-static bool check_network(struct attempt *t, const char *models, const char *name, int k, double *worst)
+static bool check_network(struct attempt *t, const char *models, const char *name, int k,
+			  double *worst)
 {
 	const struct graph *g = t->g;
 	struct arena *a = &t->arena;
-	void **in = arena_new_array(a, void *, g->inputs.len), **out = arena_new_array(a, void *, g->outputs.len);
+	void **in = arena_new_array(a, void *, g->inputs.len),
+	     **out = arena_new_array(a, void *, g->outputs.len);
 
 	*worst = INFINITY;
 	for (uint32_t i = 0; i < g->inputs.len; i++) {
 		value_id v = g->inputs.data[i];
 
-		if (!load_npy(a, arena_printf(a, "%s/%s.ref/input_%d_%s.npy", models, name, k,
-					      plain_name(a, graph_value(g, v)->name)), eval_bytes(g, v), &in[i]))
+		if (!load_npy(a,
+			      arena_printf(a, "%s/%s.ref/input_%d_%s.npy", models, name, k,
+					   plain_name(a, graph_value(g, v)->name)),
+			      eval_bytes(g, v), &in[i]))
 			return false;
 	}
 	for (uint32_t i = 0; i < g->outputs.len; i++)
@@ -465,8 +493,10 @@ static bool check_network(struct attempt *t, const char *models, const char *nam
 		double far = 0, largest = 0;
 		void *want;
 
-		if (!load_npy(a, arena_printf(a, "%s/%s.ref/output_%d_%s.npy", models, name, k,
-					      plain_name(a, g->output_names.data[i])), eval_bytes(g, v), &want))
+		if (!load_npy(a,
+			      arena_printf(a, "%s/%s.ref/output_%d_%s.npy", models, name, k,
+					   plain_name(a, g->output_names.data[i])),
+			      eval_bytes(g, v), &want))
 			return false;
 		for (int64_t e = 0; e < n; e++) {
 			double x = ((float *)out[i])[e], y = ((float *)want)[e];
@@ -485,8 +515,12 @@ static void test_networks(const char *data)
 	static const struct {
 		const char *name;
 		bool slow;
-	} nets[] = { { "resnet20_cifar10", false }, { "silero_vad_16k", false }, { "kwt1", false },
-		     { "fastestdet", true }, { "ultraface_rfb320", true }, { "squeezenet1.1", true } };
+	} nets[] = { { "resnet20_cifar10", false },
+		     { "silero_vad_16k", false },
+		     { "kwt1", false },
+		     { "fastestdet", true },
+		     { "ultraface_rfb320", true },
+		     { "squeezenet1.1", true } };
 	struct arena a = { 0 };
 
 	for (size_t i = 0; i < sizeof nets / sizeof *nets; i++) {
@@ -509,9 +543,11 @@ static void test_networks(const char *data)
 		} else if (!run) {
 			tap_skip("%s is slow here", nets[i].name);
 		} else {
-			bool good = check_network(&t, arena_printf(&a, "%s/models", data), nets[i].name, 0, &worst);
+			bool good = check_network(&t, arena_printf(&a, "%s/models", data),
+						  nets[i].name, 0, &worst);
 
-			tap_ok(good, "%s gives its reference within %.2g of the largest value", nets[i].name, worst);
+			tap_ok(good, "%s gives its reference within %.2g of the largest value",
+			       nets[i].name, worst);
 		}
 		attempt_end(&t);
 	}

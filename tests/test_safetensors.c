@@ -64,7 +64,8 @@ static void test_corpus(const char *folder)
 		bool good;
 
 		attempt(&t, arena_printf(&a, "%s/%s", folder, name));
-		good = strncmp(name, "good-", 5) == 0 ? t.good && !t.diag.errors : !t.good && t.diag.errors == 1;
+		good = strncmp(name, "good-", 5) == 0 ? t.good && !t.diag.errors
+						      : !t.good && t.diag.errors == 1;
 		if (strncmp(name, "unsupported-", 12) == 0)
 			good &= t.text && strstr(t.text, "not supported");
 		if (!tap_ok(good, "%s", name))
@@ -82,13 +83,16 @@ static void test_contents(const char *folder)
 
 	attempt(&t, arena_printf(&a, "%s/good-two.safetensors", folder));
 	w = safetensors_find(&t.s, "a.weight");
-	tap_ok(t.s.count == 2 && w && w->dtype == DTYPE_F32 && w->shape.rank == 2 && w->shape.dim[1] == 3 &&
-	       w->size == 24, "type, shape and size of a tensor");
-	tap_ok(w && w->offset + 32 == t.g->files.data[t.s.file].size, "its place counts from the start of the file");
+	tap_ok(t.s.count == 2 && w && w->dtype == DTYPE_F32 && w->shape.rank == 2 &&
+		       w->shape.dim[1] == 3 && w->size == 24,
+	       "type, shape and size of a tensor");
+	tap_ok(w && w->offset + 32 == t.g->files.data[t.s.file].size,
+	       "its place counts from the start of the file");
 	tap_ok(safetensors_find(&t.s, "a") == NULL, "a name that is not there");
 	attempt_end(&t);
 	attempt(&t, arena_printf(&a, "%s/good-escapes.safetensors", folder));
-	tap_ok(safetensors_find(&t.s, "a\xc3\xa9\n\xf0\x9f\x98\x80/b") != NULL, "a name with escapes");
+	tap_ok(safetensors_find(&t.s, "a\xc3\xa9\n\xf0\x9f\x98\x80/b") != NULL,
+	       "a name with escapes");
 	attempt_end(&t);
 	attempt(&t, arena_printf(&a, "%s/none.safetensors", folder));
 	tap_ok(!t.good && strstr(t.text, "could not open"), "a file that is not there");

@@ -68,8 +68,8 @@ static const char *node_name(const Onnx__NodeProto *n)
 }
 
 /* One message that names every operator and every node. */
-static bool check_supported(struct onnx_import *im, const Onnx__GraphProto *graph, const uint32_t *order,
-			    uint32_t count)
+static bool check_supported(struct onnx_import *im, const Onnx__GraphProto *graph,
+			    const uint32_t *order, uint32_t count)
 {
 	struct strbuf list = { 0 };
 	struct map seen = { 0 };
@@ -88,7 +88,8 @@ static bool check_supported(struct onnx_import *im, const Onnx__GraphProto *grap
 		is_new = standard && map_get(&im->ops, type, &known);
 		title = standard ? type : arena_printf(&im->file, "%s.%s", n->domain, type);
 		if (is_new)
-			title = arena_printf(&im->file, "%s as of opset %u", type, onnx_ops[known].changed);
+			title = arena_printf(&im->file, "%s as of opset %u", type,
+					     onnx_ops[known].changed);
 		if (!map_get(&seen, title, &k)) {
 			k = groups++;
 			map_put(&im->file, &seen, title, k);
@@ -105,7 +106,8 @@ static bool check_supported(struct onnx_import *im, const Onnx__GraphProto *grap
 		strbuf_free(&group[k]);
 	}
 	if (groups)
-		diag_error(im->d, im->span, "unsupported operator%s: %s", groups > 1 ? "s" : "", strbuf_str(&list));
+		diag_error(im->d, im->span, "unsupported operator%s: %s", groups > 1 ? "s" : "",
+			   strbuf_str(&list));
 	strbuf_free(&list);
 	free(group);
 	return groups == 0;
@@ -120,8 +122,11 @@ static void check_attributes(struct call *c)
 		const char *name = c->node->attribute[i]->name;
 
 		if (!(c->attrs_read >> i & 1))
-			call_fail(c, "attribute \"%s\" of opset %lld is not known: version %u of the operator is the "
-				     "newest that is", name ? name : "", (long long)c->opset, c->op->newest);
+			call_fail(c,
+				  "attribute \"%s\" of opset %lld is not known: version %u of the "
+				  "operator is the "
+				  "newest that is",
+				  name ? name : "", (long long)c->opset, c->op->newest);
 	}
 }
 
@@ -134,7 +139,8 @@ static bool inputs_ready(struct call *c)
 		if (!call_has(c, i) || onnx_lookup(c->im, c->node->input[i], &found) != NO_ID)
 			continue;
 		if (!found)
-			return call_fail(c, "input %u (\"%s\") is produced by nothing", i, c->node->input[i]);
+			return call_fail(c, "input %u (\"%s\") is produced by nothing", i,
+					 c->node->input[i]);
 		c->failed = true; /* said before */
 		return false;
 	}
@@ -151,7 +157,9 @@ static bool outputs_new(struct call *c)
 
 static void convert(struct onnx_import *im, const Onnx__NodeProto *n)
 {
-	struct call c = { .im = im, .g = im->g, .node = n, .op = find_op(im, n), .opset = im->opset };
+	struct call c = {
+		.im = im, .g = im->g, .node = n, .op = find_op(im, n), .opset = im->opset
+	};
 
 	if (!outputs_new(&c))
 		return;
@@ -206,7 +214,8 @@ static void add_outputs(struct onnx_import *im, const Onnx__GraphProto *graph)
 		value_id v = onnx_lookup(im, name ? name : "", &found);
 
 		if (!found) {
-			diag_error(im->d, im->span, "output \"%s\" is produced by nothing", name ? name : "");
+			diag_error(im->d, im->span, "output \"%s\" is produced by nothing",
+				   name ? name : "");
 			continue;
 		}
 		if (v == NO_ID)
@@ -226,8 +235,8 @@ static bool read_opset(struct onnx_import *im, const Onnx__ModelProto *model)
 		if (is_standard_domain(model->opset_import[i]->domain))
 			im->opset = model->opset_import[i]->version;
 	if (im->opset < OPSET_OLDEST) {
-		diag_error(im->d, im->span, "opset %lld is not supported, %d and later are", (long long)im->opset,
-			   OPSET_OLDEST);
+		diag_error(im->d, im->span, "opset %lld is not supported, %d and later are",
+			   (long long)im->opset, OPSET_OLDEST);
 		return false;
 	}
 	return true;
@@ -243,7 +252,8 @@ static void import_model(struct onnx_import *im, const Onnx__ModelProto *model)
 	}
 	if (!read_opset(im, model))
 		return;
-	im->g = graph_new(im->a, im->model && im->model->name ? im->model->name : model->graph->name);
+	im->g = graph_new(im->a,
+			  im->model && im->model->name ? im->model->name : model->graph->name);
 	im->weight_file = graph_add_file(im->g, im->path, im->map.size);
 	for (uint32_t i = 0; i < onnx_op_count; i++)
 		map_put(&im->file, &im->ops, onnx_ops[i].name, i);
@@ -262,7 +272,8 @@ static Onnx__ModelProto *read_structure(struct onnx_import *im)
 	Onnx__ModelProto *model = NULL;
 
 	if (!onnx_skim(im->map.data, im->map.size, &structure, &error)) {
-		diag_error(im->d, im->span, "damaged at byte %llu: %s", (unsigned long long)error.offset, error.what);
+		diag_error(im->d, im->span, "damaged at byte %llu: %s",
+			   (unsigned long long)error.offset, error.what);
 		diag_note(im->d, im->span, "this is not an ONNX file, or a part of one");
 	} else {
 		model = onnx__model_proto__unpack(&allocator, structure.len,
@@ -274,7 +285,8 @@ static Onnx__ModelProto *read_structure(struct onnx_import *im)
 	return model;
 }
 
-struct graph *import_onnx(struct arena *a, struct diag *d, const struct decl_model *m, const struct import_options *o)
+struct graph *import_onnx(struct arena *a, struct diag *d, const struct decl_model *m,
+			  const struct import_options *o)
 {
 	struct onnx_import im = { .a = a, .d = d, .model = m, .options = o, .path = m->path };
 	unsigned before = d->errors;

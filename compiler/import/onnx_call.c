@@ -29,7 +29,8 @@ bool call_fail(struct call *c, const char *fmt, ...)
 	text = arena_vprintf(&c->im->scratch, fmt, ap);
 	va_end(ap);
 	if (name && *name)
-		diag_error(c->im->d, c->im->span, "node \"%s\" (%s): %s", name, c->node->op_type, text);
+		diag_error(c->im->d, c->im->span, "node \"%s\" (%s): %s", name, c->node->op_type,
+			   text);
 	else
 		diag_error(c->im->d, c->im->span, "node of output \"%s\" (%s): %s",
 			   c->node->n_output ? c->node->output[0] : "", c->node->op_type, text);
@@ -59,7 +60,8 @@ bool call_refuse_outputs(struct call *c, uint32_t from)
 {
 	for (uint32_t i = from; i < c->node->n_output; i++)
 		if (call_wants(c, i))
-			return call_fail(c, "output %u (\"%s\") is not supported", i, c->node->output[i]);
+			return call_fail(c, "output %u (\"%s\") is not supported", i,
+					 c->node->output[i]);
 	return true;
 }
 
@@ -179,8 +181,11 @@ static bool known_tensor(struct call *c, uint32_t i, const char *what, struct re
 	if (v == NO_ID)
 		return false;
 	if (!is_known(c, v))
-		return call_fail(c, "input %u (%s) must be known when compiling, but \"%s\" is computed "
-				    "while the model runs", i, what, c->node->input[i]);
+		return call_fail(
+			c,
+			"input %u (%s) must be known when compiling, but \"%s\" is computed "
+			"while the model runs",
+			i, what, c->node->input[i]);
 	p = known_data(c, v);
 	if (!p)
 		return false;
@@ -303,8 +308,8 @@ static value_id fold(struct call *c, node_id id)
 	return graph_add_const_bytes(c->g, result.dtype, result.shape, result.data);
 }
 
-value_id emit(struct call *c, enum op op, const value_id *in, uint32_t in_count, const struct attr *attr,
-	      uint32_t attr_count)
+value_id emit(struct call *c, enum op op, const value_id *in, uint32_t in_count,
+	      const struct attr *attr, uint32_t attr_count)
 {
 	const char *name = c->node->name && *c->node->name ? c->node->name : NULL;
 	value_id out;

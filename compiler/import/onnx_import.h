@@ -21,21 +21,21 @@ enum {
 };
 
 struct onnx_import {
-	struct arena *a;       /* of the graph */
-	struct arena file;     /* structure of the file, until the import ends */
-	struct arena scratch;  /* until the node is converted */
+	struct arena *a;      /* of the graph */
+	struct arena file;    /* structure of the file, until the import ends */
+	struct arena scratch; /* until the node is converted */
 	struct graph *g;
 	struct diag *d;
 	const struct decl_model *model;
 	const struct import_options *options;
-	struct span span;      /* the file, for messages */
+	struct span span; /* the file, for messages */
 	const char *path, *directory;
 	struct mapped_file map;
-	uint32_t weight_file;  /* index of the model itself in graph->files */
+	uint32_t weight_file; /* index of the model itself in graph->files */
 	int64_t opset;
-	struct map values;     /* tensor name -> value_id; NO_ID: something went wrong with it */
-	struct map ops;        /* operator name -> index in onnx_ops */
-	struct map dims;       /* symbolic dimension -> index in dim_value */
+	struct map values; /* tensor name -> value_id; NO_ID: something went wrong with it */
+	struct map ops;	   /* operator name -> index in onnx_ops */
+	struct map dims;   /* symbolic dimension -> index in dim_value */
 	VEC(int64_t) dim_value;
 	uint32_t if_depth;
 };
@@ -44,10 +44,10 @@ struct call;
 
 struct onnx_op {
 	const char *name;
-	uint8_t newest;  /* the newest version of the operator that is understood */
+	uint8_t newest;	 /* the newest version of the operator that is understood */
 	uint8_t changed; /* a later version that is not understood; 0: there is none */
 	bool (*convert)(struct call *c);
-	enum op op;      /* for conversions that serve several operators */
+	enum op op; /* for conversions that serve several operators */
 };
 
 /* One node being converted. */
@@ -67,8 +67,8 @@ extern const uint32_t onnx_op_count;
 
 /* onnx_call.c: the node */
 bool call_fail(struct call *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-bool call_has(const struct call *c, uint32_t i); /* input i is given */
-value_id call_in(struct call *c, uint32_t i);    /* NO_ID: left out */
+bool call_has(const struct call *c, uint32_t i);   /* input i is given */
+value_id call_in(struct call *c, uint32_t i);	   /* NO_ID: left out */
 bool call_wants(const struct call *c, uint32_t i); /* output i has a name */
 /* Outputs that the conversion does not give must not be named. */
 bool call_refuse_outputs(struct call *c, uint32_t from);
@@ -97,8 +97,8 @@ bool call_axis(struct call *c, int64_t axis, uint32_t rank, uint32_t *out);
 /* onnx_call.c: the graph. Results that are computable now become constants at once. */
 struct shape shape_of(const struct call *c, value_id v);
 enum dtype dtype_of(const struct call *c, value_id v);
-value_id emit(struct call *c, enum op op, const value_id *in, uint32_t in_count, const struct attr *attr,
-	      uint32_t attr_count);
+value_id emit(struct call *c, enum op op, const value_id *in, uint32_t in_count,
+	      const struct attr *attr, uint32_t attr_count);
 value_id emit1(struct call *c, enum op op, value_id x);
 value_id emit2(struct call *c, enum op op, value_id x, value_id y);
 value_id emit3(struct call *c, enum op op, value_id x, value_id y, value_id z);
@@ -106,7 +106,8 @@ value_id emit_with(struct call *c, enum op op, value_id x, struct attr a);
 value_id emit_cast(struct call *c, value_id x, enum dtype t); /* x itself where it has that type */
 value_id emit_reshape(struct call *c, value_id x, const struct shape *s);
 value_id emit_expand(struct call *c, value_id x, const struct shape *s);
-value_id emit_transpose(struct call *c, value_id x, const int64_t *perm); /* x itself for the identity */
+value_id emit_transpose(struct call *c, value_id x,
+			const int64_t *perm);	    /* x itself for the identity */
 value_id emit_to_last(struct call *c, value_id x);  /* [N,C,s..] to [N,s..,C] */
 value_id emit_to_first(struct call *c, value_id x); /* and back */
 value_id emit_reduce(struct call *c, enum op op, value_id x, uint32_t first_axis, bool keep);
@@ -119,7 +120,8 @@ value_id emit_ints(struct call *c, const int64_t *list, uint32_t count); /* i64[
 /* onnx_tensor.c */
 bool onnx_dtype(int64_t number, enum dtype *out);
 const char *onnx_dtype_name(int64_t number);
-/* A constant of what the tensor holds; NO_ID: said why. what: "initializer", "attribute \"value\" of …" */
+/* A constant of what the tensor holds; NO_ID: said why. what: "initializer", "attribute \"value\"
+ * of …" */
 value_id onnx_tensor(struct onnx_import *im, const Onnx__TensorProto *t, const char *what);
 
 /* onnx_inputs.c */

@@ -21,9 +21,9 @@ struct wanted {
 	const char *name;
 	const Onnx__TypeProto__Tensor *type;
 	enum dtype dtype;
-	struct shape shape;  /* -1: not known */
+	struct shape shape; /* -1: not known */
 	bool from_set;
-	struct span span;    /* where the user said it */
+	struct span span; /* where the user said it */
 };
 
 /* "images:0" is written images_0 where an identifier is needed. */
@@ -32,7 +32,8 @@ static bool same_name(const char *tensor, const char *written)
 	if (strcmp(tensor, written) == 0)
 		return true;
 	for (; *tensor && *written; tensor++, written++) {
-		bool plain = (*tensor >= 'A' && *tensor <= 'Z') || (*tensor >= 'a' && *tensor <= 'z') ||
+		bool plain = (*tensor >= 'A' && *tensor <= 'Z') ||
+			     (*tensor >= 'a' && *tensor <= 'z') ||
 			     (*tensor >= '0' && *tensor <= '9') || *tensor == '.' || *tensor == '-';
 
 		if (*written != (plain ? *tensor : '_'))
@@ -100,15 +101,16 @@ static bool read_declared(struct onnx_import *im, const Onnx__ValueInfoProto *v,
 		return false;
 	}
 	if (!onnx_dtype(t->elem_type, &w->dtype)) {
-		diag_error(im->d, im->span, "input \"%s\": tensors of %s are not supported", v->name,
-			   onnx_dtype_name(t->elem_type));
+		diag_error(im->d, im->span, "input \"%s\": tensors of %s are not supported",
+			   v->name, onnx_dtype_name(t->elem_type));
 		return false;
 	}
 	w->shape.rank = UINT32_MAX; /* any */
 	if (!t->shape)
 		return true;
 	if (t->shape->n_dim > MAX_RANK) {
-		diag_error(im->d, im->span, "input \"%s\": rank %zu is above %d", v->name, t->shape->n_dim, MAX_RANK);
+		diag_error(im->d, im->span, "input \"%s\": rank %zu is above %d", v->name,
+			   t->shape->n_dim, MAX_RANK);
 		return false;
 	}
 	w->shape.rank = (uint32_t)t->shape->n_dim;
@@ -117,8 +119,8 @@ static bool read_declared(struct onnx_import *im, const Onnx__ValueInfoProto *v,
 
 		w->shape.dim[i] = d->has_dim_value && d->dim_value >= 0 ? d->dim_value : -1;
 		if (w->shape.dim[i] > MAX_DIM) {
-			diag_error(im->d, im->span, "input \"%s\": dimension %lld is too large", v->name,
-				   (long long)w->shape.dim[i]);
+			diag_error(im->d, im->span, "input \"%s\": dimension %lld is too large",
+				   v->name, (long long)w->shape.dim[i]);
 			return false;
 		}
 	}
@@ -145,25 +147,29 @@ static const char *declared_string(struct onnx_import *im, const struct wanted *
 }
 
 /* Puts the shape that the user gave over the file's, where they agree. */
-static bool apply_shape(struct onnx_import *im, struct wanted *w, const struct shape *given, struct span span)
+static bool apply_shape(struct onnx_import *im, struct wanted *w, const struct shape *given,
+			struct span span)
 {
 	bool fits = w->shape.rank == UINT32_MAX || w->shape.rank == given->rank;
 
 	for (uint32_t i = 0; fits && w->shape.rank != UINT32_MAX && i < given->rank; i++)
 		fits = w->shape.dim[i] < 0 || w->shape.dim[i] == given->dim[i];
 	if (!fits) {
-		diag_error(im->d, span, "input \"%s\" cannot be %s", w->name, shape_string(&im->file, given));
+		diag_error(im->d, span, "input \"%s\" cannot be %s", w->name,
+			   shape_string(&im->file, given));
 		diag_note(im->d, im->span, "the model declares it as %s", declared_string(im, w));
 		return false;
 	}
 	for (uint32_t i = 0; i < given->rank; i++) {
-		const char *name = w->shape.rank != UINT32_MAX && w->shape.dim[i] < 0 ? symbol(w, i) : NULL;
+		const char *name =
+			w->shape.rank != UINT32_MAX && w->shape.dim[i] < 0 ? symbol(w, i) : NULL;
 		int64_t before = name ? bound(im, name) : -1;
 
 		if (before >= 0 && before != given->dim[i]) {
-			diag_error(im->d, span, "dimension \"%s\" cannot be both %lld and %lld", name,
-				   (long long)before, (long long)given->dim[i]);
-			diag_note(im->d, span, "input \"%s\" is %s", w->name, declared_string(im, w));
+			diag_error(im->d, span, "dimension \"%s\" cannot be both %lld and %lld",
+				   name, (long long)before, (long long)given->dim[i]);
+			diag_note(im->d, span, "input \"%s\" is %s", w->name,
+				  declared_string(im, w));
 			return false;
 		}
 		if (name)
@@ -185,7 +191,8 @@ static bool apply_block(struct onnx_import *im, struct wanted *w, uint8_t *used)
 		if (in->dtype && in->dtype != (uint32_t)w->dtype) {
 			diag_error(im->d, in->span, "input \"%s\" cannot be %s", w->name,
 				   dtype_name((enum dtype)in->dtype));
-			diag_note(im->d, im->span, "the model declares it as %s", declared_string(im, w));
+			diag_note(im->d, im->span, "the model declares it as %s",
+				  declared_string(im, w));
 			return false;
 		}
 		memcpy(given.dim, in->dim, sizeof given.dim);
@@ -206,7 +213,8 @@ static bool apply_settings(struct onnx_import *im, struct wanted *w)
 		if (im->options->setting_used)
 			im->options->setting_used[i] = true;
 		if (!parse_shape(s->value, &given)) {
-			diag_error(im->d, NO_SPAN, "\"%s\" is not a shape for input \"%s\"", s->value, w->name);
+			diag_error(im->d, NO_SPAN, "\"%s\" is not a shape for input \"%s\"",
+				   s->value, w->name);
 			diag_hint(im->d, "Write the dimensions like 1x3x224x224.");
 			return false;
 		}
@@ -226,13 +234,15 @@ static bool bind_settings(struct onnx_import *im, const struct wanted *list, uin
 		struct shape n;
 
 		for (uint32_t i = 0; i < count; i++)
-			for (uint32_t k = 0; list[i].shape.rank != UINT32_MAX && k < list[i].shape.rank; k++)
+			for (uint32_t k = 0;
+			     list[i].shape.rank != UINT32_MAX && k < list[i].shape.rank; k++)
 				found |= list[i].shape.dim[k] < 0 && symbol(&list[i], k) &&
 					 strcmp(symbol(&list[i], k), set->key) == 0;
 		if (!found)
 			continue;
 		if (!parse_shape(set->value, &n) || n.rank != 1) {
-			diag_error(im->d, NO_SPAN, "\"%s\" is not a size for dimension \"%s\"", set->value, set->key);
+			diag_error(im->d, NO_SPAN, "\"%s\" is not a size for dimension \"%s\"",
+				   set->value, set->key);
 			return false;
 		}
 		bind(im, set->key, n.dim[0]);
@@ -258,7 +268,9 @@ static bool settle(struct onnx_import *im, struct wanted *w)
 	if (w->shape.rank == UINT32_MAX) {
 		diag_error(im->d, im->span, "the shape of input \"%s\" is not set", w->name);
 		if (plain(w->name))
-			diag_hint(im->d, "Give it in the model block (input %s : %s[1,...];) or with --set %s=1x...",
+			diag_hint(im->d,
+				  "Give it in the model block (input %s : %s[1,...];) or with "
+				  "--set %s=1x...",
 				  w->name, dtype_name(w->dtype), w->name);
 		return false;
 	}
@@ -273,23 +285,29 @@ static bool settle(struct onnx_import *im, struct wanted *w)
 		}
 		good = false;
 		if (name)
-			diag_error(im->d, im->span, "dimension \"%s\" of input \"%s\" %s is not set", name, w->name,
+			diag_error(im->d, im->span,
+				   "dimension \"%s\" of input \"%s\" %s is not set", name, w->name,
 				   declared_string(im, w));
 		else
-			diag_error(im->d, im->span, "dimension %u of input \"%s\" %s is not set", i, w->name,
-				   declared_string(im, w));
+			diag_error(im->d, im->span, "dimension %u of input \"%s\" %s is not set", i,
+				   w->name, declared_string(im, w));
 		if (name && plain(name))
-			diag_hint(im->d, "Give the input's whole shape in the model block, or use --set %s=NUMBER.",
+			diag_hint(im->d,
+				  "Give the input's whole shape in the model block, or use --set "
+				  "%s=NUMBER.",
 				  name);
 		else if (plain(w->name))
-			diag_hint(im->d, "Give the input's whole shape in the model block, or use --set %s=AxBxC.",
+			diag_hint(im->d,
+				  "Give the input's whole shape in the model block, or use --set "
+				  "%s=AxBxC.",
 				  w->name);
 	}
 	return good;
 }
 
 /* The model block names an input that is not there. */
-static bool all_used(struct onnx_import *im, const uint8_t *used, const struct wanted *list, uint32_t count)
+static bool all_used(struct onnx_import *im, const uint8_t *used, const struct wanted *list,
+		     uint32_t count)
 {
 	bool good = true;
 
@@ -322,7 +340,8 @@ bool onnx_inputs(struct onnx_import *im, const Onnx__GraphProto *graph)
 			return false;
 		}
 		if (map_get(&im->values, v->name, NULL))
-			continue; /* an initialiser: its value is a default that nothing here overrides */
+			continue; /* an initialiser: its value is a default that nothing here
+				     overrides */
 		good &= read_declared(im, v, &list[count]);
 		count++;
 	}
@@ -337,7 +356,8 @@ bool onnx_inputs(struct onnx_import *im, const Onnx__GraphProto *graph)
 			good = false;
 			continue;
 		}
-		onnx_define(im, list[i].name, graph_add_input(im->g, list[i].name, list[i].dtype, list[i].shape));
+		onnx_define(im, list[i].name,
+			    graph_add_input(im->g, list[i].name, list[i].dtype, list[i].shape));
 	}
 	return good;
 }

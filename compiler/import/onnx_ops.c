@@ -12,10 +12,12 @@
 
 #include "import/onnx_ops.h"
 
+/* clang-format off */
 #define UNARY(name, newest, op) { name, newest, 0, op_unary, op }
 #define BINARY(name, newest, op) { name, newest, 0, op_binary, op }
 #define REDUCE(name, newest, op) { name, newest, 0, op_reduce, op }
 #define NEW(name, newest, convert) { name, newest, 0, convert, OP_identity }
+/* clang-format on */
 
 const struct onnx_op onnx_ops[] = {
 	/* each element by itself */

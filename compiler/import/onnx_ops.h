@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* onnx_ops.h - the conversions that the table in onnx_ops.c names; each true unless it said an error. */
+/* onnx_ops.h - the conversions that the table in onnx_ops.c names; each true unless it said an
+ * error. */
 #ifndef EDGE_ONNX_OPS_H
 #define EDGE_ONNX_OPS_H
 

@@ -23,7 +23,7 @@ struct term {
 };
 
 typedef uint64_t label_set;
-#define IN(set, l) ((set) >> (l) & 1)
+#define IN(set, l) ((set) >> (l)&1)
 
 static label_set labels_of(const struct term *t)
 {
@@ -68,7 +68,8 @@ static bool read_term(struct call *c, const char **p, uint32_t dots, struct term
 		for (uint32_t i = 0; i < n; i++) {
 			if (t->rank == MAX_RANK)
 				return call_fail(c, "more than %d axes", MAX_RANK);
-			t->label[t->rank++] = (uint8_t)(**p == '.' ? LETTERS + MAX_RANK - n + i : (uint32_t)letter(**p));
+			t->label[t->rank++] = (uint8_t)(**p == '.' ? LETTERS + MAX_RANK - n + i
+								   : (uint32_t)letter(**p));
 		}
 	}
 	return true;
@@ -110,7 +111,8 @@ static void take_diagonal(struct call *c, struct term *t, uint32_t a, uint32_t b
 	struct attr attr[3];
 
 	if (c->failed || s.dim[b] != n) {
-		call_fail(c, "one label has sizes %lld and %lld", (long long)n, (long long)s.dim[b]);
+		call_fail(c, "one label has sizes %lld and %lld", (long long)n,
+			  (long long)s.dim[b]);
 		return;
 	}
 	for (uint32_t i = 0; i < t->rank; i++)
@@ -176,7 +178,8 @@ struct parts {
 	uint32_t batches, inners, lefts, rights;
 };
 
-static void sort_labels(const struct term *a, const struct term *b, label_set needed, struct parts *p)
+static void sort_labels(const struct term *a, const struct term *b, label_set needed,
+			struct parts *p)
 {
 	label_set la = labels_of(a), lb = labels_of(b);
 
@@ -195,8 +198,9 @@ static void sort_labels(const struct term *a, const struct term *b, label_set ne
 }
 
 /* [batch..., rows, columns] with the labels of each group multiplied together. */
-static value_id as_matrix(struct call *c, struct term *t, const struct parts *p, const uint8_t *rows, uint32_t n_rows,
-			  const uint8_t *columns, uint32_t n_columns)
+static value_id as_matrix(struct call *c, struct term *t, const struct parts *p,
+			  const uint8_t *rows, uint32_t n_rows, const uint8_t *columns,
+			  uint32_t n_columns)
 {
 	uint8_t order[2 * MAX_RANK];
 	struct shape s = { .rank = p->batches + 2 };
@@ -231,7 +235,8 @@ static void multiply(struct call *c, struct term *a, struct term *b, label_set n
 	}
 	for (uint32_t i = 0; i < p.inners; i++)
 		if (size_of(c, a, p.inner[i]) != size_of(c, b, p.inner[i])) {
-			call_fail(c, "one label has sizes %lld and %lld", (long long)size_of(c, a, p.inner[i]),
+			call_fail(c, "one label has sizes %lld and %lld",
+				  (long long)size_of(c, a, p.inner[i]),
 				  (long long)size_of(c, b, p.inner[i]));
 			return;
 		}
@@ -305,7 +310,8 @@ static bool read_equation(struct call *c, struct term *in, uint32_t n, struct te
 	p += 2;
 	if (!read_term(c, &p, most, out))
 		return false;
-	if (*p || (labels_of(out) & ~all) || (uint32_t)__builtin_popcountll(labels_of(out)) != out->rank)
+	if (*p || (labels_of(out) & ~all) ||
+	    (uint32_t)__builtin_popcountll(labels_of(out)) != out->rank)
 		return call_fail(c, "equation \"%s\" has no such result", text);
 	return !c->failed;
 }

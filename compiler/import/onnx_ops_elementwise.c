@@ -15,7 +15,9 @@ bool op_unary(struct call *c)
 /* x with one number, "alpha", whose default the operator's version history gives. */
 static bool unary_alpha(struct call *c, double absent)
 {
-	call_out(c, 0, emit_with(c, c->op->op, call_in(c, 0), attr_float(alpha, call_float(c, "alpha", absent))));
+	call_out(c, 0,
+		 emit_with(c, c->op->op, call_in(c, 0),
+			   attr_float(alpha, call_float(c, "alpha", absent))));
 	return !c->failed;
 }
 
@@ -41,8 +43,10 @@ bool op_hard_sigmoid(struct call *c)
 
 bool op_selu(struct call *c)
 {
-	struct attr attr[2] = { attr_float(alpha, call_float(c, "alpha", 1.67326319217681884765625)),
-				attr_float(gamma, call_float(c, "gamma", 1.05070102214813232421875)) };
+	struct attr attr[2] = {
+		attr_float(alpha, call_float(c, "alpha", 1.67326319217681884765625)),
+		attr_float(gamma, call_float(c, "gamma", 1.05070102214813232421875))
+	};
 	value_id x = call_in(c, 0);
 
 	call_out(c, 0, emit(c, OP_selu, &x, 1, attr, 2));
@@ -91,7 +95,8 @@ bool op_shrink(struct call *c)
 
 	low = emit2(c, OP_less, x, emit_like(c, x, -lambd));
 	high = emit2(c, OP_greater, x, emit_like(c, x, lambd));
-	small = emit3(c, OP_where, high, emit2(c, OP_sub, x, emit_like(c, x, bias)), emit_like(c, x, 0));
+	small = emit3(c, OP_where, high, emit2(c, OP_sub, x, emit_like(c, x, bias)),
+		      emit_like(c, x, 0));
 	call_out(c, 0, emit3(c, OP_where, low, emit2(c, OP_add, x, emit_like(c, x, bias)), small));
 	return !c->failed;
 }
@@ -99,7 +104,8 @@ bool op_shrink(struct call *c)
 bool op_is_inf(struct call *c)
 {
 	value_id x = call_in(c, 0), inf = emit1(c, OP_is_inf, x);
-	bool negative = call_int(c, "detect_negative", 1), positive = call_int(c, "detect_positive", 1);
+	bool negative = call_int(c, "detect_negative", 1),
+	     positive = call_int(c, "detect_positive", 1);
 	enum op sign = negative ? OP_less : OP_greater;
 
 	if (!negative && !positive)
@@ -295,11 +301,13 @@ bool op_quantize(struct call *c)
 {
 	value_id x = call_in(c, 0), scale = call_in(c, 1), zero = call_in(c, 2), y;
 	enum dtype t = zero == NO_ID ? DTYPE_U8 : dtype_of(c, zero);
-	struct attr range[2] = { attr_float(min, t == DTYPE_U8 ? 0 : -128), attr_float(max, t == DTYPE_U8 ? 255 : 127) };
+	struct attr range[2] = { attr_float(min, t == DTYPE_U8 ? 0 : -128),
+				 attr_float(max, t == DTYPE_U8 ? 255 : 127) };
 
 	if (scale == NO_ID)
 		return call_fail(c, "input 1 is missing");
-	if ((t != DTYPE_U8 && t != DTYPE_I8) || call_int(c, "block_size", 0) || call_int(c, "output_dtype", 0))
+	if ((t != DTYPE_U8 && t != DTYPE_I8) || call_int(c, "block_size", 0) ||
+	    call_int(c, "output_dtype", 0))
 		return call_fail(c, "only uint8 and int8 without blocks are supported");
 	call_attr(c, "saturate");
 	call_attr(c, "precision");

@@ -19,13 +19,15 @@ struct window {
 		dilations[MAX_SPATIAL], pads[2 * MAX_SPATIAL];
 };
 
-static bool read_list(struct call *c, const char *name, int64_t *out, uint32_t count, int64_t absent, int64_t least)
+static bool read_list(struct call *c, const char *name, int64_t *out, uint32_t count,
+		      int64_t absent, int64_t least)
 {
 	uint32_t n;
 	const int64_t *list = call_ints(c, name, &n);
 
 	if (list && n != count)
-		return call_fail(c, "attribute \"%s\" has %u numbers, and %u are needed", name, n, count);
+		return call_fail(c, "attribute \"%s\" has %u numbers, and %u are needed", name, n,
+				 count);
 	for (uint32_t i = 0; i < count; i++) {
 		out[i] = list ? list[i] : absent;
 		if (out[i] < least || out[i] > MAX_WINDOW)
@@ -35,12 +37,13 @@ static bool read_list(struct call *c, const char *name, int64_t *out, uint32_t c
 }
 
 /* Everything but pads. kernel: of the weights, or NULL where the attribute gives it. */
-static bool read_window(struct call *c, const struct shape *x, const int64_t *kernel, struct window *w)
+static bool read_window(struct call *c, const struct shape *x, const int64_t *kernel,
+			struct window *w)
 {
 	*w = (struct window){ .spatial = x->rank - 2 };
 	if (x->rank < 3 || w->spatial > MAX_SPATIAL)
-		return call_fail(c, "its input must have 1 to %d spatial axes, and is %s", MAX_SPATIAL,
-				 shape_string(&c->im->scratch, x));
+		return call_fail(c, "its input must have 1 to %d spatial axes, and is %s",
+				 MAX_SPATIAL, shape_string(&c->im->scratch, x));
 	for (uint32_t i = 0; i < w->spatial; i++) {
 		w->in[i] = x->dim[i + 2];
 		if (kernel && (kernel[i] < 1 || kernel[i] > MAX_WINDOW))
@@ -90,10 +93,14 @@ static bool place_window(struct call *c, struct window *w, bool ceil_mode)
 		}
 		room = w->in[i] + *before + *after - reach(w, i);
 		if (room < 0)
-			return call_fail(c, "a window of %lld is larger than its input of %lld with its padding",
-					 (long long)reach(w, i), (long long)(w->in[i] + *before + *after));
+			return call_fail(c,
+					 "a window of %lld is larger than its input of %lld with "
+					 "its padding",
+					 (long long)reach(w, i),
+					 (long long)(w->in[i] + *before + *after));
 		w->out[i] = room / w->strides[i] + 1;
-		if (ceil_mode && room % w->strides[i] && w->out[i] * w->strides[i] < w->in[i] + *before)
+		if (ceil_mode && room % w->strides[i] &&
+		    w->out[i] * w->strides[i] < w->in[i] + *before)
 			w->out[i]++; /* a last window that starts inside */
 	}
 	return true;
@@ -107,7 +114,8 @@ bool op_conv(struct call *c)
 	struct attr attr[4];
 
 	if (ws.rank != xs.rank)
-		return call_fail(c, "weights of rank %u do not fit an input of rank %u", ws.rank, xs.rank);
+		return call_fail(c, "weights of rank %u do not fit an input of rank %u", ws.rank,
+				 xs.rank);
 	if (!read_window(c, &xs, ws.dim + 2, &w) || !place_window(c, &w, false))
 		return false;
 	in[0] = emit_to_last(c, x);
@@ -163,8 +171,10 @@ bool op_conv_transpose(struct call *c)
 	struct attr attr[5];
 
 	if (ws.rank != xs.rank)
-		return call_fail(c, "weights of rank %u do not fit an input of rank %u", ws.rank, xs.rank);
-	if (!read_window(c, &xs, ws.dim + 2, &w) || !read_list(c, "output_padding", extra, w.spatial, 0, 0) ||
+		return call_fail(c, "weights of rank %u do not fit an input of rank %u", ws.rank,
+				 xs.rank);
+	if (!read_window(c, &xs, ws.dim + 2, &w) ||
+	    !read_list(c, "output_padding", extra, w.spatial, 0, 0) ||
 	    !place_transposed(c, &w, extra))
 		return false;
 	in[0] = emit_to_last(c, x);
@@ -233,7 +243,8 @@ bool op_lrn(struct call *c)
 	attr[3] = attr_int(count_include_pad, 1);
 	mean = emit_reshape(c, emit2(c, OP_mul, y, y), &line);
 	mean = emit_reshape(c, emit(c, OP_avg_pool, &mean, 1, attr, 4), &s);
-	mean = emit2(c, OP_add, emit2(c, OP_mul, mean, emit_like(c, mean, alpha)), emit_like(c, mean, bias));
+	mean = emit2(c, OP_add, emit2(c, OP_mul, mean, emit_like(c, mean, alpha)),
+		     emit_like(c, mean, bias));
 	mean = emit2(c, OP_pow, mean, emit_like(c, mean, -beta));
 	call_out(c, 0, emit_to_first(c, emit2(c, OP_mul, y, mean)));
 	return !c->failed;

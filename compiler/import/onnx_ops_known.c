@@ -144,8 +144,11 @@ bool op_non_zero(struct call *c)
 	int64_t total = shape_elements(&s), count = 0, at = 0, *list;
 
 	if (!is_known(c, v))
-		return call_fail(c, "how many elements are not zero must be known when compiling, but \"%s\" "
-				    "is computed while the model runs", call_has(c, 0) ? c->node->input[0] : "");
+		return call_fail(
+			c,
+			"how many elements are not zero must be known when compiling, but \"%s\" "
+			"is computed while the model runs",
+			call_has(c, 0) ? c->node->input[0] : "");
 	x.data = (void *)(uintptr_t)known_data(c, v);
 	if (!x.data || total > ELEMENT_LIMIT)
 		return call_fail(c, "its input is too large");
@@ -180,7 +183,9 @@ bool op_eye_like(struct call *c)
 		return call_fail(c, "tensors of %s are not supported", onnx_dtype_name(number));
 	if (s.rank != 2 || shape_elements(&s) > ELEMENT_LIMIT)
 		return call_fail(c, "it needs a matrix, not %s", shape_string(&c->im->scratch, &s));
-	out = (struct ref_tensor){ t, s, arena_alloc(&c->im->scratch, (size_t)shape_elements(&s) * dtype_size(t)) };
+	out = (struct ref_tensor){
+		t, s, arena_alloc(&c->im->scratch, (size_t)shape_elements(&s) * dtype_size(t))
+	};
 	for (int64_t i = 0; i < s.dim[0]; i++)
 		for (int64_t j = 0; j < s.dim[1]; j++)
 			ref_set(&out, i * s.dim[1] + j, j - i == shift);
@@ -214,7 +219,8 @@ bool op_if(struct call *c)
 		value_id v = name ? onnx_lookup(im, name, &found) : NO_ID;
 
 		if (v == NO_ID && !found && n)
-			return call_fail(c, "output \"%s\" of the branch is produced by nothing", name ? name : "");
+			return call_fail(c, "output \"%s\" of the branch is produced by nothing",
+					 name ? name : "");
 		c->failed |= v == NO_ID; /* said while converting the branch */
 		call_out(c, i, v);
 	}

@@ -70,8 +70,8 @@ static value_id split_heads(struct call *c, value_id x, int64_t heads)
 	if (s.rank == 4)
 		return x;
 	if (s.rank != 3 || heads < 1 || s.dim[2] % heads) {
-		call_fail(c, "%s cannot be split into %lld heads", shape_string(&c->im->scratch, &s),
-			  (long long)heads);
+		call_fail(c, "%s cannot be split into %lld heads",
+			  shape_string(&c->im->scratch, &s), (long long)heads);
 		return NO_ID;
 	}
 	split = (struct shape){ 4, { s.dim[0], s.dim[1], heads, s.dim[2] / heads } };
@@ -96,7 +96,8 @@ static value_id repeat_heads(struct call *c, value_id x, int64_t times)
 static value_id with_past(struct call *c, value_id x, uint32_t past, uint32_t present)
 {
 	if (call_in(c, past) != NO_ID)
-		x = emit(c, OP_concat, (value_id[]){ call_in(c, past), x }, 2, &attr_int(axis, 2), 1);
+		x = emit(c, OP_concat, (value_id[]){ call_in(c, past), x }, 2, &attr_int(axis, 2),
+			 1);
 	call_out(c, present, x);
 	return x;
 }
@@ -108,7 +109,8 @@ static value_id attention_mask(struct call *c, value_id mask, enum dtype t, int6
 	int64_t pads[2 * MAX_RANK] = { 0 };
 
 	if (dtype_of(c, mask) == DTYPE_BOOL)
-		mask = emit3(c, OP_where, mask, emit_scalar(c, t, 0), emit_scalar(c, t, -__builtin_inf()));
+		mask = emit3(c, OP_where, mask, emit_scalar(c, t, 0),
+			     emit_scalar(c, t, -__builtin_inf()));
 	if (s.rank && s.dim[s.rank - 1] < length && s.dim[s.rank - 1] != 1) {
 		struct attr attr[2];
 
@@ -179,11 +181,14 @@ bool op_attention(struct call *c)
 
 static int find_activation(const ProtobufCBinaryData *name)
 {
-	static const char *const names[] = { "Sigmoid", "Tanh", "Relu", "LeakyRelu", "ThresholdedRelu", "ScaledTanh",
-					     "HardSigmoid", "Elu", "Softsign", "Softplus", "Affine" };
+	static const char *const names[] = {
+		"Sigmoid",     "Tanh", "Relu",	   "LeakyRelu", "ThresholdedRelu", "ScaledTanh",
+		"HardSigmoid", "Elu",  "Softsign", "Softplus",	"Affine"
+	};
 
 	for (int i = 0; i < (int)(sizeof names / sizeof *names); i++)
-		if (name->len == strlen(names[i]) && strncasecmp((const char *)name->data, names[i], name->len) == 0)
+		if (name->len == strlen(names[i]) &&
+		    strncasecmp((const char *)name->data, names[i], name->len) == 0)
 			return i; /* the order of enum rnn_activation */
 	return -1;
 }
@@ -206,9 +211,11 @@ static bool uses_beta(int64_t f)
 }
 
 /* The file's lists have entries only for activations that take them. */
-static bool read_activations(struct call *c, uint32_t count, int64_t *f, double *alpha, double *beta, bool *any)
+static bool read_activations(struct call *c, uint32_t count, int64_t *f, double *alpha,
+			     double *beta, bool *any)
 {
-	const Onnx__AttributeProto *names = call_attr(c, "activations"), *as = call_attr(c, "activation_alpha");
+	const Onnx__AttributeProto *names = call_attr(c, "activations"),
+				   *as = call_attr(c, "activation_alpha");
 	const Onnx__AttributeProto *bs = call_attr(c, "activation_beta");
 	size_t na = 0, nb = 0;
 
@@ -216,12 +223,14 @@ static bool read_activations(struct call *c, uint32_t count, int64_t *f, double 
 	if (!*any)
 		return true;
 	if (names->n_strings != count)
-		return call_fail(c, "it takes %u activations, and %zu are named", count, names->n_strings);
+		return call_fail(c, "it takes %u activations, and %zu are named", count,
+				 names->n_strings);
 	for (uint32_t i = 0; i < count; i++) {
 		int found = find_activation(&names->strings[i]);
 
 		if (found < 0)
-			return call_fail(c, "activation \"%.*s\" is not known", (int)names->strings[i].len,
+			return call_fail(c, "activation \"%.*s\" is not known",
+					 (int)names->strings[i].len,
 					 (const char *)names->strings[i].data);
 		f[i] = found;
 		activation_defaults(found, &alpha[i], &beta[i]);
@@ -293,12 +302,14 @@ bool op_rnn(struct call *c)
 	if (lstm)
 		attr[n++] = attr_int(input_forget, call_int(c, "input_forget", 0) != 0);
 	else
-		attr[n++] = attr_int(linear_before_reset, call_int(c, "linear_before_reset", 0) != 0);
+		attr[n++] =
+			attr_int(linear_before_reset, call_int(c, "linear_before_reset", 0) != 0);
 	while (inputs > 3 && in[inputs - 1] == NO_ID)
 		inputs--;
 	if (c->failed)
 		return false;
-	id = graph_add_node(c->g, c->im->d, c->op->op, in, inputs, attr, n, c->im->span, c->node->name);
+	id = graph_add_node(c->g, c->im->d, c->op->op, in, inputs, attr, n, c->im->span,
+			    c->node->name);
 	if (id == NO_ID) {
 		c->failed = true;
 		return false;

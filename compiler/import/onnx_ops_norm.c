@@ -86,7 +86,8 @@ static value_id per_channel(struct call *c, value_id v, uint32_t rank)
 /* x * scale + shift; scale and shift are computed now where the parameters are constants. */
 bool op_batch_norm(struct call *c)
 {
-	value_id x = call_in(c, 0), gamma = call_in(c, 1), beta = call_in(c, 2), mean = call_in(c, 3);
+	value_id x = call_in(c, 0), gamma = call_in(c, 1), beta = call_in(c, 2),
+		 mean = call_in(c, 3);
 	value_id var = call_in(c, 4), scale, shift;
 	uint32_t rank = shape_of(c, x).rank;
 	enum dtype t = dtype_of(c, x), p = dtype_of(c, var);
@@ -111,7 +112,8 @@ bool op_batch_norm(struct call *c)
 static bool group_norm(struct call *c, int64_t groups, value_id scale, value_id bias)
 {
 	value_id in[3] = { emit_to_last(c, call_in(c, 0)), scale, bias };
-	struct attr attr[2] = { attr_int(group, groups), attr_float(eps, call_float(c, "epsilon", 1e-5f)) };
+	struct attr attr[2] = { attr_int(group, groups),
+				attr_float(eps, call_float(c, "epsilon", 1e-5f)) };
 
 	call_out(c, 0, emit_to_first(c, emit(c, OP_group_norm, in, 3, attr, 2)));
 	return !c->failed;
@@ -144,8 +146,8 @@ bool op_group_norm(struct call *c)
 
 	call_attr(c, "stash_type");
 	if (s.rank < 3 || groups < 1 || s.dim[1] % groups)
-		return call_fail(c, "%s cannot be split into %lld groups", shape_string(&c->im->scratch, &s),
-				 (long long)groups);
+		return call_fail(c, "%s cannot be split into %lld groups",
+				 shape_string(&c->im->scratch, &s), (long long)groups);
 	if (c->opset < 21) {
 		scale = per_group(c, scale, groups, s.dim[1]);
 		bias = per_group(c, bias, groups, s.dim[1]);
@@ -156,7 +158,8 @@ bool op_group_norm(struct call *c)
 /* LayerNormalization and RMSNormalization; a scale that broadcasts is multiplied afterwards. */
 bool op_layer_norm(struct call *c)
 {
-	value_id x = call_in(c, 0), scale = call_in(c, 1), bias = call_in(c, 2), in[3] = { x, scale, bias };
+	value_id x = call_in(c, 0), scale = call_in(c, 1), bias = call_in(c, 2),
+		 in[3] = { x, scale, bias };
 	struct shape s = shape_of(c, x), part = { 0 };
 	struct attr attr[2];
 	uint32_t axis, n = 1;
@@ -199,7 +202,8 @@ bool op_lp_norm(struct call *c)
 	attr[0] = attr_ints(axes, &list, 1);
 	attr[1] = attr_int(keepdims, 1);
 	norm = emit(c, p == 1 ? OP_reduce_l1 : OP_reduce_l2, &x, 1, attr, 2);
-	norm = emit3(c, OP_where, emit2(c, OP_equal, norm, emit_like(c, norm, 0)), emit_like(c, norm, 1), norm);
+	norm = emit3(c, OP_where, emit2(c, OP_equal, norm, emit_like(c, norm, 0)),
+		     emit_like(c, norm, 1), norm);
 	call_out(c, 0, emit2(c, OP_div, x, norm));
 	return !c->failed;
 }

@@ -80,7 +80,8 @@ static bool by_sizes(struct call *c, struct resizing *r, const int64_t *sizes, u
 	}
 	for (uint32_t i = 0; keep && i < n; i++) {
 		r->scales[r->axis[i]] = common;
-		r->out.dim[r->axis[i]] = (int64_t)floor(common * (double)r->in.dim[r->axis[i]] + 0.5);
+		r->out.dim[r->axis[i]] =
+			(int64_t)floor(common * (double)r->in.dim[r->axis[i]] + 0.5);
 	}
 	return true;
 }
@@ -137,30 +138,36 @@ struct resize_modes {
 static bool read_modes(struct call *c, const struct resizing *r, struct resize_modes *m)
 {
 	static const char *const modes[] = { "nearest", "linear", "cubic" };
-	static const char *const coordinates[] = { "half_pixel", "half_pixel_symmetric", "pytorch_half_pixel",
-						   "align_corners", "asymmetric", "tf_half_pixel_for_nn",
+	static const char *const coordinates[] = { "half_pixel",	 "half_pixel_symmetric",
+						   "pytorch_half_pixel", "align_corners",
+						   "asymmetric",	 "tf_half_pixel_for_nn",
 						   "tf_crop_and_resize" };
-	static const char *const roundings[] = { "round_prefer_floor", "round_prefer_ceil", "floor", "ceil" };
+	static const char *const roundings[] = { "round_prefer_floor", "round_prefer_ceil", "floor",
+						 "ceil" };
 	bool old = c->opset < 11 || strcmp(c->op->name, "Upsample") == 0, up = false, down = false;
 	const char *mode = call_string(c, "mode", "nearest");
 
 	if (old && strcmp(mode, "bilinear") == 0)
 		mode = "linear";
 	m->mode = find_name(mode, modes, 3);
-	m->coordinates = find_name(call_string(c, "coordinate_transformation_mode",
-					       old ? "asymmetric" : "half_pixel"), coordinates, 7);
-	m->rounding = find_name(call_string(c, "nearest_mode", old ? "floor" : "round_prefer_floor"),
-				roundings, 4);
+	m->coordinates = find_name(
+		call_string(c, "coordinate_transformation_mode", old ? "asymmetric" : "half_pixel"),
+		coordinates, 7);
+	m->rounding = find_name(
+		call_string(c, "nearest_mode", old ? "floor" : "round_prefer_floor"), roundings, 4);
 	if (m->mode < 0 || m->coordinates < 0 || m->rounding < 0)
 		return call_fail(c, "its mode is not known");
-	/* before version 11, nearest took the lower neighbour going up and the upper one going down */
+	/* before version 11, nearest took the lower neighbour going up and the upper one going down
+	 */
 	for (uint32_t i = 0; i < r->in.rank; i++) {
 		up |= r->scales[i] > 1;
 		down |= r->scales[i] < 1;
 	}
 	if (old && m->mode == RESIZE_NEAREST && down) {
 		if (up)
-			return call_fail(c, "growing and shrinking at once is not supported before opset 11");
+			return call_fail(
+				c,
+				"growing and shrinking at once is not supported before opset 11");
 		m->rounding = ROUND_CEIL;
 	}
 	return true;
@@ -197,7 +204,8 @@ bool op_resize(struct call *c)
 		return false;
 	if (m.coordinates == COORD_TF_CROP_AND_RESIZE && !read_roi(c, &r))
 		return false;
-	image = rank >= 3 && rank <= 5 && r.in.dim[0] == r.out.dim[0] && r.in.dim[1] == r.out.dim[1];
+	image = rank >= 3 && rank <= 5 && r.in.dim[0] == r.out.dim[0] &&
+		r.in.dim[1] == r.out.dim[1];
 	if (image) {
 		x = emit_to_last(c, x);
 		to_last(&r);

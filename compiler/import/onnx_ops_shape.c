@@ -25,7 +25,8 @@ bool op_reshape(struct call *c)
 		out.dim[i] = want[i];
 		if (want[i] == 0 && !zero_is_zero) {
 			if (i >= s.rank)
-				return call_fail(c, "dimension %u of rank %u is to be kept", i, s.rank);
+				return call_fail(c, "dimension %u of rank %u is to be kept", i,
+						 s.rank);
 			out.dim[i] = s.dim[i];
 		} else if (want[i] == -1) {
 			if (unknown >= 0)
@@ -43,8 +44,9 @@ bool op_reshape(struct call *c)
 		int64_t all = shape_elements(&s);
 
 		if (known == 0 || all % known != 0)
-			return call_fail(c, "%lld elements of %s cannot be divided by %lld", (long long)all,
-					 shape_string(&c->im->scratch, &s), (long long)known);
+			return call_fail(c, "%lld elements of %s cannot be divided by %lld",
+					 (long long)all, shape_string(&c->im->scratch, &s),
+					 (long long)known);
 		out.dim[unknown] = all / known;
 	}
 	call_out(c, 0, emit_reshape(c, x, &out));
@@ -78,7 +80,8 @@ bool op_squeeze(struct call *c)
 		if (!call_axis(c, axes[i], s.rank, &a))
 			return false;
 		if (s.dim[a] != 1)
-			return call_fail(c, "axis %u of %s is not 1", a, shape_string(&c->im->scratch, &s));
+			return call_fail(c, "axis %u of %s is not 1", a,
+					 shape_string(&c->im->scratch, &s));
 		drop |= 1u << a;
 	}
 	for (uint32_t i = 0; i < s.rank; i++)
@@ -154,7 +157,8 @@ bool op_expand(struct call *c)
 	if (!shape_from_list(c, list, n, &want))
 		return false;
 	if (!shape_broadcast(&s, &want, &out))
-		return call_fail(c, "%s cannot be expanded to %s", shape_string(&c->im->scratch, &s),
+		return call_fail(c, "%s cannot be expanded to %s",
+				 shape_string(&c->im->scratch, &s),
 				 shape_string(&c->im->scratch, &want));
 	call_out(c, 0, emit_expand(c, x, &out));
 	return !c->failed;
@@ -237,7 +241,8 @@ bool op_split(struct call *c)
 		return call_fail(c, "%u sizes for %zu outputs", n, c->node->n_output);
 	for (uint32_t i = 0; i < n; i++) {
 		if (sizes[i] < 0 || sizes[i] > s.dim[axis] - at)
-			return call_fail(c, "the pieces do not add up to %lld", (long long)s.dim[axis]);
+			return call_fail(c, "the pieces do not add up to %lld",
+					 (long long)s.dim[axis]);
 		call_out(c, i, emit_slice(c, x, axis, at, sizes[i]));
 		at += sizes[i];
 	}
@@ -286,7 +291,8 @@ bool op_slice(struct call *c)
 	steps = call_known_ints(c, 4, "steps", &n_steps);
 	if (!starts || !ends || c->failed)
 		return call_fail(c, "its starts and ends are missing");
-	if (n_ends != n || (axes && n_axes != n) || (steps && n_steps != n) || (!axes && n > s.rank))
+	if (n_ends != n || (axes && n_axes != n) || (steps && n_steps != n) ||
+	    (!axes && n > s.rank))
 		return call_fail(c, "its starts, ends, axes and steps have different lengths");
 	for (uint32_t i = 0; i < s.rank; i++)
 		by[i] = 1;
@@ -331,7 +337,8 @@ static bool check_indices(struct call *c, uint32_t input, int64_t dim)
 			x = narrow;
 		}
 		if (x < -dim || x >= dim)
-			return call_fail(c, "index %lld is outside of %lld elements", (long long)x, (long long)dim);
+			return call_fail(c, "index %lld is outside of %lld elements", (long long)x,
+					 (long long)dim);
 	}
 	return !c->failed;
 }
@@ -342,7 +349,8 @@ bool op_gather(struct call *c)
 	struct shape s = shape_of(c, x);
 	uint32_t axis;
 
-	if (!call_axis(c, call_int(c, "axis", 0), s.rank, &axis) || !check_indices(c, 1, s.dim[axis]))
+	if (!call_axis(c, call_int(c, "axis", 0), s.rank, &axis) ||
+	    !check_indices(c, 1, s.dim[axis]))
 		return false;
 	call_out(c, 0, emit(c, c->op->op, (value_id[]){ x, index }, 2, &attr_int(axis, axis), 1));
 	return !c->failed;
@@ -356,16 +364,19 @@ bool op_gather_nd(struct call *c)
 {
 	value_id x = call_in(c, 0), index = call_in(c, 1), flat, at;
 	struct shape s = shape_of(c, x), is = shape_of(c, index), rows = { 0 }, out = is, one;
-	int64_t batch_dims = call_int(c, "batch_dims", 0), batches = 1, stride[MAX_RANK], limit[MAX_RANK];
+	int64_t batch_dims = call_int(c, "batch_dims", 0), batches = 1, stride[MAX_RANK],
+		limit[MAX_RANK];
 	int64_t k, per_batch = 1, *offset;
 	uint32_t b;
 
-	if (!is.rank || batch_dims < 0 || batch_dims >= (int64_t)is.rank || batch_dims >= (int64_t)s.rank)
+	if (!is.rank || batch_dims < 0 || batch_dims >= (int64_t)is.rank ||
+	    batch_dims >= (int64_t)s.rank)
 		return call_fail(c, "batch_dims %lld is out of range", (long long)batch_dims);
 	b = (uint32_t)batch_dims;
 	k = is.dim[is.rank - 1];
 	if (k < 1 || k > (int64_t)s.rank - b)
-		return call_fail(c, "indices of %lld numbers do not fit rank %u", (long long)k, s.rank);
+		return call_fail(c, "indices of %lld numbers do not fit rank %u", (long long)k,
+				 s.rank);
 	for (uint32_t i = 0; i < b; i++)
 		batches *= s.dim[i];
 	for (int64_t i = k; i-- > 0;) {
@@ -375,8 +386,9 @@ bool op_gather_nd(struct call *c)
 	}
 	index = emit_cast(c, index, DTYPE_I64);
 	index = emit2(c, OP_mod, index, emit_ints(c, limit, (uint32_t)k)); /* -1 is the last */
-	flat = emit_reduce(c, OP_reduce_sum, emit2(c, OP_mul, index, emit_ints(c, stride, (uint32_t)k)),
-			   is.rank - 1, false);
+	flat = emit_reduce(c, OP_reduce_sum,
+			   emit2(c, OP_mul, index, emit_ints(c, stride, (uint32_t)k)), is.rank - 1,
+			   false);
 	if (b && !c->failed) {
 		if (batches > 1 << 20)
 			return call_fail(c, "%lld batches are too many", (long long)batches);
@@ -403,8 +415,8 @@ bool op_gather_nd(struct call *c)
 	return !c->failed;
 }
 
-static value_id rearrange(struct call *c, value_id x, const struct shape *split, const int64_t *perm,
-			  const struct shape *joined)
+static value_id rearrange(struct call *c, value_id x, const struct shape *split,
+			  const int64_t *perm, const struct shape *joined)
 {
 	return emit_reshape(c, emit_transpose(c, emit_reshape(c, x, split), perm), joined);
 }
@@ -421,9 +433,11 @@ bool op_depth_to_space(struct call *c)
 	if (!deep && strcmp(mode, "CRD") != 0)
 		return call_fail(c, "mode \"%s\" is not known", mode);
 	if (s.rank != 4 || b < 1 || b > 1 << 15 || s.dim[1] % (b * b) != 0)
-		return call_fail(c, "%s has no blocks of %lld", shape_string(&c->im->scratch, &s), (long long)b);
-	split = deep ? (struct shape){ 6, { s.dim[0], b, b, s.dim[1] / b / b, s.dim[2], s.dim[3] } } :
-		       (struct shape){ 6, { s.dim[0], s.dim[1] / b / b, b, b, s.dim[2], s.dim[3] } };
+		return call_fail(c, "%s has no blocks of %lld", shape_string(&c->im->scratch, &s),
+				 (long long)b);
+	split = deep ? (struct shape){ 6, { s.dim[0], b, b, s.dim[1] / b / b, s.dim[2], s.dim[3] } }
+		     : (struct shape){ 6,
+				       { s.dim[0], s.dim[1] / b / b, b, b, s.dim[2], s.dim[3] } };
 	joined = (struct shape){ 4, { s.dim[0], s.dim[1] / b / b, s.dim[2] * b, s.dim[3] * b } };
 	call_out(c, 0, rearrange(c, x, &split, deep ? dcr : crd, &joined));
 	return !c->failed;
@@ -441,7 +455,8 @@ bool op_space_to_depth(struct call *c)
 	if (!deep && strcmp(mode, "CRD") != 0)
 		return call_fail(c, "mode \"%s\" is not known", mode);
 	if (s.rank != 4 || b < 1 || b > 1 << 15 || s.dim[2] % b != 0 || s.dim[3] % b != 0)
-		return call_fail(c, "%s has no blocks of %lld", shape_string(&c->im->scratch, &s), (long long)b);
+		return call_fail(c, "%s has no blocks of %lld", shape_string(&c->im->scratch, &s),
+				 (long long)b);
 	split = (struct shape){ 6, { s.dim[0], s.dim[1], s.dim[2] / b, b, s.dim[3] / b, b } };
 	joined = (struct shape){ 4, { s.dim[0], s.dim[1] * b * b, s.dim[2] / b, s.dim[3] / b } };
 	call_out(c, 0, rearrange(c, x, &split, deep ? dcr : crd, &joined));
@@ -467,7 +482,8 @@ bool op_trilu(struct call *c)
 	m.dim[0] = s.dim[s.rank - 2];
 	m.dim[1] = s.dim[s.rank - 1];
 	if (shape_elements(&m) > 1 << 26)
-		return call_fail(c, "a matrix of %s is too large", shape_string(&c->im->scratch, &m));
+		return call_fail(c, "a matrix of %s is too large",
+				 shape_string(&c->im->scratch, &m));
 	bits = arena_alloc(&c->im->scratch, (size_t)shape_elements(&m));
 	for (int64_t i = 0; i < m.dim[0]; i++)
 		for (int64_t j = 0; j < m.dim[1]; j++)
@@ -509,7 +525,8 @@ bool op_cum_sum(struct call *c)
 
 bool op_one_hot(struct call *c)
 {
-	value_id index = emit_cast(c, call_in(c, 0), DTYPE_I64), values = call_in(c, 2), hit, wrapped, off, on;
+	value_id index = emit_cast(c, call_in(c, 0), DTYPE_I64), values = call_in(c, 2), hit,
+		 wrapped, off, on;
 	struct shape s = shape_of(c, index), row = { 0 }, scalar = { 0 };
 	const int64_t *depth;
 	int64_t *iota;

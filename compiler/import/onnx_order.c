@@ -13,9 +13,9 @@
 
 struct walk {
 	const Onnx__GraphProto *graph;
-	struct map producer;     /* tensor name -> node */
+	struct map producer; /* tensor name -> node */
 	struct arena *tmp;
-	VEC(uint32_t) reads;     /* producers that node i reads: reads[first[i] .. first[i + 1]] */
+	VEC(uint32_t) reads; /* producers that node i reads: reads[first[i] .. first[i + 1]] */
 	uint32_t *first;
 };
 
@@ -37,7 +37,8 @@ static void add_node_reads(struct walk *w, const Onnx__NodeProto *n, uint32_t se
 		const Onnx__GraphProto *g = n->attribute[i]->g;
 
 		for (size_t k = 0; g && k < g->n_node; k++)
-			add_node_reads(w, g->node[k], self, self); /* the skimmer bounds the depth */
+			add_node_reads(w, g->node[k], self,
+				       self); /* the skimmer bounds the depth */
 		for (size_t k = 0; g && k < g->n_output; k++)
 			add_read(w, g->output[k]->name, self);
 	}
@@ -54,7 +55,8 @@ static bool collect_reads(struct onnx_import *im, struct walk *w)
 			if (!name || !*name)
 				continue;
 			if (map_get(&w->producer, name, NULL)) {
-				diag_error(im->d, im->span, "\"%s\" is produced by two nodes", name);
+				diag_error(im->d, im->span, "\"%s\" is produced by two nodes",
+					   name);
 				return false;
 			}
 			map_put(w->tmp, &w->producer, name, i);
@@ -77,7 +79,8 @@ static uint8_t *mark_needed(struct walk *w)
 	uint32_t p;
 
 	for (size_t i = 0; i < g->n_output; i++) {
-		if (g->output[i]->name && map_get(&w->producer, g->output[i]->name, &p) && !needed[p]) {
+		if (g->output[i]->name && map_get(&w->producer, g->output[i]->name, &p) &&
+		    !needed[p]) {
 			needed[p] = 1;
 			vec_push(w->tmp, &todo, p);
 		}
@@ -99,8 +102,8 @@ static uint8_t *mark_needed(struct walk *w)
 enum { NOT_SEEN, OPEN, DONE };
 
 /* Appends node `root` after everything it reads. False: a cycle. */
-static bool visit(struct walk *w, uint32_t root, uint8_t *state, uint32_t (*stack)[2], uint32_t *order,
-		  uint32_t *count)
+static bool visit(struct walk *w, uint32_t root, uint8_t *state, uint32_t (*stack)[2],
+		  uint32_t *order, uint32_t *count)
 {
 	uint32_t depth = 0;
 
@@ -134,7 +137,7 @@ uint32_t *onnx_order(struct onnx_import *im, const Onnx__GraphProto *graph, uint
 {
 	struct walk w = { .graph = graph, .tmp = &im->file };
 	uint8_t *needed, *state = arena_new_array(w.tmp, uint8_t, graph->n_node);
-	uint32_t (*stack)[2] = arena_array(w.tmp, graph->n_node, sizeof *stack);
+	uint32_t(*stack)[2] = arena_array(w.tmp, graph->n_node, sizeof *stack);
 	uint32_t *order = arena_new_array(w.tmp, uint32_t, graph->n_node);
 
 	*count = 0;

@@ -23,6 +23,7 @@ enum { MAX_DEPTH = 64, LENGTH_BYTES = 5, MAX_STRUCTURE = 1 << 30 };
 enum wire { WIRE_VARINT = 0, WIRE_FIXED64 = 1, WIRE_BYTES = 2, WIRE_FIXED32 = 5 };
 enum { FIELD_PLACE_OFFSET = 1001, FIELD_PLACE_SIZE = 1002, FIELD_PLACE_FIELD = 1003 };
 
+/* clang-format off */
 enum message {
 	M_MODEL, M_GRAPH, M_NODE, M_ATTRIBUTE, M_TENSOR, M_SPARSE, M_OPSET, M_FUNCTION, M_ENTRY,
 	M_VALUE_INFO, M_TYPE, M_TENSOR_TYPE, M_SHAPE, M_DIMENSION
@@ -66,6 +67,7 @@ static const struct field fields[] = {
 	{ M_SHAPE, 1, EACH, M_DIMENSION },
 	{ M_DIMENSION, 1, KEEP, 0 }, { M_DIMENSION, 2, KEEP, 0 },
 };
+/* clang-format on */
 
 struct skim {
 	const unsigned char *base;
@@ -76,7 +78,7 @@ struct skim {
 /* One field of a message as it stands in the file. */
 struct item {
 	const unsigned char *start, *end; /* with the key */
-	const unsigned char *body;        /* WIRE_BYTES: what the length counts */
+	const unsigned char *body;	  /* WIRE_BYTES: what the length counts */
 	uint64_t number;
 	enum wire wire;
 };
@@ -106,7 +108,8 @@ static bool read_varint(const unsigned char **p, const unsigned char *end, uint6
 	return false;
 }
 
-static bool read_item(struct skim *s, const unsigned char *p, const unsigned char *end, struct item *it)
+static bool read_item(struct skim *s, const unsigned char *p, const unsigned char *end,
+		      struct item *it)
 {
 	uint64_t key, n;
 
@@ -178,7 +181,8 @@ static const struct field *find_field(enum message m, uint64_t number)
  * The field of a tensor whose numbers are one packed run, which is as good as
  * raw_data; 0 where there is raw_data, or several runs, or single numbers.
  */
-static bool find_packed_run(struct skim *s, const unsigned char *p, const unsigned char *end, uint64_t *number)
+static bool find_packed_run(struct skim *s, const unsigned char *p, const unsigned char *end,
+			    uint64_t *number)
 {
 	struct item it;
 	unsigned others = 0;
@@ -198,10 +202,11 @@ static bool find_packed_run(struct skim *s, const unsigned char *p, const unsign
 	return true;
 }
 
-static bool skim_message(struct skim *s, enum message m, const unsigned char *p, const unsigned char *end,
-			 unsigned depth);
+static bool skim_message(struct skim *s, enum message m, const unsigned char *p,
+			 const unsigned char *end, unsigned depth);
 
-static bool skim_nested(struct skim *s, const struct field *f, const struct item *it, unsigned depth)
+static bool skim_nested(struct skim *s, const struct field *f, const struct item *it,
+			unsigned depth)
 {
 	size_t at, n;
 
@@ -223,8 +228,8 @@ static bool skim_nested(struct skim *s, const struct field *f, const struct item
 	return true;
 }
 
-static bool skim_message(struct skim *s, enum message m, const unsigned char *p, const unsigned char *end,
-			 unsigned depth)
+static bool skim_message(struct skim *s, enum message m, const unsigned char *p,
+			 const unsigned char *end, unsigned depth)
 {
 	uint32_t seen = 0; /* ONE and PLACE fields; their numbers are below 32 */
 	uint64_t run = 0;
@@ -242,7 +247,8 @@ static bool skim_message(struct skim *s, enum message m, const unsigned char *p,
 			continue;
 		if (f->keep == ONE || f->keep == PLACE) {
 			if (seen >> f->number & 1)
-				return fail(s, it.start, "a field that may occur once occurs twice");
+				return fail(s, it.start,
+					    "a field that may occur once occurs twice");
 			seen |= 1u << f->number;
 		}
 		if (f->keep == EACH || f->keep == ONE) {

@@ -18,6 +18,7 @@ struct skim_error {
  * fields are gone, tensors carry place_offset and place_size instead of their
  * bytes. False: the file is damaged; `error` says where.
  */
-bool onnx_skim(const unsigned char *data, size_t size, struct strbuf *out, struct skim_error *error);
+bool onnx_skim(const unsigned char *data, size_t size, struct strbuf *out,
+	       struct skim_error *error);
 
 #endif

@@ -22,19 +22,19 @@ static const struct {
 	const char *name;
 	enum dtype dtype; /* 0: not supported */
 } types[] = {
-	[1] = { "float", DTYPE_F32 },      [2] = { "uint8", DTYPE_U8 },
-	[3] = { "int8", DTYPE_I8 },        [4] = { "uint16", 0 },
-	[5] = { "int16", DTYPE_I16 },      [6] = { "int32", DTYPE_I32 },
-	[7] = { "int64", DTYPE_I64 },      [8] = { "string", 0 },
-	[9] = { "bool", DTYPE_BOOL },      [10] = { "float16", DTYPE_F16 },
-	[11] = { "double", DTYPE_F64 },    [12] = { "uint32", 0 },
-	[13] = { "uint64", 0 },            [14] = { "complex64", 0 },
-	[15] = { "complex128", 0 },        [16] = { "bfloat16", DTYPE_BF16 },
-	[17] = { "float8e4m3fn", 0 },      [18] = { "float8e4m3fnuz", 0 },
-	[19] = { "float8e5m2", 0 },        [20] = { "float8e5m2fnuz", 0 },
-	[21] = { "uint4", 0 },             [22] = { "int4", 0 },
-	[23] = { "float4e2m1", 0 },        [24] = { "float8e8m0", 0 },
-	[25] = { "uint2", 0 },             [26] = { "int2", 0 },
+	[1] = { "float", DTYPE_F32 },	[2] = { "uint8", DTYPE_U8 },
+	[3] = { "int8", DTYPE_I8 },	[4] = { "uint16", 0 },
+	[5] = { "int16", DTYPE_I16 },	[6] = { "int32", DTYPE_I32 },
+	[7] = { "int64", DTYPE_I64 },	[8] = { "string", 0 },
+	[9] = { "bool", DTYPE_BOOL },	[10] = { "float16", DTYPE_F16 },
+	[11] = { "double", DTYPE_F64 }, [12] = { "uint32", 0 },
+	[13] = { "uint64", 0 },		[14] = { "complex64", 0 },
+	[15] = { "complex128", 0 },	[16] = { "bfloat16", DTYPE_BF16 },
+	[17] = { "float8e4m3fn", 0 },	[18] = { "float8e4m3fnuz", 0 },
+	[19] = { "float8e5m2", 0 },	[20] = { "float8e5m2fnuz", 0 },
+	[21] = { "uint4", 0 },		[22] = { "int4", 0 },
+	[23] = { "float4e2m1", 0 },	[24] = { "float8e8m0", 0 },
+	[25] = { "uint2", 0 },		[26] = { "int2", 0 },
 };
 
 bool onnx_dtype(int64_t number, enum dtype *out)
@@ -65,7 +65,8 @@ struct reading {
 
 static value_id refuse(const struct reading *r, const char *why)
 {
-	diag_error(r->im->d, r->im->span, "%s \"%s\": %s", r->what, r->t->name ? r->t->name : "", why);
+	diag_error(r->im->d, r->im->span, "%s \"%s\": %s", r->what, r->t->name ? r->t->name : "",
+		   why);
 	return NO_ID;
 }
 
@@ -94,13 +95,17 @@ static value_id read_place(const struct reading *r)
 	    (r->t->place_field == FIELD_DOUBLE_DATA && r->dtype != DTYPE_F64))
 		return refuse(r, "its data does not fit its type");
 	if (size != r->size)
-		return refuse(r, arena_printf(&r->im->file, "%s%s needs %llu bytes of data, and there are %llu",
-					      dtype_name(r->dtype), shape_string(&r->im->file, &r->shape),
-					      (unsigned long long)r->size, (unsigned long long)size));
+		return refuse(
+			r, arena_printf(&r->im->file,
+					"%s%s needs %llu bytes of data, and there are %llu",
+					dtype_name(r->dtype), shape_string(&r->im->file, &r->shape),
+					(unsigned long long)r->size, (unsigned long long)size));
 	if (size <= COPY_LIMIT || r->dtype == DTYPE_BOOL)
 		return add_bytes(r, p);
-	return add(r, (struct data){ .where = DATA_FILE, .file = r->im->weight_file,
-				     .offset = offset, .size = size });
+	return add(r, (struct data){ .where = DATA_FILE,
+				     .file = r->im->weight_file,
+				     .offset = offset,
+				     .size = size });
 }
 
 static value_id read_lists(const struct reading *r)
@@ -109,14 +114,15 @@ static value_id read_lists(const struct reading *r)
 	size_t n, width = dtype_size(r->dtype);
 	unsigned char *bytes;
 
-	n = r->dtype == DTYPE_F32 ? t->n_float_data :
-	    r->dtype == DTYPE_F64 ? t->n_double_data :
-	    r->dtype == DTYPE_I64 ? t->n_int64_data :
-				    t->n_int32_data;
+	n = r->dtype == DTYPE_F32   ? t->n_float_data
+	    : r->dtype == DTYPE_F64 ? t->n_double_data
+	    : r->dtype == DTYPE_I64 ? t->n_int64_data
+				    : t->n_int32_data;
 	if ((uint64_t)n != (uint64_t)r->elements)
-		return refuse(r, arena_printf(&r->im->file, "%s%s needs %lld elements, and there are %zu",
-					      dtype_name(r->dtype), shape_string(&r->im->file, &r->shape),
-					      (long long)r->elements, n));
+		return refuse(
+			r, arena_printf(&r->im->file, "%s%s needs %lld elements, and there are %zu",
+					dtype_name(r->dtype), shape_string(&r->im->file, &r->shape),
+					(long long)r->elements, n));
 	if (r->dtype == DTYPE_F32)
 		return add_bytes(r, t->float_data);
 	if (r->dtype == DTYPE_F64)
@@ -125,7 +131,8 @@ static value_id read_lists(const struct reading *r)
 		return add_bytes(r, t->int64_data);
 	bytes = arena_alloc(&r->im->file, r->size);
 	for (size_t i = 0; i < n; i++)
-		memcpy(bytes + i * width, &t->int32_data[i], width); /* little-endian: the low bytes */
+		memcpy(bytes + i * width, &t->int32_data[i],
+		       width); /* little-endian: the low bytes */
 	return add_bytes(r, bytes);
 }
 
@@ -162,7 +169,8 @@ static value_id read_external(const struct reading *r)
 	struct stat st;
 
 	for (size_t i = 0; i < r->t->n_external_data; i++) {
-		const char *key = r->t->external_data[i]->key, *value = r->t->external_data[i]->value;
+		const char *key = r->t->external_data[i]->key,
+			   *value = r->t->external_data[i]->value;
 
 		if (!key || !value)
 			continue;
@@ -176,26 +184,37 @@ static value_id read_external(const struct reading *r)
 	if (!location || !*location)
 		return refuse(r, "its external data has no location");
 	if (!location_is_safe(location))
-		return refuse(r, arena_printf(&r->im->file, "its external data \"%s\" is outside of the model's folder",
-					      location));
+		return refuse(
+			r, arena_printf(&r->im->file,
+					"its external data \"%s\" is outside of the model's folder",
+					location));
 	path = path_join(&r->im->file, r->im->directory, location);
 	if (stat(path, &st) != 0)
-		return refuse(r, arena_printf(&r->im->file, "could not open its external data \"%s\": %s", path,
+		return refuse(r, arena_printf(&r->im->file,
+					      "could not open its external data \"%s\": %s", path,
 					      strerror(errno)));
 	total = (uint64_t)st.st_size;
 	if (!S_ISREG(st.st_mode))
-		return refuse(r, arena_printf(&r->im->file, "its external data \"%s\" is not a file", path));
-	if (length != r->size)
-		return refuse(r, arena_printf(&r->im->file, "%s%s needs %llu bytes, and its external data has %llu",
-					      dtype_name(r->dtype), shape_string(&r->im->file, &r->shape),
-					      (unsigned long long)r->size, (unsigned long long)length));
-	if (offset > total || length > total - offset)
 		return refuse(r, arena_printf(&r->im->file,
-					      "its external data, %llu bytes from byte %llu on, is not all in "
-					      "\"%s\", which has %llu", (unsigned long long)length,
-					      (unsigned long long)offset, path, (unsigned long long)total));
-	return add(r, (struct data){ .where = DATA_FILE, .file = graph_add_file(r->im->g, path, total),
-				     .offset = offset, .size = length });
+					      "its external data \"%s\" is not a file", path));
+	if (length != r->size)
+		return refuse(
+			r, arena_printf(&r->im->file,
+					"%s%s needs %llu bytes, and its external data has %llu",
+					dtype_name(r->dtype), shape_string(&r->im->file, &r->shape),
+					(unsigned long long)r->size, (unsigned long long)length));
+	if (offset > total || length > total - offset)
+		return refuse(
+			r, arena_printf(
+				   &r->im->file,
+				   "its external data, %llu bytes from byte %llu on, is not all in "
+				   "\"%s\", which has %llu",
+				   (unsigned long long)length, (unsigned long long)offset, path,
+				   (unsigned long long)total));
+	return add(r, (struct data){ .where = DATA_FILE,
+				     .file = graph_add_file(r->im->g, path, total),
+				     .offset = offset,
+				     .size = length });
 }
 
 value_id onnx_tensor(struct onnx_import *im, const Onnx__TensorProto *t, const char *what)
@@ -206,7 +225,8 @@ value_id onnx_tensor(struct onnx_import *im, const Onnx__TensorProto *t, const c
 		return refuse(&r, arena_printf(&im->file, "tensors of %s are not supported",
 					       onnx_dtype_name(t->data_type)));
 	if (t->n_dims > MAX_RANK)
-		return refuse(&r, arena_printf(&im->file, "rank %zu is above %d", t->n_dims, MAX_RANK));
+		return refuse(&r,
+			      arena_printf(&im->file, "rank %zu is above %d", t->n_dims, MAX_RANK));
 	r.shape.rank = (uint32_t)t->n_dims;
 	for (size_t i = 0; i < t->n_dims; i++) {
 		if (t->dims[i] < 0)

@@ -63,9 +63,10 @@ static bool read_hex4(struct reader *r, uint32_t *out)
 		return fail(r, "text cut off");
 	for (int i = 0; i < 4; i++) {
 		unsigned char c = *r->p++;
-		int digit = c >= '0' && c <= '9' ? c - '0' :
-			    c >= 'a' && c <= 'f' ? c - 'a' + 10 :
-			    c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+		int digit = c >= '0' && c <= '9'   ? c - '0'
+			    : c >= 'a' && c <= 'f' ? c - 'a' + 10
+			    : c >= 'A' && c <= 'F' ? c - 'A' + 10
+						   : -1;
 
 		if (digit < 0)
 			return fail(r, "\\u needs four hexadecimal digits");
@@ -196,9 +197,9 @@ static const struct {
 	const char *name;
 	enum dtype dtype;
 } dtypes[] = {
-	{ "BOOL", DTYPE_BOOL }, { "U8", DTYPE_U8 }, { "I8", DTYPE_I8 }, { "I16", DTYPE_I16 }, { "I32", DTYPE_I32 },
-	{ "I64", DTYPE_I64 }, { "F16", DTYPE_F16 }, { "BF16", DTYPE_BF16 }, { "F32", DTYPE_F32 },
-	{ "F64", DTYPE_F64 },
+	{ "BOOL", DTYPE_BOOL }, { "U8", DTYPE_U8 },   { "I8", DTYPE_I8 },   { "I16", DTYPE_I16 },
+	{ "I32", DTYPE_I32 },	{ "I64", DTYPE_I64 }, { "F16", DTYPE_F16 }, { "BF16", DTYPE_BF16 },
+	{ "F32", DTYPE_F32 },	{ "F64", DTYPE_F64 },
 };
 
 /* One tensor's description; begin and end go to offset and size for now. */
@@ -215,8 +216,10 @@ static bool read_entry(struct reader *r, struct safetensor *t, const char **type
 
 		if (!key || !expect(r, ':', "a colon was expected here"))
 			return false;
-		bit = strcmp(key, "dtype") == 0 ? 1 : strcmp(key, "shape") == 0 ? 2 :
-		      strcmp(key, "data_offsets") == 0 ? 4 : 0;
+		bit = strcmp(key, "dtype") == 0		 ? 1
+		      : strcmp(key, "shape") == 0	 ? 2
+		      : strcmp(key, "data_offsets") == 0 ? 4
+							 : 0;
 		if (!bit || seen & bit)
 			return fail(r, bit ? "a key is there twice" : "a key is not known");
 		seen |= bit;
@@ -247,15 +250,16 @@ static bool read_metadata(struct reader *r)
 	if (accept(r, '}'))
 		return true;
 	do {
-		if (!read_string(r) || !expect(r, ':', "a colon was expected here") || !read_string(r))
+		if (!read_string(r) || !expect(r, ':', "a colon was expected here") ||
+		    !read_string(r))
 			return fail(r, "metadata must be text by name");
 	} while (accept(r, ','));
 	return expect(r, '}', "metadata without an end");
 }
 
 /* Type and size of an entry; `size` is still the end of its bytes. */
-static bool check_entry(struct reader *r, struct safetensor *t, const char *type, struct diag *d, struct span span,
-			const char *path)
+static bool check_entry(struct reader *r, struct safetensor *t, const char *type, struct diag *d,
+			struct span span, const char *path)
 {
 	int64_t elements = shape_elements(&t->shape);
 
@@ -263,7 +267,8 @@ static bool check_entry(struct reader *r, struct safetensor *t, const char *type
 		if (strcmp(type, dtypes[i].name) == 0)
 			t->dtype = dtypes[i].dtype;
 	if (!t->dtype) {
-		diag_error(d, span, "\"%s\": tensor \"%s\" has type %s, which is not supported", path, t->name, type);
+		diag_error(d, span, "\"%s\": tensor \"%s\" has type %s, which is not supported",
+			   path, t->name, type);
 		r->error = "";
 		return false;
 	}
@@ -276,7 +281,8 @@ static bool check_entry(struct reader *r, struct safetensor *t, const char *type
 
 typedef VEC(struct safetensor) tensor_list;
 
-static bool read_header(struct reader *r, tensor_list *list, struct diag *d, struct span span, const char *path)
+static bool read_header(struct reader *r, tensor_list *list, struct diag *d, struct span span,
+			const char *path)
 {
 	bool metadata = false;
 
@@ -330,12 +336,14 @@ static const char *check_layout(tensor_list *list, uint64_t data_size)
 		qsort(list->data, list->len, sizeof *list->data, by_offset);
 	for (uint32_t i = 0; i < list->len; i++) {
 		if (list->data[i].offset != at)
-			return list->data[i].offset > at ? "bytes between two tensors belong to none" :
-							   "two tensors overlap";
+			return list->data[i].offset > at
+				       ? "bytes between two tensors belong to none"
+				       : "two tensors overlap";
 		at += list->data[i].size;
 	}
 	if (at != data_size)
-		return at > data_size ? "the file ends before its tensors" : "bytes after the last tensor";
+		return at > data_size ? "the file ends before its tensors"
+				      : "bytes after the last tensor";
 	if (list->len)
 		qsort(list->data, list->len, sizeof *list->data, by_name);
 	for (uint32_t i = 1; i < list->len; i++)
@@ -355,7 +363,9 @@ static bool read_file(struct graph *g, struct diag *d, const char *path, struct 
 	for (size_t i = 8; map->size >= 8 && i-- > 0;)
 		header = header << 8 | map->data[i];
 	if (map->size < 8 || header > MAX_HEADER || header > map->size - 8) {
-		diag_error(d, span, "\"%s\" is not a safetensors file: its header does not fit into it", path);
+		diag_error(d, span,
+			   "\"%s\" is not a safetensors file: its header does not fit into it",
+			   path);
 		return false;
 	}
 	r.start = r.p = map->data + 8;
@@ -382,7 +392,8 @@ static bool read_file(struct graph *g, struct diag *d, const char *path, struct 
 	return true;
 }
 
-bool safetensors_open(struct graph *g, struct diag *d, const char *path, struct span span, struct safetensors *out)
+bool safetensors_open(struct graph *g, struct diag *d, const char *path, struct span span,
+		      struct safetensors *out)
 {
 	struct mapped_file map;
 	bool good;
