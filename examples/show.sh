@@ -47,7 +47,15 @@ picture() {
 				line = line shade[i < 1 ? 1 : i > n ? n : i]
 			}
 			sub(/ +$/, "", line)
-			print line
+			if (line != "" && shown)
+				printf "%s", blank
+			if (line != "") {
+				print line
+				shown = 1
+				blank = ""
+			} else {
+				blank = blank "\n"
+			}
 		}
 	}'
 }
