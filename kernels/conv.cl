@@ -10,11 +10,14 @@
  * weights: then a whole kernel row is one run (few input channels are cheap).
  *
  * TRANSPOSED: the outputs of one phase (position modulo stride) are a plain
- * convolution by the taps that hit that phase; the third dim of the launch
- * counts phases.
+ * convolution by the taps that hit that phase. Dim 1 of the launch is phases
+ * times tiles.
  *
- * x[images][id][ih][iw][xc]; panels[...][kd][kh][kw][c][16 * TILE_NV], c
- * channels and og outputs a group, per_group panels a group.
+ * GPU: a work-item has TILE_LANES columns of a panel; neighbours in dim 0 share
+ * the panel, and dim 2 counts panels.
+ *
+ * x[images][id][ih][iw][xc]; panels[...][kd][kh][kw][c][WIDTH], c channels and
+ * og outputs a group, per_group panels a group.
  */
 #ifndef EDGE_PRELUDE
 #include "prelude.clh"
@@ -34,7 +37,25 @@
 #ifndef TRANSPOSED
 #define TRANSPOSED 0
 #endif
-#define WIDTH (16 * TILE_NV)
+#ifndef TILE_LANES
+#define TILE_LANES 16
+#endif
+#ifndef WIDTH
+#define WIDTH (TILE_LANES * TILE_NV)
+#endif
+#ifndef GPU
+#define GPU 0
+#endif
+
+#if GPU
+#define GROUP
+#define PANEL get_global_id(2)
+#define LANE (get_global_id(0) * TILE_LANES)
+#else
+#define GROUP EDGE_SINGLE
+#define PANEL get_global_id(0)
+#define LANE 0
+#endif
 
 #if TRANSPOSED
 #define ROW_OF_OUTPUT ((image * od + tz * sz + phz) * oh + ty * sy + phy) * ow + tx * sx + phx
@@ -81,21 +102,25 @@
 			from + p##i :                                                              \
 			zeros;
 
-__kernel EDGE_SINGLE void KERNEL(__global const float *restrict x, __global const float *restrict panels,
+__kernel GROUP void KERNEL(__global const float *restrict x, __global const float *restrict panels,
 				 __global const float *restrict zeros, const int first, const int per_group,
-				 const int c, const int og, const int xc, const int images, const int id,
+				 const int tiles, const int c, const int og, const int xc, const int images, const int id,
 				 const int ih, const int iw, const int od, const int oh, const int ow,
 				 const int kd, const int kh, const int kw, const int sz, const int sy,
 				 const int sx, const int dz, const int dy, const int dx, const int pz,
 				 const int py, const int px, EDGE_OUT EDGE_WI)
 {
-	const int panel = first + get_global_id(0), group = panel / per_group;
-	const int r0 = get_global_id(1) * TILE_M;
+	const int panel = first + PANEL, group = panel / per_group;
+	const int phase = get_global_id(1) / tiles, r0 = get_global_id(1) % tiles * TILE_M;
 #if TRANSPOSED
-	const int phx = get_global_id(2) % sx, phy = get_global_id(2) / sx % sy, phz = get_global_id(2) / sx / sy;
+	const int phx = phase % sx, phy = phase / sx % sy, phz = phase / sx / sy;
+	if (phz >= sz)
+		return;
 	const int tw = (ow - phx + sx - 1) / sx, th = (oh - phy + sy - 1) / sy, td = (od - phz + sz - 1) / sz;
 #else
 	const int tw = ow, th = oh, td = od;
+	if (phase > 0)
+		return;
 #endif
 	const int pixels = images * td * th * tw;
 	if (r0 >= pixels)
@@ -104,8 +129,8 @@ __kernel EDGE_SINGLE void KERNEL(__global const float *restrict x, __global cons
 	int tx = r0 % tw, ty = r0 / tw % th, tz = r0 / tw / th % td, image = r0 / tw / th / td;
 	int m = 0, row[TILE_M];
 	bool whole = !TRANSPOSED && dx == 1 && c == xc;
-	__global const float *weights = panels + (long)get_global_id(0) * (kd * kh * kw * c) * WIDTH;
-	float16 t[TILE_M * TILE_NV];
+	__global const float *weights = panels + ((long)PANEL * (kd * kh * kw * c) * WIDTH + LANE);
+	EDGE_TILE_VECTOR t[TILE_M * TILE_NV];
 
 	EDGE_REPEAT(TILE_M, PIXEL)
 	EDGE_REPEAT(TILE_M, EDGE_TILE_ZERO)
@@ -131,10 +156,13 @@ __kernel EDGE_SINGLE void KERNEL(__global const float *restrict x, __global cons
 			}
 	EDGE_REPEAT(TILE_M, EDGE_TILE_SAVE)
 
-	const int n0 = group * og + (panel - group * per_group) * WIDTH, end = (group + 1) * og;
+	const int n0 = group * og + (panel - group * per_group) * WIDTH + LANE, end = (group + 1) * og;
 	const int rows = min(TILE_M, pixels - r0);
 	for (int i = 0; i < rows; i++)
-		for (int j = 0; j < TILE_NV; j++)
-			if (n0 + j * 16 < end)
-				EDGE_STORE16(t[i * TILE_NV + j], row[i], n0 + j * 16, min(end - n0 - j * 16, 16));
+		for (int j = 0; j < TILE_NV; j++) {
+			const int n = n0 + j * TILE_LANES;
+
+			if (n < end)
+				EDGE_STORE16(edge_widen(t[i * TILE_NV + j]), row[i], n, min(end - n, TILE_LANES));
+		}
 }

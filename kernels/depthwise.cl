@@ -40,11 +40,9 @@
 #if LANES == 16
 #define VECTOR float16
 #define WEIGHT(i) vload16(i, w)
-#define WIDEN(v) (v)
 #else
 #define VECTOR float8
 #define WEIGHT(i) vload8(i, w)
-#define WIDEN(v) (float16)(v, (float8)(0.0f))
 #endif
 
 #if MULTIPLIER > 1
@@ -100,10 +98,10 @@ __kernel EDGE_SINGLE void KERNEL(__global const float *restrict x, __global cons
 						c3 += INPUT(p + (kx * DX + 3 * SX) * xc) * v;
 					}
 				}
-				EDGE_STORE16(WIDEN(c0), r * ow + o, n, lanes);
-				EDGE_STORE16(WIDEN(c1), r * ow + o + 1, n, lanes);
-				EDGE_STORE16(WIDEN(c2), r * ow + o + 2, n, lanes);
-				EDGE_STORE16(WIDEN(c3), r * ow + o + 3, n, lanes);
+				EDGE_STORE16(edge_widen(c0), r * ow + o, n, lanes);
+				EDGE_STORE16(edge_widen(c1), r * ow + o + 1, n, lanes);
+				EDGE_STORE16(edge_widen(c2), r * ow + o + 2, n, lanes);
+				EDGE_STORE16(edge_widen(c3), r * ow + o + 3, n, lanes);
 				o += TILE_W;
 				continue;
 			}
@@ -114,7 +112,7 @@ __kernel EDGE_SINGLE void KERNEL(__global const float *restrict x, __global cons
 					if ((uint)(y + ky * dy) < (uint)ih && (uint)(column + kx * DX) < (uint)iw)
 						c0 += INPUT(image + ((y + ky * dy) * iw + column + kx * DX) * xc) *
 						      WEIGHT(ky * KW + kx);
-			EDGE_STORE16(WIDEN(c0), r * ow + o, n, lanes);
+			EDGE_STORE16(edge_widen(c0), r * ow + o, n, lanes);
 			o++;
 		}
 	}

@@ -2,8 +2,8 @@
 /*
  * matmul.cl - rows times a constant matrix in panels: out = alpha * a b.
  *
- * b is [panels][k][16 * TILE_NV]; a work-item computes TILE_M rows of one
- * panel. Row r of a starts at (r / m1) * batch_stride + (r % m1) * row_stride
+ * b is [panels][k][WIDTH]; a work-item computes TILE_M rows of one panel (of
+ * TILE_LANES columns of one panel when GPU: neighbours in dim 0 share it). Row r of a starts at (r / m1) * batch_stride + (r % m1) * row_stride
  * when TRANS_A, else at r * k. A tile that stands over the last row computes
  * that row again instead of branching in the inner loop, and stores it once.
  */
@@ -19,8 +19,17 @@
 #ifndef TILE_NV
 #define TILE_NV 2
 #endif
+#ifndef TILE_LANES
+#define TILE_LANES 16
+#endif
+#ifndef WIDTH
+#define WIDTH (TILE_LANES * TILE_NV)
+#endif
 #ifndef TRANS_A
 #define TRANS_A 0
+#endif
+#ifndef GPU
+#define GPU 0
 #endif
 
 #if TRANS_A
@@ -30,21 +39,31 @@
 #define ROW(i) __global const float *restrict a##i = a + min(r0 + (i), m - 1) * k;
 #endif
 
-__kernel EDGE_SINGLE void KERNEL(__global const float *restrict a, __global const float *restrict panels,
+#if GPU
+#define GROUP
+#define PANEL get_global_id(2)
+#define LANE (get_global_id(0) * TILE_LANES)
+#else
+#define GROUP EDGE_SINGLE
+#define PANEL get_global_id(0)
+#define LANE 0
+#endif
+
+__kernel GROUP void KERNEL(__global const float *restrict a, __global const float *restrict panels,
 				 const int first, const int m, const int m1, const int k, const float alpha,
 				 EDGE_OUT EDGE_WI)
 {
-	const int panel = get_global_id(0), r0 = get_global_id(1) * TILE_M;
+	const int panel = PANEL, r0 = get_global_id(1) * TILE_M;
 	const int rows = min(TILE_M, m - r0);
-	__global const float *restrict b = panels + (long)panel * k * (16 * TILE_NV);
-	float16 t[TILE_M * TILE_NV];
+	__global const float *restrict b = panels + ((long)panel * k * WIDTH + LANE);
+	EDGE_TILE_VECTOR t[TILE_M * TILE_NV];
 
 	EDGE_REPEAT(TILE_M, ROW)
 	EDGE_REPEAT(TILE_M, EDGE_TILE_ZERO)
 #if TRANS_A
-	for (int i = 0, at = 0; i < k; i++, at += m1, b += 16 * TILE_NV) {
+	for (int i = 0, at = 0; i < k; i++, at += m1, b += WIDTH) {
 #else
-	for (int at = 0; at < k; at++, b += 16 * TILE_NV) {
+	for (int at = 0; at < k; at++, b += WIDTH) {
 #endif
 		EDGE_TILE_LOAD
 		EDGE_REPEAT(TILE_M, EDGE_TILE_STEP)
@@ -52,9 +71,10 @@ __kernel EDGE_SINGLE void KERNEL(__global const float *restrict a, __global cons
 	EDGE_REPEAT(TILE_M, EDGE_TILE_SAVE)
 	for (int i = 0; i < rows; i++)
 		for (int j = 0; j < TILE_NV; j++) {
-			const int n = (first + panel) * (16 * TILE_NV) + j * 16;
+			const int n = (first + panel) * WIDTH + LANE + j * TILE_LANES;
 
 			if (n < out_n)
-				EDGE_STORE16(t[i * TILE_NV + j] * alpha, r0 + i, n, min(out_n - n, 16));
+				EDGE_STORE16(edge_widen(t[i * TILE_NV + j] * alpha), r0 + i, n,
+					     min(out_n - n, TILE_LANES));
 		}
 }

@@ -20,6 +20,7 @@
 #define TILE_M 8
 #endif
 #define TILE_NV 2
+#define TILE_LANES 16
 
 #define ROW(i) __global const float *restrict a##i = am + min(r0 + (i), m - 1) * row_stride;
 

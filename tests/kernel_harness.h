@@ -27,6 +27,7 @@ struct harness_case {
 	const char *name;
 	struct graph *g;
 	struct kernel_set *ks;
+	struct target target; /* the harness' when the case was added */
 	double tolerance;   /* of the largest absolute value of the output; floats */
 	double low, high;   /* range of random float inputs */
 	int64_t ilow, ihigh; /* and of integer inputs, inclusive */

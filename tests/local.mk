@@ -57,3 +57,10 @@ EXTRA_DIST += %D%/dsl
 check_PROGRAMS += %D%/test_kernels_move
 %C%_test_kernels_move_SOURCES = %D%/test_kernels_move.c $(kernel_harness)
 TESTS += %D%/test_kernels_move
+check_PROGRAMS += %D%/test_kernels_conv %D%/bench_kernels
+%C%_test_kernels_conv_SOURCES = %D%/test_kernels_conv.c $(kernel_harness)
+%C%_bench_kernels_SOURCES = %D%/bench_kernels.c $(kernel_harness)
+TESTS += %D%/test_kernels_conv
+# Arithmetic rate of the heavy kernels; wants a quiet machine.
+bench-kernels: %D%/bench_kernels
+	%D%/bench_kernels $(CASE)

@@ -30,50 +30,58 @@ static void batch(struct harness *h, const char *name, const char *a, const char
 		      a, b, attr, out);
 }
 
-int main(void)
+static void products(struct harness *h)
 {
 	static const int m[] = { 1, 2, 3, 5, 8, 9, 17, 49 };
 	static const int n[] = { 1, 7, 16, 17, 32, 33, 70 };
-	struct harness h;
 	unsigned i;
 
-	harness_init(&h, TARGET_CPU_KERNELS);
 	for (i = 0; i < 8; i++)
-		constant(&h, m[i], n[(i * 3) % 7], 1 + (int)i * 13 % 40);
-	constant(&h, 1, 10, 301);
-	constant(&h, 1, 96, 64);
-	constant(&h, 16, 130, 8);
-	harness_text(&h, "batches of rows, trans_b, alpha, residual in place",
+		constant(h, m[i], n[(i * 3) % 7], 1 + (int)i * 13 % 40);
+	constant(h, 1, 10, 301);
+	constant(h, 1, 96, 64);
+	constant(h, 16, 130, 8);
+	harness_text(h, "batches of rows, trans_b, alpha, residual in place",
 		     "%0 \"x\" = input f32[3,5,19]\n%1 \"r\" = input f32[3,5,40]\n"
 		     "%2 = const f32[40,19] = random seed 3 mean 0.0 deviation 0.5 f32[40,19]\n"
 		     "%3 = map(;%1) [abs(i0) f32] : f32[3,5,40]\n"
 		     "%4 = matmul(%0, %2; %3) {trans_a = 0, trans_b = 1, alpha = 0.5} [add(r0, i0) f32, gelu(r1) f32] : "
 		     "f32[3,5,40]\noutput \"y\" %4\n");
-	harness_text(&h, "trans_a with batches",
+	harness_text(h, "trans_a with batches",
 		     "%0 \"x\" = input f32[3,19,5]\n"
 		     "%1 = const f32[19,40] = random seed 3 mean 0.0 deviation 0.5 f32[19,40]\n"
 		     "%2 = matmul(%0, %1) {trans_a = 1, trans_b = 0, alpha = 1.0} : f32[3,5,40]\noutput \"y\" %2\n");
-	harness_text(&h, "epilogue over a column and the row's batch",
+	harness_text(h, "epilogue over a column and the row's batch",
 		     "%0 \"x\" = input f32[2,6,9]\n%1 \"s\" = input f32[2,1,1]\n%2 \"t\" = input f32[6,1]\n"
 		     "%3 = const f32[9,21] = random seed 3 mean 0.0 deviation 0.5 f32[9,21]\n"
 		     "%4 = matmul(%0, %3; %1, %2) {trans_a = 0, trans_b = 0, alpha = 1.0} [mul(r0, i0) f32, add(r1, i1) f32] "
 		     ": f32[2,6,21]\noutput \"y\" %4\n");
-	harness_text(&h, "constant of halves",
+	harness_text(h, "constant of halves",
 		     "%0 \"x\" = input f32[6,4]\n%1 = const f16[4,3] = memory f32[4,3] {1,2,3,4,5,6,7,8,9,10,11,12}\n"
 		     "%2 = cast(%1) {dtype = 1} : f32[4,3]\n"
 		     "%3 = matmul(%0, %2) {trans_a = 0, trans_b = 0, alpha = 1.0} : f32[6,3]\noutput \"y\" %3\n");
-	batch(&h, "two activations", "13,7", "7,45", "trans_a = 0, trans_b = 0, alpha = 1.0", "13,45");
-	batch(&h, "heads", "2,3,11,16", "2,3,11,16", "trans_a = 0, trans_b = 1, alpha = 0.25", "2,3,11,11");
-	batch(&h, "batches broadcast both ways", "4,1,9,5", "3,5,33", "trans_a = 0, trans_b = 0, alpha = 1.0", "4,3,9,33");
-	batch(&h, "both transposed", "2,5,9", "2,33,5", "trans_a = 1, trans_b = 1, alpha = 1.0", "2,9,33");
-	batch(&h, "many rows", "200,10", "10,20", "trans_a = 0, trans_b = 0, alpha = 1.0", "200,20");
-	batch(&h, "one row", "1,10", "10,3", "trans_a = 0, trans_b = 0, alpha = 1.0", "1,3");
-	harness_text(&h, "constant on the left, and a batch of constants",
+	batch(h, "two activations", "13,7", "7,45", "trans_a = 0, trans_b = 0, alpha = 1.0", "13,45");
+	batch(h, "heads", "2,3,11,16", "2,3,11,16", "trans_a = 0, trans_b = 1, alpha = 0.25", "2,3,11,11");
+	batch(h, "batches broadcast both ways", "4,1,9,5", "3,5,33", "trans_a = 0, trans_b = 0, alpha = 1.0", "4,3,9,33");
+	batch(h, "both transposed", "2,5,9", "2,33,5", "trans_a = 1, trans_b = 1, alpha = 1.0", "2,9,33");
+	batch(h, "many rows", "200,10", "10,20", "trans_a = 0, trans_b = 0, alpha = 1.0", "200,20");
+	batch(h, "one row", "1,10", "10,3", "trans_a = 0, trans_b = 0, alpha = 1.0", "1,3");
+	harness_text(h, "constant on the left, and a batch of constants",
 		     "%0 \"x\" = input f32[7,9]\n%1 \"z\" = input f32[3,4,7]\n"
 		     "%2 = const f32[5,7] = random seed 3 mean 0.0 deviation 0.5 f32[5,7]\n"
 		     "%3 = const f32[3,7,6] = random seed 4 mean 0.0 deviation 0.5 f32[3,7,6]\n"
 		     "%4 = matmul(%2, %0) {trans_a = 0, trans_b = 0, alpha = 1.0} : f32[5,9]\n"
 		     "%5 = matmul(%1, %3) {trans_a = 0, trans_b = 0, alpha = 1.0} : f32[3,4,6]\n"
 		     "output \"y\" %4\noutput \"u\" %5\n");
+}
+
+int main(void)
+{
+	struct harness h;
+
+	harness_init(&h, TARGET_CPU_KERNELS);
+	products(&h);
+	h.target.kernels = TARGET_GPU_KERNELS;
+	products(&h);
 	return harness_run(&h);
 }

@@ -39,10 +39,11 @@ static bool is_pointwise(const struct convolution *v)
 static bool select_pointwise(struct codegen *c, node_id id, const struct convolution *v)
 {
 	struct rows_by_panels r = { .n = v->n, .rows = v->w.images * product3(v->w.out), .k = v->w.channels,
-				    .outputs = v->outputs, .nv = codegen_panel_vectors(v->outputs), .alpha = 1 };
-	struct packing packing = { .kind = PACK_CONV, .dtype = DTYPE_F32, .width = 16 * r.nv, .groups = 1,
-				   .transposed = v->transposed };
+				    .outputs = v->outputs, .alpha = 1 };
+	struct packing packing = { .kind = PACK_CONV, .dtype = DTYPE_F32, .groups = 1, .transposed = v->transposed };
 
+	r.tile = codegen_tile(c, r.rows, r.outputs);
+	packing.width = r.tile.width;
 	r.weight = codegen_weight(c, v->n->in[1], packing);
 	r.what = arena_printf(c->arena, "conv %s", window_text(c, &v->w));
 	return select_rows_by_panels(c, id, &r);
@@ -94,24 +95,25 @@ static bool select_depthwise(struct codegen *c, node_id id, const struct convolu
 static bool select_general(struct codegen *c, node_id id, const struct convolution *v)
 {
 	const struct window *w = &v->w;
-	int64_t og = v->outputs / v->group, cg = w->channels / v->group, nv = codegen_panel_vectors(og);
-	int64_t per_group = ceil_div(og, 16 * nv), phases = v->transposed ? product3(w->stride) : 1;
-	int64_t pixels = w->images, all = w->images * product3(w->out), tile, taps = product3(w->kernel);
-	struct packing packing = { .kind = PACK_CONV, .dtype = DTYPE_F32, .width = (uint32_t)(16 * nv),
-				   .groups = (uint32_t)v->group, .transposed = v->transposed };
+	int64_t og = v->outputs / v->group, cg = w->channels / v->group, taps = product3(w->kernel);
+	int64_t phases = v->transposed ? product3(w->stride) : 1, pixels = w->images, per_group, tiles;
+	struct packing packing = { .kind = PACK_CONV, .dtype = DTYPE_F32, .groups = (uint32_t)v->group,
+				   .transposed = v->transposed };
+	struct tile tile;
 	struct build b;
 	int i;
 
-	for (i = 0; i < 3; i++)
+	for (i = 0; i < 3; i++) /* of one phase */
 		pixels *= v->transposed ? ceil_div(w->out[i], w->stride[i]) : w->out[i];
-	tile = codegen_tile_height(pixels);
+	tile = codegen_tile(c, pixels, og);
+	packing.width = tile.width;
+	per_group = ceil_div(og, tile.width);
+	tiles = ceil_div(pixels, tile.height);
 	build_begin(&b, c, id, "conv");
 	b.n = v->n;
-	b.split_dim = 0;
 	build_what(&b, "%s%s %s", v->group > 1 ? "grouped " : "", v->transposed ? "transposed conv" : "conv",
 		   window_text(c, w));
-	build_define(&b, "TILE_M", tile);
-	build_define(&b, "TILE_NV", nv);
+	build_tile(&b, &tile);
 	build_define(&b, "VOLUME", w->dims == 3);
 	build_define(&b, "TRANSPOSED", v->transposed);
 	if (!build_epilogue(&b, DTYPE_F32))
@@ -121,6 +123,7 @@ static bool select_general(struct codegen *c, node_id id, const struct convoluti
 	build_weight(&b, codegen_zeros(c, v->n->in[1], (uint64_t)(w->kernel[2] * cg) * sizeof(float)), false);
 	build_first_granule(&b);
 	build_i32(&b, per_group);
+	build_i32(&b, tiles);
 	build_i32(&b, cg);
 	build_i32(&b, og);
 	build_i32(&b, w->channels);
@@ -132,8 +135,9 @@ static bool select_general(struct codegen *c, node_id id, const struct convoluti
 	window_args(&b, w->dilation);
 	window_args(&b, w->begin);
 	build_out(&b);
-	build_flops(&b, (uint64_t)(2 * (v->transposed ? all / phases + 1 : all) * v->outputs * cg * taps));
-	return build_launch(&b, v->group * per_group, ceil_div(pixels, tile), phases);
+	/* a tap of a transposed convolution hits one phase only */
+	build_flops(&b, (uint64_t)(2 * pixels * v->outputs * cg * taps));
+	return build_launch_tiles(&b, &tile, v->group * per_group, phases * tiles);
 }
 
 bool select_conv(struct codegen *c, node_id id)

@@ -82,23 +82,42 @@ static struct node one_step(struct codegen *c, const struct node *n)
 	return m;
 }
 
+/* The copy, then the epilogue: register 0 becomes register 1, operand k operand k + 1. */
+static struct node copy_with_epilogue(struct codegen *c, const struct node *n)
+{
+	struct node m = one_step(c, n);
+	struct epilogue_step *s = arena_new_array(c->arena, struct epilogue_step, n->epilogue_count + 1);
+	uint32_t i, k;
+
+	s[0] = m.epilogue[0];
+	s[0].dtype = graph_value(c->g, n->in[0])->dtype;
+	for (i = 0; i < n->epilogue_count; i++) {
+		s[i + 1] = n->epilogue[i];
+		for (k = 0; k < 3; k++)
+			s[i + 1].in[k].index++;
+	}
+	m.epilogue = s;
+	m.epilogue_count = n->epilogue_count + 1;
+	return m;
+}
+
 bool select_map(struct codegen *c, node_id id)
 {
 	const struct node *n = graph_node(c->g, id);
-	uint32_t k, count = n->in_count;
+	uint32_t k, count = n->in_count, own = n->op == OP_map ? 0 : node_own_inputs(n);
+	const struct shape *out = value_shape(c, n->out[0]);
 	struct operand *op = arena_new_array(c->arena, struct operand, count);
-	struct node *m = arena_new(c->arena, struct node);
+	struct node *m;
 
-	if (n->op == OP_map) {
-		for (k = 0; k < count; k++)
-			op[k] = epilogue_operand(c, n, k);
-		return launch(c, id, n, op, count);
+	for (k = 0; k < count; k++) {
+		if (k >= own)
+			op[k] = epilogue_operand(c, n, k - own);
+		else
+			op[k] = operand_broadcast(n->op == OP_reshape ? out : value_shape(c, n->in[k]), out, n->in[k]);
 	}
-	if (n->epilogue_count)
-		return codegen_refuse(c, id, "it has an epilogue");
-	*m = one_step(c, n);
-	for (k = 0; k < count; k++)
-		op[k] = operand_broadcast(value_shape(c, n->op == OP_reshape ? n->out[0] : n->in[k]),
-					  value_shape(c, n->out[0]), n->in[k]);
+	if (n->op == OP_map)
+		return launch(c, id, n, op, count);
+	m = arena_new(c->arena, struct node);
+	*m = n->epilogue_count ? copy_with_epilogue(c, n) : one_step(c, n);
 	return launch(c, id, m, op, count);
 }

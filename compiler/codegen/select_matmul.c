@@ -42,24 +42,48 @@ static struct product describe(struct codegen *c, const struct node *n)
 	return p;
 }
 
-uint32_t codegen_panel_vectors(int64_t outputs)
+struct tile codegen_tile(const struct codegen *c, int64_t rows, int64_t outputs)
 {
-	return outputs <= 16 ? 1 : 2;
+	struct tile t = { .gpu = c->t->kernels == TARGET_GPU_KERNELS, .height = codegen_tile_height(rows),
+			  .width = outputs <= 16 ? 16 : 32 };
+
+	if (t.gpu)
+		t.height = rows < 4 ? rows : 4;
+	return t;
+}
+
+void build_tile(struct build *b, const struct tile *t)
+{
+	b->split_dim = t->gpu ? 2 : 0;
+	build_define(b, "TILE_M", t->height);
+	build_define(b, "TILE_NV", t->gpu ? 1 : t->width / 16);
+	if (!t->gpu)
+		return;
+	build_define(b, "TILE_LANES", 4);
+	build_define(b, "WIDTH", t->width);
+	build_define(b, "GPU", 1);
+}
+
+bool build_launch_tiles(struct build *b, const struct tile *t, int64_t panels, int64_t tiles)
+{
+	if (t->gpu)
+		return build_launch_local(b, t->width / 4, tiles, panels, t->width / 4, 8, 1);
+	return build_launch(b, panels, tiles, 1);
 }
 
 bool select_rows_by_panels(struct codegen *c, node_id id, const struct rows_by_panels *p)
 {
-	int64_t tile = codegen_tile_height(p->rows);
-	bool single = p->rows == 1;
+	bool single = p->rows == 1 && !p->tile.gpu;
 	struct build b;
 
 	build_begin(&b, c, id, single ? "gemv" : "matmul");
 	b.n = p->n;
-	b.split_dim = 0;
 	b.what = p->what;
-	build_define(&b, "TILE_NV", p->nv);
-	if (!single) {
-		build_define(&b, "TILE_M", tile);
+	if (single) {
+		b.split_dim = 0;
+		build_define(&b, "TILE_NV", p->tile.width / 16);
+	} else {
+		build_tile(&b, &p->tile);
 		build_define(&b, "TRANS_A", p->trans_m != 0);
 	}
 	if (!build_epilogue(&b, DTYPE_F32))
@@ -75,16 +99,17 @@ bool select_rows_by_panels(struct codegen *c, node_id id, const struct rows_by_p
 	build_f32(&b, p->alpha);
 	build_out(&b);
 	build_flops(&b, (uint64_t)(2 * p->rows * p->outputs * p->k));
-	return build_launch(&b, ceil_div(p->outputs, 16 * p->nv), single ? 1 : ceil_div(p->rows, tile), 1);
+	return build_launch_tiles(&b, &p->tile, ceil_div(p->outputs, p->tile.width),
+				  ceil_div(p->rows, p->tile.height));
 }
 
 /* The batches of a are only more rows. */
 static bool select_panels(struct codegen *c, node_id id, const struct product *p)
 {
 	struct rows_by_panels r = { .n = p->n, .rows = p->m * p->batch, .k = p->k, .outputs = p->n_out,
-				    .nv = codegen_panel_vectors(p->n_out), .trans_m = p->trans_a ? p->m : 0,
-				    .alpha = p->alpha };
-	struct packing packing = { .kind = PACK_PANELS, .dtype = DTYPE_F32, .width = 16 * r.nv,
+				    .tile = codegen_tile(c, p->m * p->batch, p->n_out),
+				    .trans_m = p->trans_a ? p->m : 0, .alpha = p->alpha };
+	struct packing packing = { .kind = PACK_PANELS, .dtype = DTYPE_F32, .width = r.tile.width,
 				   .transposed = p->trans_b };
 
 	r.weight = codegen_weight(c, p->n->in[1], packing);
