@@ -6,3 +6,7 @@ EXTRA_DIST += %D%/README.md %D%/show.sh \
 	%D%/two-models/README.md %D%/two-models/two-models.edge
 dist_check_SCRIPTS += %D%/digits/run.test %D%/larger-than-memory/run.test %D%/two-models/run.test
 TESTS += %D%/digits/run.test %D%/larger-than-memory/run.test %D%/two-models/run.test
+check_PROGRAMS += %D%/embed/embed
+%C%_embed_embed_SOURCES = %D%/embed/embed.c
+%C%_embed_embed_LDADD = libedgert.la
+EXTRA_DIST += %D%/embed/README.md

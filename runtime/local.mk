@@ -33,4 +33,5 @@ edgert_LDADD = libruntime.la libedgeplan.la $(RUNTIME_LIBS)
 
 edgeincludedir = $(includedir)/edge
 edgeinclude_HEADERS = %D%/include/edge/edgert.h %D%/include/edge/plan_format.h %D%/include/edge/plan_read.h
-EXTRA_DIST += %D%/edgert.pc.in
+EXTRA_DIST += %D%/edgert.pc.in %D%/README.md %D%/base/README.md %D%/device/README.md \
+	%D%/exec/README.md %D%/stream/README.md %D%/tools/README.md
