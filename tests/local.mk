@@ -64,3 +64,6 @@ TESTS += %D%/test_kernels_conv
 # Arithmetic rate of the heavy kernels; wants a quiet machine.
 bench-kernels: %D%/bench_kernels
 	%D%/bench_kernels $(CASE)
+check_PROGRAMS += %D%/test_network
+%C%_test_network_SOURCES = %D%/test_network.c %D%/eval_graph.c %D%/eval_graph.h
+TESTS += %D%/test_network
