@@ -67,3 +67,6 @@ bench-kernels: %D%/bench_kernels
 check_PROGRAMS += %D%/test_network
 %C%_test_network_SOURCES = %D%/test_network.c %D%/eval_graph.c %D%/eval_graph.h
 TESTS += %D%/test_network
+check_PROGRAMS += %D%/test_sched
+%C%_test_sched_SOURCES = %D%/test_sched.c %D%/sched_net.h
+TESTS += %D%/test_sched

@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_PAIRS = 8 << 20, EFFORT = 24 << 20, MAX_ROUNDS = 600 };
+enum { MAX_PAIRS = 8 << 20, EFFORT = 24 << 20, MAX_ROUNDS = 4000 };
 
 struct placer {
 	struct mem_item *item;

@@ -36,7 +36,23 @@ static void place_activations(struct work *w)
 		w->offset[id[i]] = item[i].offset;
 }
 
-/* T* = max over l of [ bytes needed up to l / rate + sum of the times from l on ]. */
+/* Bytes that a launch needs and that none before it did. */
+static uint64_t new_bytes(const struct work *w, const uint32_t *list, uint32_t count, bool *seen)
+{
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		bytes += seen[list[i]] ? 0 : work_weight(w, list[i])->bytes;
+		seen[list[i]] = true;
+	}
+	return bytes;
+}
+
+/*
+ * T* = max over l of [ bytes needed up to l / rate + sum of the times from l on ],
+ * where a launch that can be split counts as its first and its last granules:
+ * the others need not wait for all of its weights.
+ */
 static double lower_bound_ms(const struct work *w)
 {
 	bool *seen = arena_new_array(w->a, bool, w->s->weights.len + 1);
@@ -47,20 +63,25 @@ static double lower_bound_ms(const struct work *w)
 		rest += w->events.data[e].ms;
 	best = rest;
 	for (uint32_t e = 0; e < w->events.len; e++) {
-		const struct weight_use *u;
+		double ms = w->events.data[e].ms, first = 0, last = ms, part;
 
 		if (w->events.data[e].use != NO_ID) {
-			u = &w->uses.data[w->events.data[e].use];
-			for (uint32_t i = 0; i < u->split_count + u->common_count; i++) {
-				uint32_t weight = w->weight_list.data[u->split_first + i];
+			const struct weight_use *u = &w->uses.data[w->events.data[e].use];
+			uint64_t split;
 
-				bytes += seen[weight] ? 0 : work_weight(w, weight)->bytes;
-				seen[weight] = true;
-			}
+			part = (double)u->quantum / u->granules;
+			bytes += new_bytes(w, w->weight_list.data + u->common_first, u->common_count, seen);
+			split = new_bytes(w, w->weight_list.data + u->split_first, u->split_count, seen);
+			first = cost_read_ms(w->t, bytes + (uint64_t)((double)split * part));
+			bytes += split;
+			if (part < 1)
+				last = w->t->launch_ms + (ms - w->t->launch_ms) * part;
 		}
-		if (cost_read_ms(w->t, bytes) + rest > best)
-			best = cost_read_ms(w->t, bytes) + rest;
-		rest -= w->events.data[e].ms;
+		if (first + rest > best)
+			best = first + rest;
+		rest -= ms;
+		if (cost_read_ms(w->t, bytes) + last + rest > best)
+			best = cost_read_ms(w->t, bytes) + last + rest;
 	}
 	return best;
 }

@@ -344,12 +344,14 @@ void stream_choose(struct work *w, uint64_t room, struct stream_plan *out)
 	c.plan.pinned_weight = arena_new_array(w->a, bool, w->s->weights.len + 1);
 	c.shared_count = find_shared(w, &c.tmp, &c.shared);
 	hide_bounds(&c, &c.plan);
-	try_ring(&c, least);
-	for (ring = least; ring < most / 2; ring *= 2)
-		try_ring(&c, ring * 2);
+	/* the most promising first: a large network may use up the effort */
 	ring = round_up(c.plan.hide_ring, SCHED_PAGE);
-	if (ring > least && ring < most)
+	try_ring(&c, ring < least ? least : ring > most ? most : ring);
+	for (ring = least; ring <= most / 2; ring *= 2)
+		;
+	for (; ring > least; ring /= 2)
 		try_ring(&c, ring);
+	try_ring(&c, least);
 	if (most > least)
 		try_ring(&c, most);
 	build(&c, c.best.target, c.best.ring);
