@@ -44,6 +44,32 @@ static int64_t inner_size(const struct shape *s, uint32_t axis)
 	return n;
 }
 
+static bool is_uniform(const float *list, int64_t n)
+{
+	for (int64_t i = 1; i < n; i++) {
+		if (list[i] != list[0])
+			return false;
+	}
+	return n > 0;
+}
+
+/* The same factor for all elements, spelt along the shortest axis of another shape. */
+static void spread(struct graph *g, struct data *d, const struct shape *to)
+{
+	float factor = d->scale[0], *list;
+	uint32_t axis = 0;
+
+	for (uint32_t i = 1; i < to->rank; i++) {
+		if (to->dim[i] < to->dim[axis])
+			axis = i;
+	}
+	list = arena_new_array(g->arena, float, (size_t)to->dim[axis]);
+	for (int64_t i = 0; i < to->dim[axis]; i++)
+		list[i] = factor;
+	d->scale = list;
+	d->scale_axis = axis;
+}
+
 value_id constant_reshape(struct graph *g, value_id v, const struct shape *to)
 {
 	const struct value *x = graph_value(g, v);
@@ -55,9 +81,12 @@ value_id constant_reshape(struct graph *g, value_id v, const struct shape *to)
 		while (axis < to->rank && (to->dim[axis] != x->shape.dim[d.scale_axis] ||
 					   inner_size(to, axis) != inner_size(&x->shape, d.scale_axis)))
 			axis++;
-		if (axis == to->rank)
+		if (axis < to->rank)
+			d.scale_axis = axis;
+		else if (to->rank && is_uniform(d.scale, x->shape.dim[d.scale_axis]))
+			spread(g, &d, to);
+		else
 			return NO_ID;
-		d.scale_axis = axis;
 	}
 	return derived(g, v, to, d);
 }
@@ -162,11 +191,8 @@ value_id constant_scale(struct graph *g, value_id v, uint32_t axis, const float 
 		return NO_ID;
 	n = x->shape.dim[axis];
 	if (d.scale && d.scale_axis != axis) {
-		/* two axes: one of them may be uniform */
-		for (int64_t i = 1; i < n; i++) {
-			if (scale[i] != scale[0])
-				return NO_ID;
-		}
+		if (!is_uniform(scale, n)) /* two axes: one of them may be uniform */
+			return NO_ID;
 		axis = d.scale_axis;
 		copy = arena_new_array(g->arena, float, (size_t)x->shape.dim[axis]);
 		for (int64_t i = 0; i < x->shape.dim[axis]; i++)

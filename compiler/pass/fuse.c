@@ -89,6 +89,26 @@ static bool takes_epilogue(const struct graph *g, const struct node *n)
 	}
 }
 
+/*
+ * A move gains little by an epilogue if for it a slice or an expansion must be
+ * made, which a map would only look through, like through the move itself.
+ */
+static bool hides_views(const struct fragment *f, node_id id)
+{
+	const struct graph *g = f->rw->g;
+
+	if (graph_node(g, id)->op != OP_transpose)
+		return false;
+	for (uint32_t i = 0; i < f->entries.len; i++) {
+		const struct entry *e = &f->entries.data[i];
+		const struct node *n = e->is_step ? NULL : rewrite_producer(f->rw, e->v);
+
+		if (n && (n->op == OP_slice || n->op == OP_expand))
+			return true;
+	}
+	return false;
+}
+
 static void fuse_epilogue(struct fragment *f, const struct users *u, node_id id)
 {
 	value_id best = NO_ID, at = graph_node(f->rw->g, id)->out[0];
@@ -112,7 +132,8 @@ static void fuse_epilogue(struct fragment *f, const struct users *u, node_id id)
 		return;
 	f->root = best;
 	fragment_grow(f);
-	fragment_write(f, id);
+	if (!hides_views(f, id))
+		fragment_write(f, id);
 }
 
 static void fuse_map(struct fragment *f, node_id id)

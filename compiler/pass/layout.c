@@ -324,7 +324,8 @@ static void visit(struct rewrite *rw, node_id id)
 		sink_norm(rw, id);
 		return;
 	case OP_matmul:
-		sink_matmul(rw, id);
+		if (!sink_matmul(rw, id))
+			layout_flatten_matmul(rw, id);
 		return;
 	case OP_max_pool: case OP_avg_pool: case OP_group_norm:
 		return;

@@ -18,6 +18,8 @@ const struct node *layout_transposed(struct rewrite *rw, value_id v, struct layo
 /* reshape(T(x)) -> T'(reshape(x)), where the axes that are joined lie together in x */
 bool layout_sink_reshape(struct rewrite *rw, node_id id);
 
+bool layout_flatten_matmul(struct rewrite *rw, node_id id);
+
 /* What the transposes that are left cost: bytes of their results. */
 int64_t layout_bytes_moved(const struct graph *g);
 
