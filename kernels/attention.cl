@@ -13,7 +13,7 @@
  * A row that may look at no key gives zeros.
  *
  * The mask, if HAS_MASK, is read at b . DIMS batch dims (d0 the innermost, mask
- * strides s) + row * mask_row + key * mask_col. BOOLEAN: bytes, 0 forbids.
+ * strides s) + row * mask_row + key * mask_col, and added.
  */
 #ifndef EDGE_PRELUDE
 #include "prelude.clh"
@@ -32,13 +32,10 @@
 #endif
 #ifndef HAS_MASK
 #define HAS_MASK 1
-#define PARAM_MASK __global const float *restrict mask, const int mask_row, const int mask_col, const int d0, const int s0,
+#define DIM_PARAMS const int d0, const int s0,
+#define PARAM_MASK __global const float *restrict mask, const int mask_row, const int mask_col, DIM_PARAMS
 #define DIMS 1
 #endif
-#ifndef BOOLEAN
-#define BOOLEAN 0
-#endif
-
 #ifndef BLOCK
 #define BLOCK 8
 #endif
@@ -138,18 +135,12 @@ __kernel EDGE_SINGLE void KERNEL(__global const float *restrict q, __global cons
 			allowed &= ramp + key <= (int16)(row + r);
 #endif
 #if HAS_MASK
-#if BOOLEAN
-			__global const uchar *m = mask + (row + r) * mask_row + key * mask_col;
-
-			allowed &= edge_load_bool16(m, mask_col, keys);
-#else
 			__global const float *m = mask + (row + r) * mask_row + key * mask_col;
 
 			if (mask_col == 1)
 				x += edge_load16(m, keys);
 			else
 				x += *m;
-#endif
 #endif
 			x = EDGE_SELECT(int16, allowed, x, (float16)(-INFINITY));
 

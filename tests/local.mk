@@ -70,3 +70,7 @@ TESTS += %D%/test_network
 check_PROGRAMS += %D%/test_sched
 %C%_test_sched_SOURCES = %D%/test_sched.c %D%/sched_net.h
 TESTS += %D%/test_sched
+check_PROGRAMS += %D%/test_kernels_reduce %D%/test_kernels_sequence
+%C%_test_kernels_reduce_SOURCES = %D%/test_kernels_reduce.c $(kernel_harness)
+%C%_test_kernels_sequence_SOURCES = %D%/test_kernels_sequence.c $(kernel_harness)
+TESTS += %D%/test_kernels_reduce %D%/test_kernels_sequence

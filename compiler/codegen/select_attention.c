@@ -25,10 +25,7 @@ static void build_mask(struct build *b, value_id mask, const struct shape *score
 	int64_t stride[MAX_RANK];
 
 	mask_strides(value_shape(b->c, mask), scores, stride);
-	if (graph_value(b->c->g, mask)->dtype == DTYPE_BOOL)
-		build_value(b, mask);
-	else
-		build_float(b, mask);
+	build_float(b, mask);
 	build_i32(b, stride[scores->rank - 2]);
 	build_i32(b, stride[scores->rank - 1]);
 	for (uint32_t i = 0; i < dims; i++) {
@@ -37,32 +34,11 @@ static void build_mask(struct build *b, value_id mask, const struct shape *score
 	}
 }
 
-static void define_mask(struct build *b, value_id mask, uint32_t dims)
+static void define_mask(struct build *b, bool has_mask, uint32_t dims)
 {
-	bool boolean = mask != NO_ID && graph_value(b->c->g, mask)->dtype == DTYPE_BOOL;
-
-	build_define(b, "BOOLEAN", boolean);
 	build_define_dims(b, "", dims, "ds");
-	build_define_param(b, "MASK", mask != NO_ID,
-			   boolean ? "__global const uchar *restrict mask, const int mask_row, const int mask_col, DIM_PARAMS"
-				   : "__global const float *restrict mask, const int mask_row, const int mask_col, DIM_PARAMS");
-}
-
-static bool check(struct codegen *c, node_id id, bool has_mask)
-{
-	const struct node *n = graph_node(c->g, id);
-
-	for (uint32_t k = 0; k < 3; k++)
-		if (graph_value(c->g, n->in[k])->dtype != DTYPE_F32)
-			return codegen_refuse(c, id, "input %u is %s, and only f32 is supported", k,
-					      dtype_name(graph_value(c->g, n->in[k])->dtype));
-	if (has_mask) {
-		enum dtype t = graph_value(c->g, n->in[3])->dtype;
-
-		if (t != DTYPE_F32 && t != DTYPE_BOOL)
-			return codegen_refuse(c, id, "a mask of %s is not supported", dtype_name(t));
-	}
-	return true;
+	build_define_param(b, "MASK", has_mask,
+			   "__global const float *restrict mask, const int mask_row, const int mask_col, DIM_PARAMS");
 }
 
 bool select_attention(struct codegen *c, node_id id)
@@ -75,7 +51,7 @@ bool select_attention(struct codegen *c, node_id id)
 	struct shape scores = *q;
 	struct build b;
 
-	if (!check(c, id, has_mask))
+	if (!codegen_want_f32(c, id))
 		return false;
 	if (d > MAX_HEAD || dv > MAX_HEAD || d < 1)
 		return codegen_refuse(c, id, "heads of %lld and %lld elements are not supported", (long long)d,
@@ -88,7 +64,7 @@ bool select_attention(struct codegen *c, node_id id)
 	build_define(&b, "DV", dv);
 	build_define(&b, "BLOCK", block);
 	build_define(&b, "CAUSAL", node_int(n, ATTR_causal, 0) != 0);
-	define_mask(&b, has_mask ? n->in[3] : NO_ID, dims);
+	define_mask(&b, has_mask, dims);
 	if (!build_epilogue(&b, DTYPE_F32))
 		return false;
 	for (uint32_t i = 0; i < 3; i++)

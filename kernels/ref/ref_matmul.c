@@ -132,11 +132,8 @@ static void attend_scores(const struct attend *a, int64_t i)
 		for (int64_t d = 0; d < a->d; d++)
 			sum += ref_get(a->q, a->q0 + i * a->d + d) * ref_get(a->k, a->k0 + j * a->d + d);
 		sum *= a->scale;
-		if (a->mask) {
-			double m = ref_get(a->mask, a->mask0 + i * a->mask_row + j * a->mask_col);
-
-			sum = a->mask->dtype != DTYPE_BOOL ? sum + m : m != 0 ? sum : -INFINITY;
-		}
+		if (a->mask)
+			sum += ref_get(a->mask, a->mask0 + i * a->mask_row + j * a->mask_col);
 		a->score[j] = a->causal && j > i ? -INFINITY : sum;
 	}
 }

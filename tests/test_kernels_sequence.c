@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_kernels_sequence.c - attention, lstm and gru with all their options. */
+#include "config.h"
+
+#include "kernel_harness.h"
+
+#include <math.h>
+
+static void attention(struct harness *h, int sq, int sk, int d, int dv, const char *options)
+{
+	harness_textf(h, "attention",
+		      "%%0 \"q\" = input f32[2,3,%d,%d]\n%%1 \"k\" = input f32[2,3,%d,%d]\n%%2 \"v\" = input f32[2,3,%d,%d]\n"
+		      "%%3 = attention(%%0, %%1, %%2) {%s} : f32[2,3,%d,%d]\noutput \"y\" %%3\n",
+		      sq, d, sk, d, sk, dv, options, sq, dv);
+}
+
+static void masked(struct harness *h, const char *what, const char *mask, int causal)
+{
+	struct harness_case *c =
+		harness_textf(h, what,
+			      "%%0 \"q\" = input f32[2,3,13,20]\n%%1 \"k\" = input f32[2,3,21,20]\n"
+			      "%%2 \"v\" = input f32[2,3,21,17]\n%%3 \"m\" = input %s\n"
+			      "%%4 = attention(%%0, %%1, %%2, %%3) {scale = 0.3, causal = %d} : f32[2,3,13,17]\n"
+			      "output \"y\" %%4\n", mask, causal);
+
+	c->low = -2;
+	c->high = 2;
+}
+
+static void test_attention(struct harness *h)
+{
+	static float forbid[5 * 7];
+	struct harness_case *c;
+
+	attention(h, 16, 16, 32, 32, "scale = 0.17");
+	attention(h, 19, 37, 17, 33, "scale = 0.5");
+	attention(h, 1, 50, 64, 64, "scale = 0.125");
+	attention(h, 5, 3, 3, 1, "scale = 1.0");
+	attention(h, 33, 33, 16, 16, "scale = 0.25, causal = 1");
+	attention(h, 9, 40, 16, 16, "scale = 0.25, causal = 1");
+	c = harness_text(h, "attention to one key among many, large scores",
+			 "%0 \"q\" = input f32[1,9,8]\n%1 \"k\" = input f32[1,100,8]\n%2 \"v\" = input f32[1,100,8]\n"
+			 "%3 = attention(%0, %1, %2) {scale = 1.0} : f32[1,9,8]\noutput \"y\" %3\n");
+	c->low = -9;
+	c->high = 9;
+	c->tolerance = 1e-4; /* scores of hundreds: their own rounding shows in the exponentials */
+	masked(h, "mask for all heads", "f32[13,21]", 0);
+	masked(h, "mask by batch and key", "f32[2,1,1,21]", 0);
+	masked(h, "mask by row", "f32[3,13,1]", 1);
+	masked(h, "mask by head", "f32[3,1,21]", 1);
+	c = harness_text(h, "rows that may look at nothing give zeros, epilogue",
+			 "%0 \"q\" = input f32[5,8]\n%1 \"k\" = input f32[7,8]\n%2 \"v\" = input f32[7,8]\n"
+			 "%3 \"m\" = input f32[5,7]\n%4 \"r\" = input f32[5,8]\n"
+			 "%5 = attention(%0, %1, %2, %3; %4) {scale = 0.3} [add(r0, i0) f32] : f32[5,8]\noutput \"y\" %5\n");
+	for (int i = 0; i < 5 * 7; i++)
+		forbid[i] = i / 7 == 2 || i % 7 == 6 ? -INFINITY : 0;
+	harness_input(h, c, 3, forbid);
+}
+
+/* seq 5, batch 3, inputs 7, hidden 19 */
+static struct harness_case *recurrent(struct harness *h, const char *what, bool lstm, int directions, bool layout,
+				      const char *inputs, const char *attrs)
+{
+	int gates = lstm ? 4 : 3;
+	const char *x = layout ? "3,5,7" : "5,3,7";
+	char state[32], y[32], cell[64];
+
+	snprintf(state, sizeof state, layout ? "3,%d,19" : "%d,3,19", directions);
+	snprintf(y, sizeof y, layout ? "3,5,%d,19" : "5,%d,3,19", directions);
+	snprintf(cell, sizeof cell, lstm ? ", f32[%s]" : "", state);
+	return harness_textf(h, what,
+		"%%0 \"x\" = input f32[%s]\n%%1 = const f32[%d,%d,7] = random seed 3 mean 0.0 deviation 0.4 f32[%d,%d,7]\n"
+		"%%2 = const f32[%d,%d,19] = random seed 4 mean 0.0 deviation 0.3 f32[%d,%d,19]\n"
+		"%%3 = const f32[%d,%d] = random seed 5 mean 0.0 deviation 0.3 f32[%d,%d]\n"
+		"%%4 = const i32[3] = memory i32[3] {5, 2, 0}\n"
+		"%%5 \"h0\" = input f32[%s]\n%%6 \"c0\" = input f32[%s]\n"
+		"%%7 = const f32[%d,57] = random seed 6 mean 0.0 deviation 0.3 f32[%d,57]\n"
+		"%%8, %%9%s = %s(%%0, %%1, %%2%s) {hidden = 19, %s} : f32[%s], f32[%s]%s\n"
+		"output \"y\" %%8\noutput \"yh\" %%9\n%s",
+		x, directions, gates * 19, directions, gates * 19, directions, gates * 19, directions, gates * 19,
+		directions, 2 * gates * 19, directions, 2 * gates * 19, state, state, directions, directions,
+		lstm ? ", %10" : "", lstm ? "lstm" : "gru", inputs, attrs, y, state, cell,
+		lstm ? "output \"yc\" %10\n" : "");
+}
+
+static void test_lstm(struct harness *h)
+{
+	recurrent(h, "lstm", true, 1, false, "", "direction = 0, layout = 0, input_forget = 0");
+	recurrent(h, "lstm, everything, both directions", true, 2, false, ", %3, %4, %5, %6, %7",
+		  "direction = 2, layout = 0, input_forget = 0");
+	recurrent(h, "lstm, reverse, batch first, clip", true, 1, true, ", %3, _, %5, %6",
+		  "direction = 1, layout = 1, clip = 0.3, input_forget = 1");
+	recurrent(h, "lstm, other activations by direction", true, 2, true, ", %3, %4",
+		  "direction = 2, layout = 1, input_forget = 0, activations = [6,5,8,9,3,7],"
+		  " alphas = {0.25,1.2,0.0,0.0,0.1,0.9}, betas = {0.45,0.7,0.0,0.0,0.0,0.0}");
+	recurrent(h, "lstm, the rest of the activations", true, 2, false, ", %3",
+		  "direction = 2, layout = 0, input_forget = 0, activations = [2,10,4,2,10,4],"
+		  " alphas = {0.0,0.5,0.1,0.0,0.5,0.1}, betas = {0.0,0.1,0.0,0.0,0.1,0.0}");
+}
+
+static void test_gru(struct harness *h)
+{
+	recurrent(h, "gru", false, 1, false, "", "direction = 0, layout = 0, linear_before_reset = 0");
+	recurrent(h, "gru, everything, both directions", false, 2, false, ", %3, %4, %5",
+		  "direction = 2, layout = 0, linear_before_reset = 0");
+	recurrent(h, "gru, linear before reset", false, 2, true, ", %3, %4, %5",
+		  "direction = 2, layout = 1, linear_before_reset = 1");
+	recurrent(h, "gru, reverse, clip, other activations", false, 1, false, ", %3, _, %5",
+		  "direction = 1, layout = 0, linear_before_reset = 1, clip = 0.5, activations = [6,1],"
+		  " alphas = {0.2,0.0}, betas = {0.5,0.0}");
+}
+
+int main(void)
+{
+	struct harness h;
+
+	harness_init(&h, TARGET_CPU_KERNELS);
+	test_attention(&h);
+	test_lstm(&h);
+	test_gru(&h);
+	return harness_run(&h);
+}
