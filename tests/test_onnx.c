@@ -12,6 +12,7 @@
 #include "base/npy.h"
 #include "eval_graph.h"
 #include "import/import.h"
+#include "pass/pass.h"
 #include "ref/ref.h"
 #include "tap.h"
 
@@ -197,6 +198,13 @@ static void test_recorded(const char *srcdir)
 		fflush(t.out);
 		if (!tap_ok(good, "%s", base_name(files[i])))
 			show(&t);
+		if (good) {
+			good = passes_run(t.g, &t.diag, &(struct pass_options){ 0 }) &&
+			       graph_verify(t.g, &t.diag) && check_recorded(&t);
+			fflush(t.out);
+			if (!tap_ok(good, "%s after all passes", base_name(files[i])))
+				show(&t);
+		}
 		attempt_end(&t);
 	}
 	arena_release(&a);

@@ -116,7 +116,9 @@ const char *call_string(struct call *c, const char *name, const char *absent)
 		return absent;
 	if (a->has_type && a->type != 3)
 		call_fail(c, "attribute \"%s\" must be a string", name);
-	return arena_strndup(&c->im->scratch, (const char *)a->s.data, a->s.data ? a->s.len : 0);
+	if (!a->s.data)
+		return "";
+	return arena_strndup(&c->im->scratch, (const char *)a->s.data, a->s.len);
 }
 
 const int64_t *call_ints(struct call *c, const char *name, uint32_t *count)

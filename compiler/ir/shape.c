@@ -519,6 +519,10 @@ bool infer_node(const struct graph *g, const struct node *n, enum dtype *dtype, 
 
 		if (count < 0 || count > INT64_C(1) << 48)
 			return infer_fail(&c, "the result has too many elements");
+		for (uint32_t k = 0; k < shape[i].rank; k++) {
+			if (shape[i].dim[k] > INT64_C(1) << 40)
+				return infer_fail(&c, "a dimension of the result is out of range");
+		}
 	}
 	if (n->epilogue_count)
 		dtype[0] = n->epilogue[n->epilogue_count - 1].dtype;
