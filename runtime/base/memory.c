@@ -28,6 +28,8 @@ void *rt_alloc(size_t count, size_t size)
 		assert(!"allocation in the step loop");
 #endif
 	}
+	if (size && count > SIZE_MAX / size)
+		return NULL;
 	/* one object at least, so that NULL always means failure */
 	return calloc(count ? count : 1, size ? size : 1);
 }
