@@ -54,11 +54,15 @@ EDGE_OVERLOAD VECTOR EDGE_FN(load)(__global const float *p, const int n, const i
 		t[l] = l < lanes ? p[(n + l) / MULTIPLIER] : 0.0f;
 	return EDGE_CAT(vload, LANES)(0, t);
 }
+#define FULL(p) EDGE_FN(load)(p, n, LANES)
 #define INPUT(p) EDGE_FN(load)(p, n, lanes)
-#elif TAIL
+#else
+#define FULL(p) EDGE_CAT(vload, LANES)(0, (p) + n)
+#if TAIL
 #define INPUT(p) edge_load16((p) + n, lanes)
 #else
-#define INPUT(p) EDGE_CAT(vload, LANES)(0, (p) + n)
+#define INPUT(p) FULL(p)
+#endif
 #endif
 
 __kernel EDGE_SINGLE void KERNEL(__global const float *restrict x, __global const float *restrict weights,
@@ -80,10 +84,10 @@ __kernel EDGE_SINGLE void KERNEL(__global const float *restrict x, __global cons
 
 		for (int o = 0; o < ow;) {
 			const int column = o * SX - px;
+			VECTOR c0 = (VECTOR)(0.0f), c1 = c0, c2 = c0, c3 = c0, t[TILE_W];
+			int done = 1;
 
-			if (o >= lo && o + TILE_W <= hi) {
-				VECTOR c0 = (VECTOR)(0.0f), c1 = c0, c2 = c0, c3 = c0;
-
+			if (o >= lo && o + TILE_W <= hi && lanes == LANES) {
 				for (int ky = 0; ky < kh; ky++) {
 					if ((uint)(y + ky * dy) >= (uint)ih)
 						continue;
@@ -92,28 +96,27 @@ __kernel EDGE_SINGLE void KERNEL(__global const float *restrict x, __global cons
 					for (int kx = 0; kx < KW; kx++) {
 						const VECTOR v = WEIGHT(ky * KW + kx);
 
-						c0 += INPUT(p + (kx * DX) * xc) * v;
-						c1 += INPUT(p + (kx * DX + SX) * xc) * v;
-						c2 += INPUT(p + (kx * DX + 2 * SX) * xc) * v;
-						c3 += INPUT(p + (kx * DX + 3 * SX) * xc) * v;
+						c0 += FULL(p + (kx * DX) * xc) * v;
+						c1 += FULL(p + (kx * DX + SX) * xc) * v;
+						c2 += FULL(p + (kx * DX + 2 * SX) * xc) * v;
+						c3 += FULL(p + (kx * DX + 3 * SX) * xc) * v;
 					}
 				}
-				EDGE_STORE16(edge_widen(c0), r * ow + o, n, lanes);
-				EDGE_STORE16(edge_widen(c1), r * ow + o + 1, n, lanes);
-				EDGE_STORE16(edge_widen(c2), r * ow + o + 2, n, lanes);
-				EDGE_STORE16(edge_widen(c3), r * ow + o + 3, n, lanes);
-				o += TILE_W;
-				continue;
-			}
-			VECTOR c0 = (VECTOR)(0.0f);
+				done = TILE_W;
+			} else {
+				for (int tap = 0; tap < kh * KW; tap++) {
+					const int yy = y + tap / KW * dy, xx = column + tap % KW * DX;
 
-			for (int ky = 0; ky < kh; ky++)
-				for (int kx = 0; kx < KW; kx++)
-					if ((uint)(y + ky * dy) < (uint)ih && (uint)(column + kx * DX) < (uint)iw)
-						c0 += INPUT(image + ((y + ky * dy) * iw + column + kx * DX) * xc) *
-						      WEIGHT(ky * KW + kx);
-			EDGE_STORE16(edge_widen(c0), r * ow + o, n, lanes);
-			o++;
+					if ((uint)yy < (uint)ih && (uint)xx < (uint)iw)
+						c0 += INPUT(image + (yy * iw + xx) * xc) * WEIGHT(tap);
+				}
+			}
+			t[0] = c0;
+			t[1] = c1;
+			t[2] = c2;
+			t[3] = c3;
+			for (int i = 0; i < done; i++, o++)
+				EDGE_STORE16(edge_widen(t[i]), r * ow + o, n, lanes);
 		}
 	}
 }
