@@ -74,3 +74,6 @@ check_PROGRAMS += %D%/test_kernels_reduce %D%/test_kernels_sequence
 %C%_test_kernels_reduce_SOURCES = %D%/test_kernels_reduce.c $(kernel_harness)
 %C%_test_kernels_sequence_SOURCES = %D%/test_kernels_sequence.c $(kernel_harness)
 TESTS += %D%/test_kernels_reduce %D%/test_kernels_sequence
+check_PROGRAMS += %D%/test_plan
+%C%_test_plan_SOURCES = %D%/test_plan.c %D%/sched_net.h %D%/plan_builder.c %D%/plan_builder.h
+TESTS += %D%/test_plan
