@@ -105,13 +105,14 @@ static bool swallow_step(struct fragment *f, uint32_t i, const struct node *n)
 static bool swallow_view(struct fragment *f, uint32_t i, const struct node *n)
 {
 	struct entry e = f->entries.data[i];
-	bool dies = e.seen == rewrite_uses(f->rw, e.v);
+	bool dies = e.v == f->root || e.seen == rewrite_uses(f->rw, e.v);
 	struct access in;
 
 	if (f->result != NO_ID || f->entries.len + 1 > MAX_ENTRIES || (!dies && n->op != OP_slice && n->op != OP_expand) ||
 	    !access_through(f->rw->g, n, &e.access, &in))
 		return false;
 	f->entries.data[i].v = NO_ID;
+	f->views += n->op != OP_reshape;
 	add_use(f, n->in[0], &in, dies);
 	return true;
 }
@@ -124,8 +125,8 @@ static bool swallow(struct fragment *f, uint32_t i)
 	if (!n || n->epilogue_count)
 		return false;
 	if (op_is_elementwise(n->op))
-		return swallow_step(f, i, n);
-	return e->v != f->root && op_class(n->op) == OP_VIEW && swallow_view(f, i, n);
+		return !f->moves_only && swallow_step(f, i, n);
+	return op_class(n->op) == OP_VIEW && swallow_view(f, i, n);
 }
 
 /* The open entry whose node stands latest; NO_ID: all are settled. */
@@ -155,13 +156,15 @@ bool fragment_grow(struct fragment *f)
 
 	f->shape = *shape_of_value(g, f->root);
 	f->entries.len = 0;
-	f->steps = 0;
+	f->steps = f->views = 0;
 	a = access_identity(&f->shape);
 	add_use(f, f->root, &a, 0);
 	while ((i = next_open(f)) != NO_ID) {
 		if (!swallow(f, i))
 			f->entries.data[i].settled = true;
 	}
+	if (f->moves_only)
+		return f->views > 1;
 	if (!f->steps)
 		return false;
 	if (f->result == NO_ID)
@@ -263,6 +266,33 @@ static void add_inputs(struct fragment *f, struct node *n)
 	n->view = any ? views.data : NULL;
 }
 
+static void finish(struct fragment *f, node_id id, struct node *n)
+{
+	struct graph *g = f->rw->g;
+
+	n->out = arena_copy(g->arena, &f->root, sizeof f->root);
+	n->out_count = 1;
+	graph_value(g, f->root)->producer = id;
+	*graph_node(g, id) = *n;
+	f->rw->changed = true;
+}
+
+void fragment_write_move(struct fragment *f, node_id id)
+{
+	struct graph *g = f->rw->g;
+	struct node n = *graph_node(g, id);
+	struct node *old = graph_node(g, graph_value(g, f->root)->producer);
+
+	add_inputs(f, &n);
+	n.epilogue = arena_new(g->arena, struct epilogue_step);
+	n.epilogue[0] = (struct epilogue_step){ .op = OP_identity, .dtype = graph_value(g, f->root)->dtype,
+						.in = { { true, 0 } } };
+	n.epilogue_count = 1;
+	old->dead = true;
+	rewrite_release(f->rw, old->in[0]);
+	finish(f, id, &n);
+}
+
 void fragment_write(struct fragment *f, node_id id)
 {
 	struct graph *g = f->rw->g;
@@ -287,9 +317,5 @@ void fragment_write(struct fragment *f, node_id id)
 	}
 	if (f->result != NO_ID)
 		graph_value(g, f->result)->producer = NO_ID;
-	n.out = arena_copy(g->arena, &f->root, sizeof f->root);
-	n.out_count = 1;
-	graph_value(g, f->root)->producer = id;
-	*graph_node(g, id) = n;
-	f->rw->changed = true;
+	finish(f, id, &n);
 }

@@ -7,7 +7,8 @@
  * chain becomes its epilogue, applied before the result is stored. What is
  * left becomes map nodes, again from the last to the first, each as large as
  * it can be without computing anything twice. Slices and expansions before a
- * map are not made at all: the map reads through a view.
+ * map are not made at all: the map reads through a view. Several moves in a row
+ * are one map that only copies.
  */
 #include "config.h"
 
@@ -150,6 +151,23 @@ static void fuse_map(struct fragment *f, node_id id)
 	fragment_write(f, g->nodes.len - 1);
 }
 
+/* Several moves in a row, of which no map was the last, are one. */
+static void fuse_moves(struct fragment *f, node_id id)
+{
+	struct graph *g = f->rw->g;
+	const struct node *old = graph_node(g, id);
+	struct node map = { .op = OP_map, .name = old->name, .span = old->span };
+
+	f->root = old->out[0];
+	f->result = NO_ID;
+	f->moves_only = true;
+	if (fragment_grow(f)) {
+		vec_push(g->arena, &g->nodes, map);
+		fragment_write_move(f, g->nodes.len - 1);
+	}
+	f->moves_only = false;
+}
+
 /* An output that nothing computes, a constant or an input, or such a thing reshaped, needs its own copy. */
 static bool needs_copy(const struct graph *g, value_id v)
 {
@@ -198,8 +216,12 @@ bool pass_fuse(struct graph *g, struct diag *d)
 	for (uint32_t i = count; i-- > 0;) {
 		const struct node *n = graph_node(g, i);
 
-		if (!n->dead && op_is_elementwise(n->op))
+		if (n->dead || n->epilogue_count)
+			continue;
+		if (op_is_elementwise(n->op))
 			fuse_map(&f, i);
+		else if (n->op == OP_transpose || n->op == OP_slice || n->op == OP_expand)
+			fuse_moves(&f, i);
 	}
 	return rewrite_end(&rw) || copied;
 }

@@ -27,14 +27,17 @@ struct entry {
 struct fragment {
 	struct rewrite *rw;
 	value_id root, result;
+	bool moves_only; /* the root is a view, and no step is wanted */
 	struct shape shape;
 	VEC(struct entry) entries;
-	uint32_t steps;
+	uint32_t steps, views; /* swallowed; reshapes do not count */
 };
 
-/* False: with a result, which the fragment does not reach in the right way. */
+/* False: nothing was swallowed; or, with a result, which the fragment does not reach in the right way. */
 bool fragment_grow(struct fragment *f);
 /* Makes the fragment the epilogue of n, which has its own inputs only, and whose output root becomes. */
 void fragment_write(struct fragment *f, node_id n);
+/* The same for a fragment of moves only: n copies what the root would be. */
+void fragment_write_move(struct fragment *f, node_id n);
 
 #endif

@@ -22,14 +22,7 @@
 
 #include <string.h>
 
-struct group {
-	uint32_t in, in_count;   /* axes of the reshape's input */
-	uint32_t out, out_count; /* and of its output */
-	int64_t place;           /* least place in the source of an axis longer than one */
-};
-
-/* Both shapes have the same number of elements, and it is not zero. */
-static uint32_t find_groups(const struct shape *from, const struct shape *to, struct group *group)
+uint32_t shape_groups(const struct shape *from, const struct shape *to, struct group *group)
 {
 	uint32_t i = 0, j = 0, count = 0;
 
@@ -99,7 +92,7 @@ bool layout_sink_reshape(struct rewrite *rw, node_id id)
 	source = *shape_of_value(rw->g, l.source);
 	for (uint32_t i = 0; i < source.rank; i++)
 		number[i] = source.dim[i] == 1 ? -1 : longer++;
-	count = find_groups(&x, &to, group);
+	count = shape_groups(&x, &to, group);
 	for (uint32_t k = 0; k < count; k++) {
 		if (!neighbours(&group[k], &l, &x, number))
 			return false;
@@ -165,7 +158,7 @@ bool layout_flatten_matmul(struct rewrite *rw, node_id id)
 		return false;
 	for (uint32_t i = 0; i < source.rank; i++)
 		number[i] = source.dim[i] == 1 ? -1 : longer++;
-	count = find_groups(&x, &to, group);
+	count = shape_groups(&x, &to, group);
 	while (count && group[count - 1].out_count == 0) /* ones at the end */
 		count--;
 	if (!count || group[count - 1].out_count != 1)

@@ -2,6 +2,7 @@
 /* simplify_move.c - views and copies that do nothing, or do together what one can do. */
 #include "config.h"
 
+#include "pass/layout.h"
 #include "pass/simplify.h"
 
 #include <string.h>
@@ -20,6 +21,73 @@ static bool all_equal(const int64_t *list, uint32_t count, int64_t x)
 	return true;
 }
 
+/* The only axis of which the slice leaves something out, in steps of one; rank: there is none such. */
+static uint32_t sliced_axis(const struct graph *g, const struct node *slice)
+{
+	const struct shape *from = shape_of_value(g, slice->in[0]), *to = shape_of_value(g, slice->out[0]);
+	const int64_t *step = node_ints(slice, ATTR_steps, NULL);
+	uint32_t axis = from->rank;
+
+	for (uint32_t i = 0; i < from->rank; i++) {
+		if (to->dim[i] > 1 && step[i] != 1)
+			return from->rank;
+		if (to->dim[i] == from->dim[i])
+			continue;
+		if (axis != from->rank)
+			return from->rank;
+		axis = i;
+	}
+	return axis;
+}
+
+/*
+ * reshape(slice(x)) -> slice(reshape(x)), where the axis that is sliced is split
+ * and the slice takes whole pieces: the heads of q, k and v out of one product.
+ * Then the slice stands before what moves next, and both become one move.
+ */
+static bool reshape_of_slice(struct rewrite *rw, node_id id)
+{
+	const struct node *n = graph_node(rw->g, id), *p = rewrite_producer_op(rw, n->in[0], OP_slice);
+	struct shape part = *shape_of_value(rw->g, n->in[0]), to = *shape_of_value(rw->g, n->out[0]), whole = to;
+	struct group group[2 * MAX_RANK];
+	int64_t inner = 1, starts[MAX_RANK] = { 0 }, steps[MAX_RANK];
+	uint32_t axis, k = 0, first;
+	struct shape from;
+	value_id v;
+
+	if (!p || rewrite_uses(rw, n->in[0]) != 1 || shape_elements(&part) <= 0)
+		return false;
+	from = *shape_of_value(rw->g, p->in[0]);
+	axis = sliced_axis(rw->g, p);
+	if (axis == from.rank || part.dim[axis] == 1)
+		return false;
+	shape_groups(&part, &to, group);
+	while (group[k].in + group[k].in_count <= axis)
+		k++;
+	for (uint32_t i = group[k].in; i < group[k].in + group[k].in_count; i++) {
+		if (i != axis && part.dim[i] != 1)
+			return false;
+	}
+	for (first = group[k].out; to.dim[first] == 1;)
+		first++;
+	for (uint32_t j = first + 1; j < group[k].out + group[k].out_count; j++)
+		inner *= to.dim[j];
+	if (inner == 1 || from.dim[axis] % inner || node_ints(p, ATTR_starts, NULL)[axis] % inner)
+		return false;
+	whole.dim[first] = from.dim[axis] / inner;
+	starts[first] = node_ints(p, ATTR_starts, NULL)[axis] / inner;
+	for (uint32_t i = 0; i < to.rank; i++)
+		steps[i] = 1;
+	v = rewrite_reshape(rw, p->in[0], &whole, id);
+	if (v == NO_ID)
+		return false;
+	v = rewrite_op(rw, OP_slice, &v, 1,
+		       (struct attr[]){ attr_ints(starts, starts, to.rank), attr_ints(steps, steps, to.rank),
+					attr_ints(shape, to.dim, to.rank) },
+		       3, id);
+	return rewrite_become(rw, id, v);
+}
+
 static bool view_reshape(struct rewrite *rw, node_id id)
 {
 	const struct node *n = graph_node(rw->g, id), *p = rewrite_producer_op(rw, n->in[0], OP_reshape);
@@ -27,7 +95,9 @@ static bool view_reshape(struct rewrite *rw, node_id id)
 
 	if (same_shape_as_input(rw, n))
 		return rewrite_become(rw, id, n->in[0]);
-	return p && rewrite_become(rw, id, rewrite_reshape(rw, p->in[0], &to, id));
+	if (p)
+		return rewrite_become(rw, id, rewrite_reshape(rw, p->in[0], &to, id));
+	return reshape_of_slice(rw, id);
 }
 
 static bool view_transpose(struct rewrite *rw, node_id id)
