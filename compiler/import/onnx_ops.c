@@ -92,6 +92,7 @@ const struct onnx_op onnx_ops[] = {
 	{ "Sum", 13, 0, op_variadic, OP_add },
 
 	/* moving elements */
+	NEW("Compress", 28, op_compress),
 	NEW("Concat", 13, op_concat),
 	NEW("CumSum", 14, op_cum_sum),
 	NEW("DepthToSpace", 28, op_depth_to_space),
@@ -104,6 +105,9 @@ const struct onnx_op onnx_ops[] = {
 	NEW("Pad", 25, op_pad),
 	NEW("Reshape", 25, op_reshape),
 	NEW("Resize", 19, op_resize),
+	{ "Scatter", 9, 11, op_scatter_elements, OP_gather },
+	NEW("ScatterElements", 18, op_scatter_elements),
+	NEW("ScatterND", 18, op_scatter_nd),
 	NEW("Slice", 13, op_slice),
 	NEW("SpaceToDepth", 28, op_space_to_depth),
 	NEW("Split", 18, op_split),
@@ -131,6 +135,8 @@ const struct onnx_op onnx_ops[] = {
 	{ "GlobalMaxPool", 22, 0, op_global_pool, OP_reduce_max },
 	NEW("Conv", 22, op_conv),
 	NEW("ConvTranspose", 22, op_conv_transpose),
+	NEW("GlobalLpPool", 22, op_global_lp_pool),
+	NEW("LpPool", 22, op_lp_pool),
 	NEW("LRN", 13, op_lrn),
 
 	/* along axes */
@@ -152,6 +158,7 @@ const struct onnx_op onnx_ops[] = {
 	{ "RMSNormalization", 23, 0, op_layer_norm, OP_rms_norm },
 	NEW("BatchNormalization", 15, op_batch_norm),
 	NEW("GroupNormalization", 21, op_group_norm),
+	NEW("Hardmax", 13, op_hardmax),
 	NEW("InstanceNormalization", 22, op_instance_norm),
 	NEW("LpNormalization", 22, op_lp_norm),
 	NEW("MeanVarianceNormalization", 13, op_mean_variance_norm),
@@ -159,6 +166,7 @@ const struct onnx_op onnx_ops[] = {
 	/* products */
 	NEW("Attention", 25, op_attention),
 	NEW("Einsum", 28, op_einsum),
+	NEW("RotaryEmbedding", 23, op_rotary),
 	NEW("Gemm", 13, op_gemm),
 	NEW("MatMul", 13, op_matmul),
 	{ "GRU", 22, 0, op_rnn, OP_gru },

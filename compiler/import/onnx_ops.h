@@ -64,6 +64,8 @@ bool op_conv(struct call *c);
 bool op_conv_transpose(struct call *c);
 bool op_pool(struct call *c);
 bool op_global_pool(struct call *c);
+bool op_lp_pool(struct call *c);
+bool op_global_lp_pool(struct call *c);
 bool op_lrn(struct call *c);
 bool op_pad(struct call *c);
 
@@ -80,6 +82,7 @@ bool op_group_norm(struct call *c);
 bool op_layer_norm(struct call *c);
 bool op_lp_norm(struct call *c);
 bool op_mean_variance_norm(struct call *c);
+bool op_hardmax(struct call *c);
 
 /* onnx_ops_matrix.c */
 bool op_matmul(struct call *c);
@@ -89,5 +92,13 @@ bool op_rnn(struct call *c);
 
 /* onnx_ops_einsum.c */
 bool op_einsum(struct call *c);
+
+/* onnx_ops_rotary.c */
+bool op_rotary(struct call *c);
+
+/* onnx_ops_scatter.c */
+bool op_scatter_nd(struct call *c);
+bool op_scatter_elements(struct call *c);
+bool op_compress(struct call *c);
 
 #endif

@@ -220,6 +220,61 @@ bool op_global_pool(struct call *c)
 	return !c->failed;
 }
 
+static value_id absolute_power(struct call *c, value_id x, int64_t p)
+{
+	if (p == 2)
+		return emit2(c, OP_mul, x, x);
+	x = emit1(c, OP_abs, x);
+	return p == 1 ? x : emit2(c, OP_pow, x, emit_like(c, x, (double)p));
+}
+
+static value_id root(struct call *c, value_id x, int64_t p)
+{
+	return p == 1	? x
+	       : p == 2 ? emit1(c, OP_sqrt, x)
+			: emit2(c, OP_pow, x, emit_like(c, x, 1 / (double)p));
+}
+
+/* The p-norm of each window: the mean of powers, times their number. */
+bool op_lp_pool(struct call *c)
+{
+	value_id x = call_in(c, 0);
+	struct shape s = shape_of(c, x);
+	int64_t p = call_int(c, "p", 2), size = 1;
+	struct attr attr[6];
+	struct window w;
+
+	if (p < 1 || p > 16 || call_int(c, "ceil_mode", 0))
+		return call_fail(c, "p = %lld or ceil_mode is not supported", (long long)p);
+	if (!read_window(c, &s, NULL, &w) || !place_window(c, &w, false))
+		return false;
+	attr[0] = attr_ints(kernel, w.kernel, w.spatial);
+	attr[1] = attr_ints(strides, w.strides, w.spatial);
+	attr[2] = attr_ints(pads, w.pads, 2 * w.spatial);
+	attr[3] = attr_ints(dilations, w.dilations, w.spatial);
+	attr[4] = attr_ints(shape, w.out, w.spatial);
+	attr[5] = attr_int(count_include_pad, 1);
+	for (uint32_t i = 0; i < w.spatial; i++)
+		size *= w.kernel[i];
+	x = absolute_power(c, emit_to_last(c, x), p);
+	x = emit(c, OP_avg_pool, &x, 1, attr, 6);
+	x = emit2(c, OP_mul, x, emit_like(c, x, (double)size));
+	call_out(c, 0, emit_to_first(c, root(c, x, p)));
+	return !c->failed;
+}
+
+bool op_global_lp_pool(struct call *c)
+{
+	int64_t p = call_int(c, "p", 2);
+	value_id x;
+
+	if (p < 1 || p > 16)
+		return call_fail(c, "p = %lld is not supported", (long long)p);
+	x = absolute_power(c, call_in(c, 0), p);
+	call_out(c, 0, root(c, emit_reduce(c, OP_reduce_sum, x, 2, true), p));
+	return !c->failed;
+}
+
 /* x / (bias + alpha / size * sum over `size` neighbouring channels of x^2)^beta */
 bool op_lrn(struct call *c)
 {

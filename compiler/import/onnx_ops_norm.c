@@ -232,3 +232,39 @@ bool op_mean_variance_norm(struct call *c)
 	call_out(c, 0, emit2(c, OP_div, centred, variance));
 	return !c->failed;
 }
+
+/* 1 at the first largest element, 0 elsewhere; before version 13 in rows, as Softmax. */
+bool op_hardmax(struct call *c)
+{
+	value_id x = call_in(c, 0), at, places;
+	struct shape s = shape_of(c, x), rows = { .rank = 2, .dim = { 1, 1 } }, wide = { 0 };
+	int64_t axis = call_int(c, "axis", c->opset < 13 ? 1 : -1), *iota;
+	struct attr attr[2];
+	uint32_t a;
+
+	if (!call_axis(c, axis, s.rank, &a))
+		return false;
+	if (c->opset < 13) {
+		for (uint32_t i = 0; i < s.rank; i++)
+			rows.dim[i >= a] *= s.dim[i];
+		x = emit_reshape(c, x, &rows);
+		a = 1;
+	} else {
+		rows = s;
+	}
+	if (rows.dim[a] > 1 << 24)
+		return call_fail(c, "an axis of %lld is too long", (long long)rows.dim[a]);
+	iota = arena_new_array(&c->im->scratch, int64_t, (size_t)rows.dim[a]);
+	wide.rank = rows.rank;
+	for (uint32_t i = 0; i < wide.rank; i++)
+		wide.dim[i] = i == a ? rows.dim[a] : 1;
+	for (int64_t i = 0; i < rows.dim[a]; i++)
+		iota[i] = i;
+	attr[0] = attr_int(axis, a);
+	attr[1] = attr_int(keepdims, 1);
+	at = emit(c, OP_arg_max, &x, 1, attr, 2);
+	places = emit_reshape(c, emit_ints(c, iota, (uint32_t)rows.dim[a]), &wide);
+	x = emit_cast(c, emit2(c, OP_equal, at, places), dtype_of(c, x));
+	call_out(c, 0, emit_reshape(c, x, &s));
+	return !c->failed;
+}

@@ -334,6 +334,37 @@ case("LSTM-14-activations", node("LSTM", ["x", "w", "r"], ["", "h"], hidden_size
 case("GRU-14-linear", node("GRU", ["x", "w", "r", "b", "", "h0"], ["y"], hidden_size=3, linear_before_reset=1),
      {"x": rnd("rx", 5, 2, 4), "h0": rnd("h0", 1, 2, 3)}, {"w": rnd("rw", 1, 9, 4), "r": rnd("rr", 1, 9, 3), "b": rnd("rb", 1, 18)}, ["y"], opset=14)
 
+
+# ---- the rest
+sx = rnd("sc", 4, 3, 2)
+case("ScatterND-18", node("ScatterND", ["x", "i", "u"]), {"x": sx, "u": rnd("su", 2, 2)}, {"i": np.array([[1, 2], [-1, 0]], I64)}, opset=18)
+case("ScatterND-11-rows", node("ScatterND", ["x", "i", "u"]), {"x": sx, "u": rnd("su", 2, 3, 2)}, {"i": np.array([[3], [0]], I64)}, opset=11)
+case("ScatterElements-13", node("ScatterElements", ["x", "i", "u"], axis=1), {"x": sx, "u": rnd("su", 2, 2, 2)},
+     {"i": np.array([[[0, -1], [2, 1]], [[1, 1], [0, 2]]], I64)}, opset=13)
+case("Scatter-9", node("Scatter", ["x", "i", "u"]), {"x": rnd("sc", 3, 3), "u": rnd("su", 2, 3)}, {"i": np.array([[1, 0, 2], [0, 2, 1]], I64)}, opset=9)
+case("Compress-11", node("Compress", ["x", "k"], axis=1), {"x": sx}, {"k": np.array([True, False, True])}, opset=11)
+case("Compress-11-flat", node("Compress", ["x", "k"]), {"x": sx}, {"k": np.array([True, False, False, True, True])}, opset=11)
+case("Hardmax-11", node("Hardmax", ["x"]), {"x": t}, opset=11)
+case("Hardmax-13", node("Hardmax", ["x"], axis=1), {"x": t}, opset=13)
+case("LpPool-11", node("LpPool", ["x"], kernel_shape=[2, 3], strides=[2, 1], pads=[1, 0, 0, 1], p=3), {"x": big}, opset=11)
+case("LpPool-18", node("LpPool", ["x"], kernel_shape=[2, 2], dilations=[2, 1]), {"x": big}, opset=18)
+case("GlobalLpPool-2", node("GlobalLpPool", ["x"], p=1), {"x": big}, opset=11)
+half = rnd("ang", 10, 4)
+pos = np.array([[0, 3, 5], [9, 1, 2]], I64)
+for nm, kw in [("plain", {}), ("interleaved", {"interleaved": 1})]:
+    case(f"RotaryEmbedding-23-{nm}", node("RotaryEmbedding", ["x", "c", "s", "p"], **kw), {"x": rnd("ro", 2, 2, 3, 8), "p": pos},
+         {"c": np.cos(half), "s": np.sin(half)}, opset=23)
+case("RotaryEmbedding-23-flat", node("RotaryEmbedding", ["x", "c", "s"], num_heads=2, rotary_embedding_dim=4), {"x": rnd("ro", 2, 3, 16)},
+     {"c": np.cos(rnd("an", 2, 3, 2)), "s": np.sin(rnd("an", 2, 3, 2))}, opset=23)
+case("BatchNormalization-7", node("BatchNormalization", ["x", "s", "b", "m", "v"]), {"x": big}, c5, opset=7)
+case("Upsample-7", node("Upsample", ["x"], scales=[1.0, 1.0, 2.0, 2.0]), {"x": ri}, opset=7)
+case("Add-7", node("Add", ["a", "b"]), {"a": a, "b": b}, opset=8)
+same = helper.make_graph([helper.make_node("Add", ["x", "x"], ["y"])], "t", [], [helper.make_tensor_value_info("y", 1, None)])
+case("If-11-same-names", node("If", ["c"], then_branch=same, else_branch=same), {"x": t}, {"c": np.array(True)}, opset=11)
+case("Gelu-by-erf-f16", [node("Div", ["x", "s"], ["d"]), node("Erf", ["d"], ["e"]), node("Add", ["e", "o"], ["p"]), node("Mul", ["x", "p"], ["q"]),
+                         node("Mul", ["q", "h"])], {"x": x.astype(np.float16)},
+     {"s": np.array(1.4142135, np.float16), "o": np.array(1, np.float16), "h": np.array(.5, np.float16)}, opset=13)
+
 for old in HERE.glob("*.onnx"):
     if old.stem not in written:
         old.unlink()
