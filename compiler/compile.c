@@ -121,8 +121,10 @@ static bool choose_target(struct compilation *c)
 		}
 	}
 	c->target = target_from_decl(device);
-	if (c->target.backend == TARGET_NATIVE)
-		diag_error(c->diag, device->span, "backend native is not supported yet (device %s)", device->name);
+	if (c->target.backend == TARGET_NATIVE && c->target.kernels == TARGET_GPU_KERNELS) {
+		diag_error(c->diag, device->span, "device %s: native code cannot be made of gpu kernels", device->name);
+		diag_hint(c->diag, "Say: backend opencl; or: kernels cpu;");
+	}
 	if (c->target.weights == TARGET_TEXTURES)
 		diag_error(c->diag, device->span, "weights texture is not supported yet (device %s)", device->name);
 	return c->diag->errors == 0;

@@ -16,6 +16,8 @@ libruntime_la_SOURCES = %D%/version.c \
 	%D%/base/npy.c %D%/base/npy.h %D%/base/outfile.c %D%/base/outfile.h \
 	%D%/device/device.c %D%/device/device.h %D%/device/opencl.c %D%/device/opencl.h \
 	%D%/device/cl_loader.c %D%/device/cl_loader.h \
+	%D%/device/native.c %D%/device/native.h %D%/device/pool.c %D%/device/pool.h \
+	%D%/device/isa.c %D%/device/isa.h %D%/exec/code.c \
 	%D%/stream/plan_file.c %D%/stream/plan_file.h %D%/stream/stream.c %D%/stream/stream.h \
 	%D%/exec/open.c %D%/exec/prepare.c %D%/exec/report.c %D%/exec/run.c %D%/exec/session.h \
 	%D%/exec/tensors.c %D%/plan/dump.c %D%/plan/dump.h
@@ -27,11 +29,11 @@ libedgert_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 -export-symbols-regex '
 
 edgert_CPPFLAGS = $(RUNTIME_CPPFLAGS)
 edgert_SOURCES = %D%/tools/edgert.c %D%/tools/tool.h %D%/tools/bound.c %D%/tools/cmd_bench.c \
-	%D%/tools/cmd_info.c %D%/tools/cmd_probe.c %D%/tools/cmd_run.c %D%/tools/report_json.c \
+	%D%/tools/cmd_info.c %D%/tools/cmd_probe.c %D%/tools/probe_native.c %D%/tools/probe_native.h %D%/tools/cmd_run.c %D%/tools/report_json.c \
 	%D%/tools/tensor_files.c %D%/tools/tool_options.c %D%/tools/trace.c
 edgert_LDADD = libruntime.la libedgeplan.la $(RUNTIME_LIBS)
 
 edgeincludedir = $(includedir)/edge
 edgeinclude_HEADERS = %D%/include/edge/edgert.h %D%/include/edge/plan_format.h %D%/include/edge/plan_read.h
-EXTRA_DIST += %D%/edgert.pc.in %D%/README.md %D%/base/README.md %D%/device/README.md \
+EXTRA_DIST += %D%/edgert.pc.in %D%/README.md %D%/base/README.md %D%/device/README.md %D%/plan/README.md \
 	%D%/exec/README.md %D%/stream/README.md %D%/tools/README.md

@@ -176,12 +176,11 @@ static void fake_buffer_destroy(struct device *d, struct device_buffer *b)
 	free(b);
 }
 
-static enum edge_status fake_program_build(struct device *d, const char *source, const char *options,
+static enum edge_status fake_program_build(struct device *d, const struct device_code *code,
 	struct device_program **out, struct failure *f)
 {
 	(void)d;
-	(void)source;
-	(void)options;
+	(void)code;
 	*out = NULL;
 	return fake_settings.fail_build ? rt_fail(f, EDGE_DEVICE, "the fake compiler failed") : EDGE_OK;
 }

@@ -3,8 +3,8 @@
 #
 # The six real networks against their references: without a limit, at the
 # smallest budget that edgec names, and at 25 % and 50 % between that and
-# resident. Planned bytes must be actual bytes, and every budget must give the
-# same output bytes.
+# resident, as native code and through OpenCL. Planned bytes must be actual
+# bytes, and every budget must give the same output bytes.
 set -u
 models=${EDGE_DATA:-none}/models
 count=0
@@ -27,11 +27,13 @@ if [ ! -d "$models" ]; then
 	echo "1..1"
 	exit 0
 fi
-"$EDGERT" devices > /dev/null 2>&1 || {
-	echo "ok 1 # SKIP no OpenCL device"
-	echo "1..1"
-	exit 0
-}
+backends=native
+if "$EDGERT" devices 2> /dev/null | grep -qi opencl; then
+	backends="native opencl"
+else
+	count=1
+	echo "ok 1 # SKIP no OpenCL device: native code only"
+fi
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
@@ -58,7 +60,7 @@ check_budget() { # NETWORK LABEL [--budget BYTES]
 	local net=$1 label=$2 k f name same=0 close=0 exact=0
 	shift 2
 	"$EDGEC" compile "$net.edge" -o "$net.plan" "$@" --json > "$net.json" 2> compile.log
-	ok $? "$net, $label: compiles"
+	ok $? "$what, $label: compiles"
 	sed 's/^/# /' compile.log
 	for k in 0 1 2; do
 		run_pair "$net" $k "$net.plan" "out_$label" "report.json" || { close=1 && continue; }
@@ -74,31 +76,40 @@ check_budget() { # NETWORK LABEL [--budget BYTES]
 			fi
 		done
 	done
-	ok $close "$net, $label: within 1e-4 of the reference"
-	ok $exact "$net, $label: planned peak is actual peak"
-	[ "$label" = resident ] || ok $same "$net, $label: same bytes as resident"
+	ok $close "$what, $label: within 1e-4 of the reference"
+	ok $exact "$what, $label: planned peak is actual peak"
+	[ "$label" = resident ] || ok $same "$what, $label: same bytes as resident"
+}
+
+one_network() { # NETWORK BACKEND
+	local net=$1 small full
+	what="$1 ($2)"
+	rm -rf resident_*
+	check_budget "$net" resident
+	small=$(number $net.json smallest_budget_bytes)
+	full=$(peaks $net.json planned_peak_bytes)
+	full=${full%% *}
+	if [ -z "$small" ] || [ -z "$full" ]; then
+		ok 1 "$what: names its smallest budget"
+		return
+	fi
+	check_budget "$net" smallest --budget "$small"
+	check_budget "$net" quarter --budget $((small + (full - small) / 4))
+	check_budget "$net" half --budget $((small + (full - small) / 2))
+	"$EDGEC" compile $net.edge -o no.plan --budget $((small - 1)) 2> below.log
+	[ $? -eq 1 ] && [ ! -e no.plan ] && tail -1 below.log | grep -q "smallest budget that works: $small bytes"
+	ok $? "$what: a byte less is refused and the smallest budget named"
+	sed 's/^/# /' below.log | tail -1
+	rm -rf out_* ./*.plan
 }
 
 for net in resnet20_cifar10 squeezenet1.1 kwt1 silero_vad_16k fastestdet ultraface_rfb320; do
 	# EDGE_NETWORKS picks some of them
 	case " ${EDGE_NETWORKS-$net} " in *" $net "*) ;; *) continue ;; esac
-	printf 'model net { import onnx "%s"; }\nplan %s { run net; }\n' "$models/$net.onnx" "p" > "$net.edge"
-	rm -rf resident_*
-	check_budget $net resident
-	small=$(number $net.json smallest_budget_bytes)
-	full=$(peaks $net.json planned_peak_bytes)
-	full=${full%% *}
-	if [ -z "$small" ] || [ -z "$full" ]; then
-		ok 1 "$net: names its smallest budget"
-		continue
-	fi
-	check_budget $net smallest --budget "$small"
-	check_budget $net quarter --budget $((small + (full - small) / 4))
-	check_budget $net half --budget $((small + (full - small) / 2))
-	"$EDGEC" compile $net.edge -o no.plan --budget $((small - 1)) 2> below.log
-	[ $? -eq 1 ] && [ ! -e no.plan ] && tail -1 below.log | grep -q "smallest budget that works: $small bytes"
-	ok $? "$net: a byte less is refused and the smallest budget named"
-	sed 's/^/# /' below.log | tail -1
-	rm -rf out_* ./*.plan
+	for backend in $backends; do
+		printf 'device d { backend %s; }\nmodel net { import onnx "%s"; }\nplan p { on d; run net; }\n' \
+			"$backend" "$models/$net.onnx" > "$net.edge"
+		one_network "$net" "$backend"
+	done
 done
 echo "1..$count"

@@ -109,7 +109,7 @@ static uint64_t place(const struct sections *x, uint64_t weights_bytes, struct e
 	for (uint32_t i = 0; i < SECTION_COUNT; i++) {
 		const struct section *s = &x->section[i];
 
-		at = align_to(at, 64);
+		at = align_to(at, s->kind == EDGE_SECTION_BLOCKS ? EDGE_PLAN_PAGE : 64);
 		table[i] = (struct edge_section){ .kind = s->kind,
 						  .flags = s->kind < EDGE_SECTION_DEBUG ? EDGE_SECTION_REQUIRED : 0,
 						  .offset = at, .size = s->bytes.len,

@@ -10,6 +10,8 @@
 
 #include "plan/sections.h"
 
+#include "codegen/native.h"
+
 #include <string.h>
 
 _Static_assert((int)SCHED_PAGE == EDGE_PLAN_PAGE, "page");
@@ -19,6 +21,8 @@ _Static_assert((int)SCHED_ACTIVATIONS == EDGE_REGION_ACTIVATIONS && (int)SCHED_R
 		       (int)SCHED_STREAM == EDGE_REGION_STREAM && (int)SCHED_STAGING == EDGE_REGION_STAGING, "regions");
 _Static_assert((int)SCHED_KERNEL == EDGE_STEP_KERNEL && (int)SCHED_INPUT == EDGE_STEP_INPUT &&
 		       (int)SCHED_OUTPUT == EDGE_STEP_OUTPUT, "steps");
+_Static_assert((int)NATIVE_X86_64_V3 == EDGE_ISA_X86_64_V3 && (int)NATIVE_X86_64_V4 == EDGE_ISA_X86_64_V4 &&
+		       (int)NATIVE_AARCH64 == EDGE_ISA_AARCH64, "instruction sets");
 _Static_assert((int)TARGET_OPENCL == EDGE_BACKEND_OPENCL && (int)TARGET_NATIVE == EDGE_BACKEND_NATIVE &&
 		       (int)TARGET_CPU_KERNELS == EDGE_KERNELS_CPU && (int)TARGET_GPU_KERNELS == EDGE_KERNELS_GPU, "target");
 
@@ -57,6 +61,9 @@ static const uint32_t kinds[SECTION_COUNT][2] = {
 	{ EDGE_SECTION_MODELS, sizeof(struct edge_model) },
 	{ EDGE_SECTION_CHUNKS, sizeof(struct edge_chunk) },
 	{ EDGE_SECTION_READS, sizeof(struct edge_read) },
+	{ EDGE_SECTION_CODE, sizeof(struct edge_code) },
+	{ EDGE_SECTION_ENTRIES, sizeof(uint64_t) },
+	{ EDGE_SECTION_BLOCKS, 1 },
 	{ EDGE_SECTION_DEBUG, sizeof(struct edge_debug) },
 	{ EDGE_SECTION_LIFETIMES, sizeof(struct edge_lifetime) },
 	{ EDGE_SECTION_NOTES, sizeof(struct edge_note) },
@@ -169,11 +176,40 @@ static void number_kernels(struct writer *w)
 	}
 }
 
-static void put_kernels(struct writer *w)
+/* Machine code instead of source. */
+static bool put_native(struct writer *w)
 {
-	uint32_t params = 0;
+	const struct target *t = w->s->request->target;
+	const struct kernel **kernels = arena_new_array(w->a, const struct kernel *, w->kernels.len + 1);
+	struct strbuf *blocks = &w->x->section[SECTION_BLOCKS].bytes;
+	struct native_code code[NATIVE_ISA_COUNT];
+	enum native_isa isa[NATIVE_ISA_COUNT];
+	uint32_t count = 0;
 
-	number_kernels(w);
+	for (uint32_t i = 0; i < w->kernels.len; i++)
+		kernels[i] = w->kernels.data[i].k;
+	for (unsigned i = 1; i < NATIVE_ISA_COUNT; i++)
+		if (t->isas & 1u << i)
+			isa[count++] = (enum native_isa)i;
+	if (!native_compile(w->a, kernels, w->kernels.len, w->programs.len ? w->programs.data[0].prelude : "", isa,
+			    count, code, w->d))
+		return false;
+	for (uint32_t i = 0; i < count; i++) {
+		struct edge_code r = { .isa = code[i].isa, .bytes = code[i].bytes };
+
+		while (blocks->len % EDGE_PLAN_PAGE)
+			strbuf_add(blocks, "", 1);
+		r.offset = blocks->len;
+		strbuf_add(blocks, code[i].block, code[i].bytes);
+		put(w, SECTION_CODE, &r);
+		for (uint32_t k = 0; k < w->kernels.len; k++)
+			put(w, SECTION_ENTRIES, &code[i].entry[k]);
+	}
+	return true;
+}
+
+static void put_source(struct writer *w)
+{
 	for (uint32_t p = 0; p < w->programs.len; p++) {
 		struct strbuf text = { 0 };
 		struct edge_program record;
@@ -186,6 +222,19 @@ static void put_kernels(struct writer *w)
 		put(w, SECTION_PROGRAMS, &record);
 		strbuf_free(&text);
 	}
+}
+
+static bool put_kernels(struct writer *w)
+{
+	bool native = w->s->request->target->backend == TARGET_NATIVE;
+	uint32_t params = 0;
+
+	number_kernels(w);
+	if (!native)
+		put_source(w);
+	else
+		for (uint32_t p = 0; p < w->programs.len; p++)
+			put(w, SECTION_PROGRAMS, &(struct edge_program){ 0, 0 });
 	for (uint32_t i = 0; i < w->kernels.len; i++) {
 		const struct kernel *k = w->kernels.data[i].k;
 		struct edge_kernel record = { string(w, k->name), w->kernels.data[i].program, params, k->param_count };
@@ -198,6 +247,7 @@ static void put_kernels(struct writer *w)
 		}
 		params += k->param_count;
 	}
+	return !native || put_native(w);
 }
 
 /* ---- steps ---- */
@@ -428,11 +478,10 @@ bool sections_make(struct arena *a, const struct schedule *s, const char *versio
 		out->section[i] = (struct section){ kinds[i][0], kinds[i][1], { 0 } };
 	strbuf_add(&out->section[SECTION_STRINGS].bytes, "", 1);
 	put_meta(&w, version);
-	put_kernels(&w);
 	put_tensors(&w);
 	put_models(&w);
 	put_memory(&w);
-	if (!put_steps(&w)) {
+	if (!put_kernels(&w) || !put_steps(&w)) {
 		sections_free(out);
 		return false;
 	}

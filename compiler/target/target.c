@@ -11,20 +11,32 @@
 
 #include "target/target.h"
 
+#include "codegen/native.h"
 #include "dsl.h"
+
+/* For the kind of machine that compiles; a device block may name others. */
+static uint32_t own_isas(void)
+{
+#if defined(__aarch64__)
+	return 1u << NATIVE_AARCH64;
+#else
+	return 1u << NATIVE_X86_64_V3 | 1u << NATIVE_X86_64_V4;
+#endif
+}
 
 struct target target_host(void)
 {
 	return (struct target){
 		.name = "host",
-		.backend = TARGET_OPENCL,
+		.backend = TARGET_NATIVE,
 		.kernels = TARGET_CPU_KERNELS,
 		.weights = TARGET_BUFFERS,
+		.isas = own_isas(),
 		.threads = 0,
 		.storage_bytes_per_s = 1.0e9,
 		.flops_per_s = 200e9,
 		.memory_bytes_per_s = 20e9,
-		.launch_ms = 0.01,
+		.launch_ms = 0.002,
 		.max_region_bytes = (uint64_t)1 << 30,
 		.align = 128,
 		.unified = true,
@@ -38,8 +50,12 @@ struct target target_from_decl(const struct decl_device *d)
 	if (!d)
 		return t;
 	t.name = d->name;
-	if (d->backend == DECL_BACKEND_NATIVE)
-		t.backend = TARGET_NATIVE;
+	if (d->backend == DECL_BACKEND_OPENCL || (!d->backend && d->kernels == DECL_KERNELS_GPU)) {
+		t.backend = TARGET_OPENCL;
+		t.launch_ms = 0.01;
+	}
+	if (d->isas)
+		t.isas = d->isas;
 	if (d->kernels == DECL_KERNELS_GPU) {
 		t.kernels = TARGET_GPU_KERNELS;
 		t.align = 512;

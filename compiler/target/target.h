@@ -15,6 +15,7 @@ struct target {
 	enum target_backend backend;
 	enum target_kernels kernels;
 	enum target_weights weights;
+	uint32_t isas;               /* native: bit (1 << enum native_isa) for each set to make code for */
 	uint32_t threads;            /* 0: all that the device has */
 	double storage_bytes_per_s;  /* sequential reads of the plan file */
 	double flops_per_s;          /* FMA peak, f32, all threads */

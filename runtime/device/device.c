@@ -3,9 +3,10 @@
 #include "config.h"
 
 #include "device/device.h"
+#include "device/native.h"
 #include "device/opencl.h"
 
-const struct device_ops *const device_backends[] = { &opencl_ops, NULL };
+const struct device_ops *const device_backends[] = { &native_ops, &opencl_ops, NULL };
 
 const struct device_ops *device_backend(uint32_t backend)
 {

@@ -34,6 +34,15 @@ struct device_launch;  /* a kernel with its arguments and its size */
 /* An empty fence is zero. Owned by the caller, who resets it before using it again. */
 struct device_fence {
 	void *handle;
+	int64_t start, end; /* of backends that are done when submit returns */
+};
+
+/* Kernels in the form that the backend takes; all of it outlives the program. */
+struct device_code {
+	const char *source, *options; /* opencl */
+	const void *block;            /* native: machine code, mapped executable */
+	const uint64_t *entry;        /* native: per kernel of the plan, its offset in the block */
+	uint32_t entry_count;
 };
 
 struct device_request {
@@ -62,6 +71,7 @@ struct device_argument {
 struct device_launch_request {
 	struct device_program *program;
 	const char *kernel;
+	uint32_t kernel_index; /* in the plan */
 	const struct device_argument *arg;
 	uint32_t arg_count;
 	uint32_t global[3], local[3];
@@ -91,7 +101,7 @@ struct device_ops {
 	void (*buffer_destroy)(struct device *d, struct device_buffer *b);
 
 	/* Ready to run when it returns: nothing is left to be compiled at the first launch. */
-	enum edge_status (*program_build)(struct device *d, const char *source, const char *options,
+	enum edge_status (*program_build)(struct device *d, const struct device_code *code,
 		struct device_program **out, struct failure *f);
 	void (*program_destroy)(struct device *d, struct device_program *p);
 	enum edge_status (*launch_create)(struct device *d, const struct device_launch_request *request,

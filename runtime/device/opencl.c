@@ -315,7 +315,7 @@ static enum edge_status build_failed(struct device *d, cl_program program, cl_in
 	return EDGE_DEVICE;
 }
 
-static enum edge_status opencl_program_build(struct device *d, const char *source, const char *options,
+static enum edge_status opencl_program_build(struct device *d, const struct device_code *source,
 	struct device_program **out, struct failure *f)
 {
 	struct device_program *p = rt_alloc(1, sizeof(*p));
@@ -326,10 +326,10 @@ static enum edge_status opencl_program_build(struct device *d, const char *sourc
 	*out = NULL;
 	if (!p)
 		return rt_fail(f, EDGE_MEMORY, "out of memory");
-	p->program = d->cl->clCreateProgramWithSource(d->context, 1, &source, NULL, &code);
+	p->program = d->cl->clCreateProgramWithSource(d->context, 1, (const char **)(uintptr_t)&source->source, NULL, &code);
 	if (!p->program) {
 		st = failed(f, "clCreateProgramWithSource", code);
-	} else if ((code = d->cl->clBuildProgram(p->program, 1, &d->id, options, NULL, NULL)) != CL_SUCCESS) {
+	} else if ((code = d->cl->clBuildProgram(p->program, 1, &d->id, source->options, NULL, NULL)) != CL_SUCCESS) {
 		st = build_failed(d, p->program, code, f);
 	} else {
 		/* PoCL finishes its code here instead of at each kernel's first launch; others just answer */

@@ -56,8 +56,12 @@ static enum edge_status build_programs(struct edgert_session *s)
 	uint32_t i;
 
 	for (i = 0; i < p->program_count; i++) {
-		st = s->ops->program_build(s->device, plan_string(p, p->programs[i].source),
-			plan_string(p, p->programs[i].options), &s->programs[i], &s->failure);
+		struct device_code code = {
+			.source = plan_string(p, p->programs[i].source), .options = plan_string(p, p->programs[i].options),
+			.block = s->code.block, .entry = s->code.entry, .entry_count = p->kernel_count,
+		};
+
+		st = s->ops->program_build(s->device, &code, &s->programs[i], &s->failure);
 		if (st != EDGE_OK)
 			return st;
 	}
@@ -70,7 +74,7 @@ static enum edge_status create_launch(struct edgert_session *s, uint32_t index, 
 	const struct edge_step *step = &p->steps[index];
 	const struct edge_kernel *k = &p->kernels[step->index];
 	struct device_launch_request request = {
-		.program = s->programs[k->program], .kernel = plan_string(p, k->name), .arg = arg, .arg_count = step->arg_count,
+		.program = s->programs[k->program], .kernel = plan_string(p, k->name), .kernel_index = step->index, .arg = arg, .arg_count = step->arg_count,
 		.global = { step->global[0], step->global[1], step->global[2] },
 		.local = { step->local[0], step->local[1], step->local[2] },
 	};
@@ -116,7 +120,8 @@ enum edge_status session_prepare(struct edgert_session *s, const struct edgert_o
 	enum edge_status st;
 
 	(void)options;
-	if ((st = create_regions(s)) != EDGE_OK || (st = create_buffers(s)) != EDGE_OK || (st = build_programs(s)) != EDGE_OK)
+	if ((st = create_regions(s)) != EDGE_OK || (st = create_buffers(s)) != EDGE_OK ||
+	    (st = session_map_code(s)) != EDGE_OK || (st = build_programs(s)) != EDGE_OK)
 		return st;
 	return create_launches(s);
 }
@@ -160,6 +165,7 @@ void edgert_close(struct edgert_session *s)
 	rt_free(s->in_place);
 	rt_free(s->buffers);
 	rt_free(s->programs);
+	session_unmap_code(s);
 	rt_free(s->steps);
 	rt_free(s->tensors);
 	rt_free(s->model_ms);

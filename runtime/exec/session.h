@@ -42,6 +42,11 @@ struct edgert_session {
 	struct device_region **regions;
 	struct device_buffer **buffers;
 	struct device_program **programs;
+	struct session_code {
+		void *block; /* native plans: the code for this CPU, read-only and executable */
+		size_t bytes;
+		const uint64_t *entry; /* per kernel */
+	} code;
 
 	struct rt_account account;
 	void **memory;     /* per region: the host's address of it, or NULL */
@@ -62,6 +67,10 @@ struct edgert_session {
 /* Opens with a given backend; NULL: the plan's. Tests bring their own. */
 enum edge_status session_open(const struct edgert_options *options, const struct device_ops *ops,
 	struct edgert_session **out);
+
+/* code.c: nothing to do for plans of other backends. */
+enum edge_status session_map_code(struct edgert_session *s);
+void session_unmap_code(struct edgert_session *s);
 
 /* Everything after the plan is checked and the I/O thread is on its way. */
 enum edge_status session_prepare(struct edgert_session *s, const struct edgert_options *options);

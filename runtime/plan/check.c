@@ -66,6 +66,9 @@ static const struct known_section known[] = {
 	VIEW(CHUNKS, struct edge_chunk, true, "chunks", chunks, chunk_count),
 	VIEW(READS, struct edge_read, true, "reads", reads, read_count),
 	{ EDGE_SECTION_WEIGHTS, EDGE_PLAN_PAGE, true, "weights", 0, 0 },
+	VIEW(CODE, struct edge_code, false, "code", codes, code_count),
+	VIEW(ENTRIES, uint64_t, false, "entries", entries, entry_count),
+	{ EDGE_SECTION_BLOCKS, 1, false, "blocks", 0, 0 },
 	{ EDGE_SECTION_DEBUG, sizeof(struct edge_debug), false, "debug", offsetof(struct edge_plan, debug), 0 },
 	VIEW(LIFETIMES, struct edge_lifetime, false, "lifetimes", lifetimes, lifetime_count),
 	VIEW(NOTES, struct edge_note, false, "notes", notes, note_count),
@@ -140,7 +143,8 @@ static bool all_zero(const uint8_t *p, uint64_t n)
 static enum edge_status check_section(struct check *c, const struct edge_section *s, uint64_t *end)
 {
 	const uint8_t *data = c->p->data;
-	uint64_t align = s->kind == EDGE_SECTION_WEIGHTS ? EDGE_PLAN_PAGE : 64;
+	bool pages = s->kind == EDGE_SECTION_WEIGHTS || s->kind == EDGE_SECTION_BLOCKS;
+	uint64_t align = pages ? EDGE_PLAN_PAGE : 64;
 
 	if (s->offset % align)
 		return check_fail(c, EDGE_BAD, "section %u starts at %llu, no multiple of %llu", s->kind,
@@ -190,6 +194,10 @@ static enum edge_status check_known(struct check *c, const struct edge_section *
 		break;
 	case EDGE_SECTION_STRINGS:
 		c->p->strings_size = s->size;
+		break;
+	case EDGE_SECTION_BLOCKS:
+		c->p->blocks_offset = s->offset;
+		c->p->blocks_size = s->size;
 		break;
 	case EDGE_SECTION_WEIGHTS:
 		c->weights_offset = s->offset;

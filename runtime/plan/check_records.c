@@ -132,6 +132,29 @@ static enum edge_status check_buffers(struct check *c)
 	return EDGE_OK;
 }
 
+/* A native plan has code for every kernel, and only such a plan has any. */
+static enum edge_status check_code(struct check *c)
+{
+	const struct edge_plan *p = c->p;
+	bool native = p->meta->backend == EDGE_BACKEND_NATIVE;
+
+	if (native != (p->code_count != 0))
+		BAD("%u blocks of code in a plan for backend %u", p->code_count, p->meta->backend);
+	if (p->entry_count != (uint64_t)p->code_count * p->kernel_count)
+		BAD("%u entries for %u blocks of code and %u kernels", p->entry_count, p->code_count, p->kernel_count);
+	for (uint32_t i = 0; i < p->code_count; i++) {
+		const struct edge_code *x = &p->codes[i];
+
+		if (x->reserved || x->offset % EDGE_PLAN_PAGE || !x->bytes ||
+		    !check_range(x->offset, x->bytes, p->blocks_size))
+			BAD("code %u: %llu bytes at %llu do not fit the blocks", i, (ull)x->bytes, (ull)x->offset);
+		for (uint32_t k = 0; k < p->kernel_count; k++)
+			if (p->entries[(uint64_t)i * p->kernel_count + k] >= x->bytes)
+				BAD("code %u: kernel %u starts outside the block", i, k);
+	}
+	return EDGE_OK;
+}
+
 static enum edge_status check_kernels(struct check *c)
 {
 	const struct edge_plan *p = c->p;
@@ -440,7 +463,7 @@ static enum edge_status check_extras(struct check *c)
 enum edge_status check_records(struct check *c)
 {
 	static enum edge_status (*const check[])(struct check *) = {
-		check_strings, check_meta,   check_regions, check_buffers, check_kernels, check_models,
+		check_strings, check_meta,   check_regions, check_buffers, check_kernels, check_code, check_models,
 		check_tensors, check_chunks, check_reads,   check_steps,   check_extras,
 	};
 

@@ -13,6 +13,7 @@
 #include "base/outfile.h"
 #include "device/device.h"
 #include "stream/plan_file.h"
+#include "tools/probe_native.h"
 #include "tools/tool.h"
 
 #include <errno.h>
@@ -77,6 +78,7 @@ struct probe {
 
 struct probe_options {
 	const char *plan, *output, *name, *device;
+	bool opencl;
 	uint32_t threads;
 };
 
@@ -100,15 +102,17 @@ static enum edge_status make_region(struct probe *p, uint64_t bytes, void **memo
 static enum edge_status prepare(struct probe *p, const struct probe_options *o, struct failure *f)
 {
 	struct device_request request = { .name = o->device, .kernel_style = EDGE_KERNELS_CPU, .threads = o->threads, .profile = true };
+	struct device_code code = { .source = probe_source, .options = "-cl-std=CL1.2", .entry = probe_native_entries(),
+		.entry_count = PROBE_KERNELS };
 	enum edge_status st;
 
-	p->ops = device_backend(EDGE_BACKEND_OPENCL);
+	p->ops = device_backend(o->opencl ? EDGE_BACKEND_OPENCL : EDGE_BACKEND_NATIVE);
 	p->small_bytes = 64ull * 65536;
 	if ((st = p->ops->open(&request, &p->device, f)) != EDGE_OK ||
 	    (st = make_region(p, p->small_bytes, &p->small_memory, &p->small, &p->small_buffer, f)) != EDGE_OK ||
 	    (st = make_region(p, MEMORY_BYTES, &p->large_memory, &p->large, &p->large_buffer, f)) != EDGE_OK)
 		return st;
-	return p->ops->program_build(p->device, probe_source, "-cl-std=CL1.2", &p->program, f);
+	return p->ops->program_build(p->device, &code, &p->program, f);
 }
 
 static void clean(struct probe *p)
@@ -126,10 +130,10 @@ static void clean(struct probe *p)
 }
 
 /* Least time of `count` launches queued together, of several tries. */
-static enum edge_status time_launch(struct probe *p, const char *kernel, const struct device_argument *arg, uint32_t args,
+static enum edge_status time_launch(struct probe *p, const char *kernel, uint32_t index, const struct device_argument *arg, uint32_t args,
 	uint32_t items, uint32_t count, double *seconds, struct failure *f)
 {
-	struct device_launch_request request = { .program = p->program, .kernel = kernel, .arg = arg, .arg_count = args,
+	struct device_launch_request request = { .program = p->program, .kernel = kernel, .kernel_index = index, .arg = arg, .arg_count = args,
 		.global = { items, 1, 1 }, .local = { 1, 1, 1 } };
 	struct device_launch *launch;
 	enum edge_status st = p->ops->launch_create(p->device, &request, &launch, f);
@@ -166,13 +170,13 @@ static enum edge_status measure_device(struct probe *p, struct failure *f)
 
 	if (items > p->small_bytes / 64 - 1)
 		items = (uint32_t)(p->small_bytes / 64 - 1);
-	if ((st = time_launch(p, "peak", peak, 3, items, 1, &s, f)) != EDGE_OK)
+	if ((st = time_launch(p, "peak", PROBE_PEAK, peak, 3, items, 1, &s, f)) != EDGE_OK)
 		return st;
 	p->flops_per_s = (double)items * PEAK_ROUNDS * 12 * 16 * 2 / s;
-	if ((st = time_launch(p, "read_memory", memory, 3, items, 1, &s, f)) != EDGE_OK)
+	if ((st = time_launch(p, "read_memory", PROBE_READ_MEMORY, memory, 3, items, 1, &s, f)) != EDGE_OK)
 		return st;
 	p->memory_bytes_per_s = (double)items * vectors * 64 / s;
-	if ((st = time_launch(p, "nothing", peak, 1, 1, LAUNCHES, &s, f)) != EDGE_OK)
+	if ((st = time_launch(p, "nothing", PROBE_NOTHING, peak, 1, 1, LAUNCHES, &s, f)) != EDGE_OK)
 		return st;
 	p->launch_s = s / LAUNCHES;
 	return EDGE_OK;
@@ -263,7 +267,7 @@ static void write_block(FILE *out, const struct probe *p, const struct probe_opt
 	const struct device_info *info = p->ops->info(p->device);
 
 	fprintf(out, "# Measured by edgert %s on %s (%s).\n", edgert_version(), info->name, info->driver);
-	fprintf(out, "device %s {\n\tbackend opencl;\n\tthreads %u;\n", o->name, info->threads);
+	fprintf(out, "device %s {\n\tbackend %s;\n\tthreads %u;\n", o->name, info->backend, info->threads);
 	if (p->storage_bytes_per_s > 0)
 		fprintf(out, "\tstorage %.0f MB/s;\n", p->storage_bytes_per_s / 1e6);
 	fprintf(out, "\tmemory %.1f GB/s;\n\tcompute %.1f GFLOP/s;\n\tlaunch %.2f us;\n}\n", p->memory_bytes_per_s / 1e9,
@@ -300,7 +304,8 @@ static int probe(const struct probe_options *o)
 int cmd_probe(int argc, char **argv)
 {
 	static const struct option options[] = { { "name", required_argument, NULL, 'N' }, { "device", required_argument, NULL, 'd' },
-		{ "threads", required_argument, NULL, 't' }, { NULL, 0, NULL, 0 } };
+		{ "threads", required_argument, NULL, 't' },
+		{ "backend", required_argument, NULL, 'b' }, { NULL, 0, NULL, 0 } };
 	struct probe_options o = { .name = "here" };
 	int c;
 
@@ -313,6 +318,11 @@ int cmd_probe(int argc, char **argv)
 			if (!is_identifier(optarg))
 				return tool_usage_error("\"%s\" cannot be a device's name", optarg);
 			o.name = optarg;
+			break;
+		case 'b':
+			o.opencl = !strcmp(optarg, "opencl");
+			if (!o.opencl && strcmp(optarg, "native"))
+				return tool_usage_error("\"%s\" is no backend; native and opencl are", optarg);
 			break;
 		case 't':
 			if (!tool_number("--threads", optarg, 1, &o.threads))

@@ -16,8 +16,9 @@
 
 struct conformance_subject {
 	const struct device_ops *ops;
-	const char *program, *options; /* as program_build takes them */
-	const char *bad_program;       /* one that cannot be built */
+	struct device_code code;
+	const char *const *kernels;  /* in the order of code.entry; NULL-terminated */
+	const struct device_code *bad; /* one that cannot be built; NULL where everything that is checked can */
 };
 
 extern const char conformance_opencl[];

@@ -4,7 +4,7 @@
  *
  * Little-endian, fixed width, every padding byte zero, offsets instead of
  * pointers. The file is: prefix, header, section table, sections. Sections
- * start at multiples of 64 bytes, EDGE_SECTION_WEIGHTS at a multiple of 4096.
+ * start at multiples of 64 bytes, WEIGHTS and BLOCKS at multiples of 4096.
  * doc/plan-format.txt is the specification with its history.
  */
 #ifndef EDGE_PLAN_FORMAT_H
@@ -54,6 +54,10 @@ enum edge_section_kind {
 	EDGE_SECTION_CHUNKS = 12,  /* struct edge_chunk */
 	EDGE_SECTION_READS = 13,   /* struct edge_read, in the order in which they are issued */
 	EDGE_SECTION_WEIGHTS = 14, /* the chunks' bytes; xxh3 is 0, each chunk has its own */
+	/* of native plans only */
+	EDGE_SECTION_CODE = 15,    /* struct edge_code, one per instruction set */
+	EDGE_SECTION_ENTRIES = 16, /* uint64_t: for each code, for each kernel, its entry's offset in the block */
+	EDGE_SECTION_BLOCKS = 17,  /* the machine code; starts at a multiple of EDGE_PLAN_PAGE */
 	/* not required to run */
 	EDGE_SECTION_DEBUG = 32,     /* struct edge_debug, one per step */
 	EDGE_SECTION_LIFETIMES = 33, /* struct edge_lifetime: what lies where, when */
@@ -136,6 +140,22 @@ struct edge_param {
 	uint32_t kind, access; /* access: of pointers; from const-ness in the source */
 	uint32_t name;         /* string */
 	uint32_t reserved;
+};
+
+enum edge_isa { EDGE_ISA_X86_64_V3 = 1, EDGE_ISA_X86_64_V4 = 2, EDGE_ISA_AARCH64 = 3 };
+
+/*
+ * Machine code of every kernel for one instruction set: a block that refers to
+ * nothing outside itself and may be mapped at any multiple of EDGE_PLAN_PAGE.
+ * An entry is a C function void (const uint64_t *arg, const uint64_t *range)
+ * that runs work-items range[0] .. range[1] - 1 of a launch of range[2] x
+ * range[3] x range[4], the first dimension fastest; arg[] holds pointers,
+ * integers and the bits of floats.
+ */
+struct edge_code {
+	uint32_t isa, reserved;
+	uint64_t offset; /* in the BLOCKS section; multiple of EDGE_PLAN_PAGE */
+	uint64_t bytes;
 };
 
 enum edge_step_kind {
@@ -235,6 +255,7 @@ _Static_assert(sizeof(struct edge_section) == 48, "section entry is 48 bytes");
 _Static_assert(sizeof(struct edge_meta) == 232, "meta");
 _Static_assert(sizeof(struct edge_region) == 16, "region");
 _Static_assert(sizeof(struct edge_buffer) == 24, "buffer");
+_Static_assert(sizeof(struct edge_code) == 24, "code");
 _Static_assert(sizeof(struct edge_step) == 80, "step");
 _Static_assert(sizeof(struct edge_arg) == 16, "arg");
 _Static_assert(sizeof(struct edge_tensor) == 96, "tensor");

@@ -41,12 +41,16 @@ struct edge_plan {
 	const struct edge_model *models;
 	const struct edge_chunk *chunks;
 	const struct edge_read *reads;
+	const struct edge_code *codes; /* native plans */
+	const uint64_t *entries;       /* code_count * kernel_count */
+	uint64_t blocks_offset, blocks_size; /* of the BLOCKS section in the file */
 	const struct edge_debug *debug; /* NULL, or one per step */
 	const struct edge_lifetime *lifetimes;
 	const struct edge_note *notes;
 	uint64_t strings_size;
 	uint32_t region_count, buffer_count, program_count, kernel_count, param_count, step_count,
-		arg_count, tensor_count, model_count, chunk_count, read_count, lifetime_count, note_count;
+		arg_count, tensor_count, model_count, chunk_count, read_count, lifetime_count, note_count,
+		code_count, entry_count;
 };
 
 /*

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * native.c - compile kernels to machine code with clang and ld.lld.
+ *
+ * Everything happens in a temporary folder: one source for all kernels, then
+ * per instruction set an object and a linked file, from which the block and
+ * the entries are read (native_elf.c). Tools are run with posix_spawn and
+ * without a shell; what they print is shown only when they fail.
+ */
+#include "config.h"
+
+#include "codegen/native.h"
+
+#include "base/file.h"
+#include "codegen/native_elf.h"
+#include "edge/plan_format.h"
+#include "embedded.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+static const struct {
+	const char *name, *target, *march;
+} isas[NATIVE_ISA_COUNT] = {
+	[NATIVE_X86_64_V3] = { "x86-64-v3", "x86_64-unknown-linux-gnu", "-march=x86-64-v3" },
+	[NATIVE_X86_64_V4] = { "x86-64-v4", "x86_64-unknown-linux-gnu", "-march=x86-64-v4" },
+	[NATIVE_AARCH64] = { "aarch64", "aarch64-unknown-linux-gnu", "-march=armv8-a" },
+};
+
+const char *native_isa_name(enum native_isa isa)
+{
+	return isas[isa].name;
+}
+
+/* Code and constants in one section; anything that would need a loader is not kept. */
+static const char link_script[] = "SECTIONS { . = 0;\n"
+				  " .block : { *(.text .text.*) . = ALIGN(64); *(.rodata .rodata.*) }\n"
+				  " /DISCARD/ : { *(.comment) *(.note*) *(.eh_frame*) *(.llvm*) } }\n";
+
+struct work {
+	struct arena *arena;
+	struct diag *diag;
+	char *folder;
+};
+
+static char *work_path(struct work *w, const char *name, const char *suffix)
+{
+	return arena_printf(w->arena, "%s/%s%s", w->folder, name, suffix);
+}
+
+static bool write_text(struct work *w, const char *path, const char *text)
+{
+	FILE *f = fopen(path, "w");
+	bool ok = f && fputs(text, f) >= 0;
+
+	if (f && fclose(f) != 0)
+		ok = false;
+	if (!ok)
+		diag_error(w->diag, NO_SPAN, "could not write \"%s\": %s", path, strerror(errno));
+	return ok;
+}
+
+static void add_entry(struct strbuf *s, const struct kernel *k)
+{
+	strbuf_printf(s, "void edge_entry_%s(const __global ulong *arg, const __global ulong *range)\n{\n"
+		"\tstruct edge_wi wi;\n\tulong n = range[1];\n", k->name);
+	for (uint32_t i = 0; i < k->param_count; i++) {
+		switch (k->param[i].kind) {
+		case EDGE_PARAM_GLOBAL:
+			strbuf_printf(s, "\t__global void *a%u = (__global void *)arg[%u];\n", i, i);
+			break;
+		case EDGE_PARAM_I32: strbuf_printf(s, "\tint a%u = (int)arg[%u];\n", i, i); break;
+		case EDGE_PARAM_I64: strbuf_printf(s, "\tlong a%u = (long)arg[%u];\n", i, i); break;
+		default: strbuf_printf(s, "\tfloat a%u = as_float((uint)arg[%u]);\n", i, i); break;
+		}
+	}
+	strbuf_puts(s, "\twi.gsize[0] = range[2];\n\twi.gsize[1] = range[3];\n\twi.gsize[2] = range[4];\n"
+		"\twi.gid[0] = range[0] % wi.gsize[0];\n"
+		"\twi.gid[1] = range[0] / wi.gsize[0] % wi.gsize[1];\n"
+		"\twi.gid[2] = range[0] / wi.gsize[0] / wi.gsize[1];\n"
+		"\tfor (ulong i = range[0]; i < n; i++) {\n");
+	strbuf_printf(s, "\t\t%s(", k->name);
+	for (uint32_t i = 0; i < k->param_count; i++)
+		strbuf_printf(s, "a%u, ", i);
+	strbuf_puts(s, "&wi);\n"
+		"\t\tif (++wi.gid[0] == wi.gsize[0]) {\n\t\t\twi.gid[0] = 0;\n"
+		"\t\t\tif (++wi.gid[1] == wi.gsize[1]) {\n\t\t\t\twi.gid[1] = 0;\n\t\t\t\twi.gid[2]++;\n"
+		"\t\t\t}\n\t\t}\n\t}\n}\n");
+}
+
+static const char *native_header(void)
+{
+	for (unsigned i = 0; i < kernel_file_count; i++)
+		if (!strcmp(kernel_files[i].name, "native.clh"))
+			return kernel_files[i].text;
+	return "";
+}
+
+static bool write_source(struct work *w, const struct kernel *const *kernels, uint32_t count, const char *prelude)
+{
+	struct strbuf s = { 0 };
+	bool ok;
+
+	strbuf_puts(&s, native_header());
+	strbuf_puts(&s, prelude);
+	for (uint32_t i = 0; i < count; i++) {
+		strbuf_puts(&s, kernels[i]->source);
+		strbuf_puts(&s, "\n");
+		add_entry(&s, kernels[i]);
+	}
+	ok = write_text(w, work_path(w, "kernels", ".cl"), strbuf_str(&s)) &&
+	     write_text(w, work_path(w, "block", ".ld"), link_script);
+	strbuf_free(&s);
+	return ok;
+}
+
+/* Starts a tool with its output in `log`; 0 when it could not be started (said). */
+static pid_t start_tool(struct work *w, const char *const *argv, const char *log)
+{
+	posix_spawn_file_actions_t files;
+	pid_t pid = 0;
+	int error;
+
+	posix_spawn_file_actions_init(&files);
+	posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
+	posix_spawn_file_actions_addopen(&files, 1, log, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	posix_spawn_file_actions_adddup2(&files, 1, 2);
+	error = posix_spawnp(&pid, argv[0], &files, NULL, (char *const *)(uintptr_t)argv, environ);
+	posix_spawn_file_actions_destroy(&files);
+	if (error) {
+		diag_error(w->diag, NO_SPAN, "could not run %s: %s", argv[0], strerror(error));
+		diag_hint(w->diag, "Native plans need clang and ld.lld where they are compiled; "
+			  "EDGE_CLANG and EDGE_LLD name other ones.");
+		return 0;
+	}
+	return pid;
+}
+
+static bool wait_tool(struct work *w, pid_t pid, const char *tool, const char *log)
+{
+	struct mapped_file text;
+	int status = 0;
+
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return false;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return true;
+	diag_error(w->diag, NO_SPAN, "could not compile the kernels: %s ended with status %d", tool,
+		   WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+	if (file_map(log, &text)) {
+		if (text.data)
+			diag_note(w->diag, NO_SPAN, "%s", arena_strndup(w->arena, (const char *)text.data,
+									text.size < 1500 ? text.size : 1500));
+		file_unmap(&text);
+	}
+	return false;
+}
+
+static const char *tool_path(const char *variable, const char *configured)
+{
+	const char *s = getenv(variable);
+
+	return s && *s ? s : configured;
+}
+
+static pid_t start_clang(struct work *w, enum native_isa isa)
+{
+	const char *name = isas[isa].name;
+	const char *argv[] = { tool_path("EDGE_CLANG", EDGE_CLANG_PATH), "-x", "cl", "-cl-std=CL1.2", "-target",
+			       isas[isa].target, isas[isa].march,
+			       /* without it clang prefers 256-bit code on 512-bit CPUs */
+			       isa == NATIVE_X86_64_V4 ? "-mprefer-vector-width=512" : "-O3", "-O3", "-fPIC",
+			       "-ffp-contract=fast", "-fno-math-errno", "-fno-jump-tables",
+			       "-fno-asynchronous-unwind-tables", "-fno-stack-protector", "-fvisibility=hidden",
+			       "-Wno-psabi", "-c", work_path(w, "kernels", ".cl"), "-o", work_path(w, name, ".o"),
+			       NULL };
+
+	return start_tool(w, argv, work_path(w, name, ".log"));
+}
+
+static bool link_block(struct work *w, enum native_isa isa)
+{
+	const char *name = isas[isa].name, *log = work_path(w, name, ".link.log");
+	const char *argv[] = { tool_path("EDGE_LLD", EDGE_LLD_PATH), "-static", "--no-undefined", "-e", "0", "-T",
+			       work_path(w, "block", ".ld"), work_path(w, name, ".o"), "-o",
+			       work_path(w, name, ".elf"), NULL };
+	pid_t pid = start_tool(w, argv, log);
+
+	return pid && wait_tool(w, pid, argv[0], log);
+}
+
+static bool read_block(struct work *w, enum native_isa isa, const struct kernel *const *kernels, uint32_t count,
+		       struct native_code *out)
+{
+	const char **names = arena_new_array(w->arena, const char *, count);
+	uint64_t *entry = arena_new_array(w->arena, uint64_t, count);
+	char why[200];
+
+	for (uint32_t i = 0; i < count; i++)
+		names[i] = arena_printf(w->arena, "edge_entry_%s", kernels[i]->name);
+	*out = (struct native_code){ .isa = isa, .entry = entry };
+	if (elf_check_object(work_path(w, isas[isa].name, ".o"), why, sizeof why) &&
+	    link_block(w, isa) &&
+	    elf_read_block(w->arena, work_path(w, isas[isa].name, ".elf"), names, count, &out->block, &out->bytes,
+			   entry, why, sizeof why))
+		return true;
+	if (w->diag->errors == 0)
+		diag_error(w->diag, NO_SPAN, "could not make native code for %s: %s", isas[isa].name, why);
+	return false;
+}
+
+static void remove_folder(struct work *w)
+{
+	static const char *const suffix[] = { ".o", ".elf", ".log", ".link.log" };
+
+	unlink(work_path(w, "kernels", ".cl"));
+	unlink(work_path(w, "block", ".ld"));
+	for (unsigned i = 1; i < NATIVE_ISA_COUNT; i++)
+		for (unsigned k = 0; k < sizeof suffix / sizeof suffix[0]; k++)
+			unlink(work_path(w, isas[i].name, suffix[k]));
+	rmdir(w->folder);
+}
+
+bool native_compile(struct arena *a, const struct kernel *const *kernels, uint32_t kernel_count, const char *prelude,
+		    const enum native_isa *isa, uint32_t isa_count, struct native_code *out, struct diag *d)
+{
+	const char *tmp = getenv("TMPDIR");
+	struct work w = { a, d, NULL };
+	pid_t pid[NATIVE_ISA_COUNT] = { 0 };
+	bool ok;
+
+	w.folder = arena_printf(a, "%s/edgec.XXXXXX", tmp && *tmp ? tmp : "/tmp");
+	if (!mkdtemp(w.folder)) {
+		diag_error(d, NO_SPAN, "could not make a temporary folder \"%s\": %s", w.folder, strerror(errno));
+		return false;
+	}
+	ok = write_source(&w, kernels, kernel_count, prelude);
+	for (uint32_t i = 0; i < isa_count && ok; i++)
+		ok = (pid[i] = start_clang(&w, isa[i])) != 0;
+	for (uint32_t i = 0; i < isa_count; i++)
+		if (pid[i] && !wait_tool(&w, pid[i], "clang", work_path(&w, isas[isa[i]].name, ".log")))
+			ok = false;
+	for (uint32_t i = 0; i < isa_count && ok; i++)
+		ok = read_block(&w, isa[i], kernels, kernel_count, &out[i]);
+	remove_folder(&w);
+	return ok;
+}

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * pool.c - spin, then sleep.
+ *
+ * `next` holds the number of the job and the first item of it that nobody has
+ * taken, in one word: a worker that wakes up late finds another job there, or
+ * none left, and never touches one that is over. A job ends when all its items
+ * are done, so nobody waits for a sleeper. Ranges shrink towards the end (a
+ * share of what is left), so that threads end together even when one of them
+ * was held up by the system.
+ */
+#include "config.h"
+
+#include "device/pool.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { POOL_MAX = 256, POOL_SPINS = 4000, ITEM_BITS = 40 };
+
+static const uint64_t ITEM_MASK = ((uint64_t)1 << ITEM_BITS) - 1;
+
+struct pool {
+	uint32_t threads; /* the caller included */
+	uint32_t started; /* workers that must be joined */
+	bool pin;
+	pthread_t worker[POOL_MAX];
+	struct pool_seat {
+		struct pool *pool;
+		uint32_t number;
+	} seat[POOL_MAX];
+	/* the job; read only between taking a range of it and reporting the range done */
+	pool_work work;
+	void *ctx;
+	_Atomic uint64_t count;
+	_Alignas(64) atomic_uint generation; /* of jobs; the last one means: leave */
+	atomic_bool leave;
+	atomic_uint sleepers;
+	_Alignas(64) _Atomic uint64_t next; /* job << ITEM_BITS | item */
+	_Alignas(64) _Atomic uint64_t done; /* items */
+};
+
+static void relax(void)
+{
+#if defined(__x86_64__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("yield");
+#endif
+}
+
+static void futex_wait(atomic_uint *word, unsigned value)
+{
+	syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
+}
+
+static void futex_wake_all(atomic_uint *word)
+{
+	syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, POOL_MAX, NULL, NULL, 0);
+}
+
+static void take_ranges(struct pool *p)
+{
+	for (;;) {
+		uint64_t at = atomic_load_explicit(&p->next, memory_order_acquire), begin, count, share;
+
+		do {
+			/* count may be that of a later job: then the exchange fails */
+			count = atomic_load_explicit(&p->count, memory_order_relaxed);
+			begin = at & ITEM_MASK;
+			if (begin >= count)
+				return;
+			share = (count - begin) / (p->threads * 3);
+			share = share ? share : 1;
+		} while (!atomic_compare_exchange_weak_explicit(&p->next, &at, at + share, memory_order_acq_rel,
+								memory_order_acquire));
+		p->work(p->ctx, begin, begin + share);
+		atomic_fetch_add_explicit(&p->done, share, memory_order_release);
+	}
+}
+
+static void wait_for_job(struct pool *p, unsigned seen)
+{
+	for (unsigned i = 0; i < POOL_SPINS; i++) {
+		if (atomic_load_explicit(&p->generation, memory_order_acquire) != seen)
+			return;
+		relax();
+	}
+	atomic_fetch_add(&p->sleepers, 1);
+	while (atomic_load(&p->generation) == seen)
+		futex_wait(&p->generation, seen);
+	atomic_fetch_sub(&p->sleepers, 1);
+}
+
+static void pin_to(uint32_t number)
+{
+	cpu_set_t all, one;
+	uint32_t k = 0;
+
+	if (sched_getaffinity(0, sizeof all, &all) != 0)
+		return;
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET(cpu, &all) && k++ == number % (uint32_t)CPU_COUNT(&all)) {
+			CPU_ZERO(&one);
+			CPU_SET(cpu, &one);
+			sched_setaffinity(0, sizeof one, &one);
+			return;
+		}
+}
+
+static void *worker_main(void *arg)
+{
+	struct pool_seat *seat = arg;
+	struct pool *p = seat->pool;
+	unsigned seen = 0;
+
+	if (p->pin)
+		pin_to(seat->number);
+	for (;;) {
+		wait_for_job(p, seen);
+		seen = atomic_load_explicit(&p->generation, memory_order_acquire);
+		if (atomic_load_explicit(&p->leave, memory_order_acquire))
+			return NULL;
+		take_ranges(p);
+	}
+}
+
+uint32_t pool_usable_cpus(void)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof set, &set) == 0)
+		return (uint32_t)CPU_COUNT(&set);
+	return 1;
+}
+
+/* The counters must not share cache lines with other things. */
+static struct pool *pool_alloc(void)
+{
+	void *p;
+
+	return posix_memalign(&p, 64, sizeof(struct pool)) == 0 ? p : NULL;
+}
+
+enum edge_status pool_open(uint32_t threads, bool pin, struct pool **out, struct failure *f)
+{
+	struct pool *p;
+	int error;
+
+	*out = NULL;
+	if (threads == 0)
+		threads = pool_usable_cpus();
+	if (threads > POOL_MAX)
+		threads = POOL_MAX;
+	p = pool_alloc();
+	if (!p)
+		return rt_fail(f, EDGE_MEMORY, "could not allocate a pool of %u threads", threads);
+	*p = (struct pool){ .threads = threads, .pin = pin };
+	if (pin)
+		pin_to(0);
+	for (uint32_t i = 1; i < threads; i++) {
+		p->seat[i] = (struct pool_seat){ p, i };
+		error = pthread_create(&p->worker[i], NULL, worker_main, &p->seat[i]);
+		if (error) {
+			errno = error;
+			rt_fail_errno(f, EDGE_MEMORY, "could not start thread %u of %u", i + 1, threads);
+			pool_close(p);
+			return EDGE_MEMORY;
+		}
+		p->started++;
+	}
+	*out = p;
+	return EDGE_OK;
+}
+
+static void publish(struct pool *p)
+{
+	atomic_fetch_add(&p->generation, 1);
+	if (atomic_load(&p->sleepers))
+		futex_wake_all(&p->generation);
+}
+
+void pool_close(struct pool *p)
+{
+	if (!p)
+		return;
+	atomic_store(&p->leave, true);
+	publish(p);
+	for (uint32_t i = 1; i <= p->started; i++)
+		pthread_join(p->worker[i], NULL);
+	free(p);
+}
+
+uint32_t pool_threads(const struct pool *p)
+{
+	return p->threads;
+}
+
+void pool_run(struct pool *p, pool_work work, void *ctx, uint64_t count)
+{
+	uint64_t job;
+
+	if (p->threads == 1 || count < 2) {
+		if (count)
+			work(ctx, 0, count);
+		return;
+	}
+	p->work = work;
+	p->ctx = ctx;
+	atomic_store_explicit(&p->done, 0, memory_order_relaxed);
+	atomic_store_explicit(&p->count, count, memory_order_relaxed);
+	job = (atomic_load_explicit(&p->next, memory_order_relaxed) >> ITEM_BITS) + 1;
+	atomic_store_explicit(&p->next, job << ITEM_BITS, memory_order_release);
+	publish(p);
+	take_ranges(p);
+	while (atomic_load_explicit(&p->done, memory_order_acquire) != count)
+		relax();
+}

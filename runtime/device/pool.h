@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * pool.h - a few threads that run one piece of work at a time together.
+ *
+ * The caller of pool_run() works too, so a pool of one has no thread of its
+ * own. Workers spin for a moment after each job, because the next kernel of a
+ * plan usually follows within microseconds, and sleep after that.
+ */
+#ifndef EDGE_RT_POOL_H
+#define EDGE_RT_POOL_H
+
+#include "base/failure.h"
+
+struct pool;
+
+/* Called with ranges that together cover [0, count) once, at the same time from several threads. */
+typedef void (*pool_work)(void *ctx, uint64_t begin, uint64_t end);
+
+/* threads: 0 means one per CPU that the process may use. pin: bind thread i to the i-th of them. */
+enum edge_status pool_open(uint32_t threads, bool pin, struct pool **out, struct failure *f);
+void pool_close(struct pool *p); /* NULL is fine */
+/* CPUs that the process may use. */
+uint32_t pool_usable_cpus(void);
+uint32_t pool_threads(const struct pool *p);
+
+/* Returns when all of it is done. From one thread at a time. */
+void pool_run(struct pool *p, pool_work work, void *ctx, uint64_t count);
+
+#endif
