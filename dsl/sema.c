@@ -136,6 +136,12 @@ static const struct ast_decl *find(const struct sema *s, enum block_kind kind, c
 	return NULL;
 }
 
+/* "quantize detect", without the block */
+static struct span head_of(const struct ast_decl *decl)
+{
+	return (struct span){ decl->span.file, decl->span.start, decl->name.span.end };
+}
+
 static bool lookup(struct sema *s, enum block_kind kind, const char *name, struct span at, uint32_t *index)
 {
 	const char **names, *near;
@@ -467,7 +473,7 @@ static void check_supported(struct sema *s, struct decl_plan *out, uint32_t mode
 	if (m->kind == DECL_MODEL_GGUF)
 		unsupported(out, at, "import of a GGUF file");
 	if (quantize)
-		unsupported(out, quantize->span, "a quantize block");
+		unsupported(out, head_of(quantize), "a quantize block");
 	if (m->weights_format)
 		unsupported(out, m->format_span, "a storage format of weights");
 }
@@ -584,7 +590,7 @@ static void resolve_plan(struct sema *s, const struct ast_decl *decl)
 
 static void resolve_later(struct sema *s, enum block_kind kind, const struct ast_decl *decl)
 {
-	struct decl_later later = { blocks[kind].word, decl->name.text, decl->span };
+	struct decl_later later = { blocks[kind].word, decl->name.text, head_of(decl) };
 
 	if (kind != BLOCK_SCENE)
 		lookup(s, BLOCK_MODEL, decl->name.text, decl->name.span, NULL);
