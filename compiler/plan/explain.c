@@ -152,7 +152,7 @@ static void json_steps(const struct explain *e, FILE *out)
 	for (uint32_t i = 0; i < e->p->step_count; i++) {
 		const struct edge_step *s = &e->p->steps[i];
 
-		fprintf(out, "%s\n{\"kind\":\"%s\",\"model\":%u,\"start_ms\":%.6g,\"ms\":%.6g,\"flops\":%llu,\"bytes\":%llu,"
+		fprintf(out, "%s\n{\"kind\":\"%s\",\"model\":%u,\"start_ms\":%.9g,\"ms\":%.9g,\"flops\":%llu,\"bytes\":%llu,"
 			"\"reads_needed\":%u,", i ? "," : "", kind[s->kind], s->model, s->predicted_start_ms,
 			s->predicted_ms, (ull)s->flops, (ull)s->bytes, s->reads_needed);
 		if (e->live)
@@ -177,7 +177,7 @@ static void json_memory(const struct edge_plan *p, FILE *out)
 		const struct edge_read *r = &p->reads[i];
 
 		fprintf(out, "%s\n{\"chunk\":%u,\"region\":%u,\"offset\":%llu,\"bytes\":%llu,\"after_step\":%d,\"once\":%s,"
-			"\"start_ms\":%.6g,\"end_ms\":%.6g}", i ? "," : "", r->chunk, r->region, (ull)r->offset,
+			"\"start_ms\":%.9g,\"end_ms\":%.9g}", i ? "," : "", r->chunk, r->region, (ull)r->offset,
 			(ull)p->chunks[r->chunk].bytes, r->after_step, r->flags & EDGE_READ_ONCE ? "true" : "false",
 			r->predicted_start_ms, r->predicted_end_ms);
 	}

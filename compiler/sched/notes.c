@@ -17,10 +17,10 @@ static const char *size(uint64_t bytes)
 
 	if (bytes < 10 * 1024)
 		snprintf(s, sizeof text[0], "%llu bytes", (ull)bytes);
-	else if (bytes < 10 * 1024 * 1024)
+	else if (bytes < 1024 * 1024)
 		snprintf(s, sizeof text[0], "%.1f KiB", (double)bytes / 1024);
 	else
-		snprintf(s, sizeof text[0], "%.1f MiB", (double)bytes / (1024 * 1024));
+		snprintf(s, sizeof text[0], "%.2f MiB", (double)bytes / (1024 * 1024));
 	return s;
 }
 
@@ -96,9 +96,9 @@ static void note_streaming(struct work *w, const struct stream_plan *p)
 	}
 	note(w, "streaming", "%s of %s of weights are read again in each run, through a ring of %s in %u blocks of up to %s",
 	     size(s->streamed_bytes), size(s->weights_bytes), size(p->ring), streamed, size(p->block_target));
-	note(w, "residency", "%u blocks stay because the disk could not bring them in time, %u because there was room, "
-	     "%u weights because several launches use them; resident: %s",
-	     p->pinned_late, p->pinned_spare, shared, size(s->resident_bytes));
+	note(w, "residency", "%s stay: %u blocks because the disk could not bring them in time, %u because there was room, "
+	     "and %u weights because several launches use them",
+	     size(s->resident_bytes), p->pinned_late, p->pinned_spare, shared);
 	note(w, "residency", "with a ring of %s, all but %s of the weights could hide behind compute at %.2f GB/s",
 	     size(p->hide_ring), size(p->hide_minimum), w->t->storage_bytes_per_s / 1e9);
 	note(w, "choice", "%u pairs of block and ring size were simulated", p->candidates);
