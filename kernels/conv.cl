@@ -57,13 +57,16 @@
 #define LANE 0
 #endif
 
+#define EDGE_TILE_OUT(c) edge_widen(c)
 #if TRANSPOSED
-#define ROW_OF_OUTPUT ((image * od + tz * sz + phz) * oh + ty * sy + phy) * ow + tx * sx + phx
+#define EDGE_TILE_ROW(i) row[i]
+#define KEEP_ROW(i) row[i] = ((image * od + tz * sz + phz) * oh + ty * sy + phy) * ow + tx * sx + phx;
 #define BASE_Z tz
 #define BASE_Y ty
 #define BASE_X tx
 #else
-#define ROW_OF_OUTPUT r0 + m
+#define EDGE_TILE_ROW(i) (r0 + (i))
+#define KEEP_ROW(i)
 #define BASE_Z (tz * sz - pz)
 #define BASE_Y (ty * sy - py)
 #define BASE_X (tx * sx - px)
@@ -74,7 +77,7 @@
 	const int z##i = BASE_Z, y##i = BASE_Y, x##i = BASE_X;                                     \
 	const int p##i = (((image * id + z##i) * ih + y##i) * iw + x##i) * xc;                     \
 	if ((i) == m) {                                                                            \
-		row[i] = ROW_OF_OUTPUT;                                                            \
+		KEEP_ROW(i)                                                                        \
 		whole &= x##i >= 0 && x##i + kw <= iw;                                             \
 		if (r0 + (i) + 1 < pixels) {                                                       \
 			m++;                                                                       \
@@ -127,10 +130,12 @@ __kernel GROUP void KERNEL(__global const float *restrict x, __global const floa
 		return;
 
 	int tx = r0 % tw, ty = r0 / tw % th, tz = r0 / tw / th % td, image = r0 / tw / th / td;
-	int m = 0, row[TILE_M];
+	int m = 0;
+#if TRANSPOSED
+	int row[TILE_M];
+#endif
 	bool whole = !TRANSPOSED && dx == 1 && c == xc;
 	__global const float *weights = panels + ((long)PANEL * (kd * kh * kw * c) * WIDTH + LANE);
-	EDGE_TILE_VECTOR t[TILE_M * TILE_NV];
 
 	EDGE_REPEAT(TILE_M, PIXEL)
 	EDGE_REPEAT(TILE_M, EDGE_TILE_ZERO)
@@ -154,15 +159,22 @@ __kernel GROUP void KERNEL(__global const float *restrict x, __global const floa
 					EDGE_REPEAT(TILE_M, EDGE_TILE_STEP)
 				}
 			}
-	EDGE_REPEAT(TILE_M, EDGE_TILE_SAVE)
-
 	const int n0 = group * og + (panel - group * per_group) * WIDTH + LANE, end = (group + 1) * og;
 	const int rows = min(TILE_M, pixels - r0);
+#if EDGE_LIGHT
+	if (rows == TILE_M && n0 + TILE_NV * TILE_LANES <= end) {
+		EDGE_REPEAT(TILE_M, EDGE_TILE_STORE)
+		return;
+	}
+#endif
+	EDGE_TILE_VECTOR t[TILE_M * TILE_NV];
+	EDGE_REPEAT(TILE_M, EDGE_TILE_SAVE)
 	for (int i = 0; i < rows; i++)
 		for (int j = 0; j < TILE_NV; j++) {
 			const int n = n0 + j * TILE_LANES;
 
 			if (n < end)
-				EDGE_STORE16(edge_widen(t[i * TILE_NV + j]), row[i], n, min(end - n, TILE_LANES));
+				EDGE_STORE16(EDGE_TILE_OUT(t[i * TILE_NV + j]), EDGE_TILE_ROW(i), n,
+					     min(end - n, TILE_LANES));
 		}
 }

@@ -49,6 +49,9 @@
 #define LANE 0
 #endif
 
+#define EDGE_TILE_OUT(c) edge_widen((c) * alpha)
+#define EDGE_TILE_ROW(i) (r0 + (i))
+
 __kernel GROUP void KERNEL(__global const float *restrict a, __global const float *restrict panels,
 				 const int first, const int m, const int m1, const int k, const float alpha,
 				 EDGE_OUT EDGE_WI)
@@ -56,7 +59,7 @@ __kernel GROUP void KERNEL(__global const float *restrict a, __global const floa
 	const int panel = PANEL, r0 = get_global_id(1) * TILE_M;
 	const int rows = min(TILE_M, m - r0);
 	__global const float *restrict b = panels + ((long)panel * k * WIDTH + LANE);
-	EDGE_TILE_VECTOR t[TILE_M * TILE_NV];
+	const int n0 = (first + panel) * WIDTH + LANE;
 
 	EDGE_REPEAT(TILE_M, ROW)
 	EDGE_REPEAT(TILE_M, EDGE_TILE_ZERO)
@@ -68,13 +71,19 @@ __kernel GROUP void KERNEL(__global const float *restrict a, __global const floa
 		EDGE_TILE_LOAD
 		EDGE_REPEAT(TILE_M, EDGE_TILE_STEP)
 	}
+#if EDGE_LIGHT
+	if (rows == TILE_M && n0 + TILE_NV * TILE_LANES <= out_n) {
+		EDGE_REPEAT(TILE_M, EDGE_TILE_STORE)
+		return;
+	}
+#endif
+	EDGE_TILE_VECTOR t[TILE_M * TILE_NV];
 	EDGE_REPEAT(TILE_M, EDGE_TILE_SAVE)
 	for (int i = 0; i < rows; i++)
 		for (int j = 0; j < TILE_NV; j++) {
-			const int n = (first + panel) * WIDTH + LANE + j * TILE_LANES;
+			const int n = n0 + j * TILE_LANES;
 
 			if (n < out_n)
-				EDGE_STORE16(edge_widen(t[i * TILE_NV + j] * alpha), r0 + i, n,
-					     min(out_n - n, TILE_LANES));
+				EDGE_STORE16(EDGE_TILE_OUT(t[i * TILE_NV + j]), r0 + i, n, min(out_n - n, TILE_LANES));
 		}
 }

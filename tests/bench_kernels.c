@@ -4,10 +4,14 @@
  * this machine, measured in the same process just before and after each.
  *
  *	bench_kernels [WORD]      only cases whose name contains WORD
+ *	bench_kernels FILE.ir     the launches of a graph, as edgec --emit=graph
+ *	                          prints it, one by one
  */
 #include "config.h"
 
 #include "kernel_harness.h"
+
+#include "base/file.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -160,12 +164,47 @@ static void add_cases(struct harness *h)
 	conv(h, 44, 24, 24, 5, 1, 24);
 }
 
+static int graph_file(const char *path)
+{
+	struct mapped_file f;
+	struct harness h;
+	struct graph *g;
+	const struct kernel_set *ks;
+	double *each, whole, sum = 0;
+	uint32_t i;
+
+	harness_init(&h, TARGET_CPU_KERNELS);
+	if (!file_map(path, &f) || !(g = graph_read(&h.arena, &h.diag,
+						    diag_add_file(&h.diag, path, (const char *)f.data, f.size))))
+		return 1;
+	harness_graph(&h, path, g);
+	if (!harness_build(&h) || !(ks = h.cases.data[0].ks))
+		return 1;
+	each = calloc(ks->launches.len, sizeof *each);
+	whole = harness_time(&h, 0, 10, each);
+	for (i = 0; i < ks->launches.len; i++) {
+		const struct launch *l = &ks->launches.data[i];
+
+		sum += each[i];
+		printf("%4u %9.1f us %8.1f GFLOP/s %7.1f GB/s  %-40s %u x %u x %u\n", i, each[i] * 1e6,
+		       (double)l->flops / each[i] * 1e-9, (double)l->bytes / each[i] * 1e-9, l->what, l->global[0],
+		       l->global[1], l->global[2]);
+	}
+	printf("together %.1f us, one by one %.1f us; peak %.1f GFLOP/s\n", whole * 1e6, sum * 1e6, peak());
+	free(each);
+	harness_free(&h);
+	file_unmap(&f);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct harness h;
 	uint32_t i, j;
 
 	find_width();
+	if (argc > 1 && strlen(argv[1]) > 3 && strcmp(argv[1] + strlen(argv[1]) - 3, ".ir") == 0)
+		return graph_file(argv[1]);
 	harness_init(&h, TARGET_CPU_KERNELS);
 	add_cases(&h);
 	for (i = j = 0; i < h.cases.len; i++)
@@ -184,7 +223,7 @@ int main(int argc, char **argv)
 
 		for (j = 0; ks && j < ks->launches.len; j++)
 			flops += ks->launches.data[j].flops;
-		s = harness_time(&h, i, 25);
+		s = harness_time(&h, i, 25, NULL);
 		if (s <= 0)
 			continue;
 		rate = (double)flops / s * 1e-9;

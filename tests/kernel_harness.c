@@ -587,63 +587,100 @@ static double now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-double harness_time(struct harness *h, uint32_t index, int repeat)
-{
-	struct harness_case *c = &h->cases.data[index];
-	struct run r = { .h = h, .c = c, .ok = true };
-	const struct kernel_set *ks = c->ks;
+struct prepared {
+	struct run r;
 	cl_kernel *kernel;
 	struct guarded **own;
-	double best = -1, t;
-	uint32_t i, k;
-	int j;
+};
 
-	if (!ks)
-		return -1;
-	kernel = calloc(ks->launches.len, sizeof(cl_kernel));
-	own = calloc(ks->launches.len, sizeof *own);
-	r.value = calloc(c->g->values.len, sizeof *r.value);
-	r.place = calloc(c->g->values.len, sizeof *r.place);
-	place_values(&r);
+static bool prepare(struct harness *h, struct harness_case *c, struct prepared *p)
+{
+	const struct kernel_set *ks = c->ks;
+	uint32_t i, k;
+
+	*p = (struct prepared){ .r = { .h = h, .c = c, .ok = true } };
+	p->kernel = calloc(ks->launches.len, sizeof(cl_kernel));
+	p->own = calloc(ks->launches.len, sizeof *p->own);
+	p->r.value = calloc(c->g->values.len, sizeof *p->r.value);
+	p->r.place = calloc(c->g->values.len, sizeof *p->r.place);
+	place_values(&p->r);
 	for (i = 0; i < c->g->inputs.len; i++)
-		fill_random(c, graph_value(c->g, c->g->inputs.data[i]), guarded_data(value_buffer(&r, c->g->inputs.data[i])));
+		fill_random(c, graph_value(c->g, c->g->inputs.data[i]),
+			    guarded_data(value_buffer(&p->r, c->g->inputs.data[i])));
 	for (i = 0; i < ks->launches.len; i++) {
 		const struct launch *l = &ks->launches.data[i];
 		cl_int err;
 
-		own[i] = calloc(l->arg_count, sizeof **own);
-		kernel[i] = cl.clCreateKernel(cl.program, ks->kernels.data[l->kernel].name, &err);
+		p->own[i] = calloc(l->arg_count, sizeof **p->own);
+		p->kernel[i] = cl.clCreateKernel(cl.program, ks->kernels.data[l->kernel].name, &err);
 		for (k = 0; err == CL_SUCCESS && k < l->arg_count; k++)
-			err = set_arg(&r, kernel[i], k, &l->arg[k], 0, l->split_dim >= 0 ? l->global[l->split_dim] : 1,
-				      &own[i][k]);
-		r.ok &= err == CL_SUCCESS;
+			err = set_arg(&p->r, p->kernel[i], k, &l->arg[k], 0,
+				      l->split_dim >= 0 ? l->global[l->split_dim] : 1, &p->own[i][k]);
+		p->r.ok &= err == CL_SUCCESS;
 	}
-	for (j = 0; r.ok && j < repeat; j++) {
-		t = now();
-		for (i = 0; i < ks->launches.len * IN_FLIGHT; i++) {
-			const struct launch *l = &ks->launches.data[i % ks->launches.len];
-			const struct kernel *q = &ks->kernels.data[l->kernel];
-			size_t global[3] = { l->global[0], l->global[1], l->global[2] };
-			size_t local[3] = { q->local[0], q->local[1], q->local[2] };
+	return p->r.ok;
+}
 
-			cl.clEnqueueNDRangeKernel(cl.queue, kernel[i % ks->launches.len], 3, NULL, global, local, 0, NULL, NULL);
-		}
+static void unprepare(struct prepared *p)
+{
+	const struct harness_case *c = p->r.c;
+	uint32_t i, k;
+
+	for (i = 0; i < c->ks->launches.len; i++) {
+		for (k = 0; k < c->ks->launches.data[i].arg_count; k++)
+			guarded_free(&p->own[i][k]);
+		free(p->own[i]);
+		cl.clReleaseKernel(p->kernel[i]);
+	}
+	for (i = 0; i < c->g->values.len; i++)
+		guarded_free(&p->r.value[i]);
+	free(p->kernel);
+	free(p->own);
+	free(p->r.value);
+	free(p->r.place);
+}
+
+/* Best seconds of launches first .. end - 1, run together. */
+static double time_launches(struct prepared *p, uint32_t first, uint32_t end, int repeat)
+{
+	const struct kernel_set *ks = p->r.c->ks;
+	double best = -1, t;
+	uint32_t i;
+	int j, k;
+
+	for (j = 0; j < repeat; j++) {
+		t = now();
+		for (k = 0; k < IN_FLIGHT; k++)
+			for (i = first; i < end; i++) {
+				const struct launch *l = &ks->launches.data[i];
+				const struct kernel *q = &ks->kernels.data[l->kernel];
+				size_t global[3] = { l->global[0], l->global[1], l->global[2] };
+				size_t local[3] = { q->local[0], q->local[1], q->local[2] };
+
+				cl.clEnqueueNDRangeKernel(cl.queue, p->kernel[i], 3, NULL, global, local, 0, NULL, NULL);
+			}
 		cl.clFinish(cl.queue);
 		t = (now() - t) / IN_FLIGHT;
 		if (best < 0 || t < best)
 			best = t;
 	}
-	for (i = 0; i < ks->launches.len; i++) {
-		for (k = 0; k < ks->launches.data[i].arg_count; k++)
-			guarded_free(&own[i][k]);
-		free(own[i]);
-		cl.clReleaseKernel(kernel[i]);
+	return best;
+}
+
+double harness_time(struct harness *h, uint32_t index, int repeat, double *each)
+{
+	struct harness_case *c = &h->cases.data[index];
+	struct prepared p;
+	double best = -1;
+	uint32_t i;
+
+	if (!c->ks)
+		return -1;
+	if (prepare(h, c, &p)) {
+		best = time_launches(&p, 0, c->ks->launches.len, repeat);
+		for (i = 0; each && i < c->ks->launches.len; i++)
+			each[i] = time_launches(&p, i, i + 1, repeat);
 	}
-	for (i = 0; i < c->g->values.len; i++)
-		guarded_free(&r.value[i]);
-	free(kernel);
-	free(own);
-	free(r.value);
-	free(r.place);
+	unprepare(&p);
 	return best;
 }

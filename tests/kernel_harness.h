@@ -54,9 +54,13 @@ int harness_run(struct harness *h);
 
 /* ---- for benchmarks: the same kernels, timed ---- */
 
-/* Selects, checks and builds; then the seconds of one run of case i (the best of several). Negative: failed. */
+/* Selects, checks and builds. */
 bool harness_build(struct harness *h);
-double harness_time(struct harness *h, uint32_t i, int repeat);
+/*
+ * Seconds of one run of case i, the best of `repeat`; negative: failed. each,
+ * where not NULL, gets those of every launch by itself.
+ */
+double harness_time(struct harness *h, uint32_t i, int repeat, double *each);
 void harness_free(struct harness *h);
 
 #endif

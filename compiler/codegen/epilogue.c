@@ -173,7 +173,9 @@ static void add_pointer(struct writer *w, struct access *a, uint32_t k)
 			arg.id = codegen_dense(w->c, a->value);
 		}
 	}
-	strbuf_printf(&w->params, ", __global const %s *e%u", expr_storage(a->dtype), k);
+	/* a weight is never where the output is */
+	strbuf_printf(&w->params, ", __global const %s *%se%u", expr_storage(a->dtype),
+		      arg.kind == ARG_WEIGHT ? "restrict " : "", k);
 	strbuf_printf(&w->args, ", e%u", k);
 	vec_push(w->c->arena, &w->b->out_args, arg);
 }
@@ -343,6 +345,28 @@ static bool put_vector(struct writer *w, enum dtype stored)
 	return true;
 }
 
+/* Few instructions on every target: worth writing out many times. */
+static bool is_light(const struct writer *w)
+{
+	uint32_t i;
+
+	if (w->n->epilogue_count > 4 || !epilogue_is_vector(w->c, w->n, w->result))
+		return false;
+	for (i = 0; i < w->n->epilogue_count; i++)
+		switch (w->n->epilogue[i].op) {
+		case OP_identity: case OP_neg: case OP_abs: case OP_relu: case OP_leaky_relu: case OP_clip:
+		case OP_hard_sigmoid: case OP_hard_swish: case OP_add: case OP_sub: case OP_mul: case OP_min:
+		case OP_max: case OP_prelu:
+			break;
+		default:
+			return false;
+		}
+	for (i = 0; i < w->count; i++)
+		if (w->access[i].kind == ACCESS_STRIDED && w->access[i].digits > 1)
+			return false;
+	return true;
+}
+
 /* An operand whose place the output may take; see build_epilogue(). */
 static value_id find_in_place(const struct writer *w)
 {
@@ -388,6 +412,7 @@ static void put_header(struct writer *w, enum dtype stored, int64_t n)
 	strbuf_printf(&b->epilogue, "#define EDGE_OUT __global %s *out, const int out_n%s\n", expr_storage(stored),
 		      strbuf_str(&w->params));
 	strbuf_printf(&b->epilogue, "#define EDGE_OUT_ARGS out, out_n%s\n", strbuf_str(&w->args));
+	strbuf_printf(&b->epilogue, "#define EDGE_LIGHT %d\n", is_light(w));
 	strbuf_puts(&b->epilogue, "#define EDGE_STORE(x, row, n) EDGE_FN(store)(x, row, n, EDGE_OUT_ARGS)\n");
 	strbuf_puts(&b->epilogue, flat ? "#define EDGE_STORE_AT(x, i) EDGE_STORE(x, 0, i)\n" :
 					 "#define EDGE_STORE_AT(x, i) EDGE_STORE(x, (i) / out_n, (i) % out_n)\n");
