@@ -60,12 +60,10 @@
 	const float16 b##12 = LOW(a##6, a##14), b##13 = HIGH(a##6, a##14);                         \
 	const float16 b##14 = LOW(a##7, a##15), b##15 = HIGH(a##7, a##15);
 
-#define READ(i) const float16 a##i = i < keys ? edge_load16(p + i * D, wide) : (float16)(0.0f);
+/* Beyond the last key it is read once more; its score is thrown away. */
+#define READ(i) const float16 a##i = edge_load16(p + min(i, keys - 1) * D, wide);
 /* Element i of sixteen keys against element d + i of every query row. */
-#define COLUMN(i)                                                                                  \
-	if (i < wide) {                                                                            \
-		EDGE_REPEAT(BLOCK, DOT_##i)                                                        \
-	}
+#define COLUMN(i) EDGE_REPEAT(BLOCK, DOT_##i)
 #define DOT(i, r) x##r += turned##i * query[r * (D16 * 16) + d + i];
 #define DOT_0(r) DOT(0, r)
 #define DOT_1(r) DOT(1, r)
@@ -115,7 +113,7 @@ __kernel EDGE_SINGLE void KERNEL(__global const float *restrict q, __global cons
 
 		EDGE_REPEAT(BLOCK, ZERO)
 		for (int d = 0; d < D; d += 16) {
-			const int wide = min(16, D - d);
+			const int wide = D % 16 ? min(16, D - d) : 16;
 			__global const float *p = k + (batch * sk + key) * D + d;
 
 			READ(0) READ(1) READ(2) READ(3) READ(4) READ(5) READ(6) READ(7)
@@ -163,7 +161,7 @@ __kernel EDGE_SINGLE void KERNEL(__global const float *restrict q, __global cons
 			top[r] = best;
 		}
 		for (int d = 0; d < DV; d += 16) {
-			const int wide = min(16, DV - d);
+			const int wide = DV % 16 ? min(16, DV - d) : 16;
 			__global const float *p = v + (batch * sk + key) * DV + d;
 #define TAKE(r) float16 y##r = vload16(0, sum + r * (DV16 * 16) + d);
 #define ADD(r) y##r += value * score[r * 16 + i];

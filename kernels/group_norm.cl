@@ -3,8 +3,8 @@
  * group_norm.cl - x[images][pixels][channels], mean and variance of each image
  * over the pixels and `each` neighbouring channels; scale and bias by channel.
  *
- * SINGLE 1: each is 1 (instance norm), a work-item does sixteen channels, one a
- * lane. Else a work-item does one group, lanes along its channels.
+ * SMALL 1: `each` divides 16 (1: instance norm), a work-item does sixteen
+ * channels, one a lane, whole groups. Else a work-item does one group.
  */
 #ifndef EDGE_PRELUDE
 #include "prelude.clh"
@@ -12,8 +12,8 @@
 #ifndef KERNEL
 #define KERNEL group_norm
 #endif
-#ifndef SINGLE
-#define SINGLE 0
+#ifndef SMALL
+#define SMALL 0
 #endif
 #ifndef HAS_SCALE
 #define HAS_SCALE 1
@@ -25,9 +25,23 @@
 #endif
 
 /* One value for a group's channels: a lane each, or the same for all. */
-#if SINGLE
+#if SMALL
 #define STATISTIC float16
-#define TOTAL(v) (v)
+#define TOTAL(v) EDGE_FN(by_group)(v, each)
+
+/* In every lane the sum over the lanes of its group. */
+EDGE_OVERLOAD float16 EDGE_FN(by_group)(float16 v, int each)
+{
+	float in[16], sum[16];
+
+	vstore16(v, 0, in);
+	for (int i = 0; i < 16; i++) {
+		sum[i] = 0.0f;
+		for (int k = 0; k < each; k++)
+			sum[i] += in[i / each * each + k];
+	}
+	return vload16(0, sum);
+}
 #else
 #define STATISTIC float
 #define TOTAL(v) edge_sum16(v)
@@ -37,9 +51,9 @@ __kernel EDGE_SINGLE void KERNEL(__global const float *restrict x, PARAM_SCALE P
 				 const int pixels, const int channels, const int each, EDGE_OUT EDGE_WI)
 {
 	const int image = (int)get_global_id(1), group = (int)get_global_id(0);
-	const int channel = SINGLE ? group * 16 : group * each;
-	const int width = SINGLE ? min(16, channels - channel) : each;
-	const float count = (float)pixels * (SINGLE ? 1.0f : (float)each);
+	const int channel = SMALL ? group * 16 : group * each;
+	const int width = SMALL ? min(16, channels - channel) : each;
+	const float count = (float)pixels * (float)each;
 	__global const float *p = x + image * pixels * channels + channel;
 	float16 total = (float16)(0.0f), part;
 	STATISTIC mean, factor;
@@ -59,7 +73,7 @@ __kernel EDGE_SINGLE void KERNEL(__global const float *restrict x, PARAM_SCALE P
 			const float16 d = edge_load16(p + i * channels + c, lanes) - mean;
 
 			part += d * d;
-			if (!SINGLE && lanes < 16) /* missing lanes were read as 0 */
+			if (!SMALL && lanes < 16) /* missing lanes were read as 0 */
 				part -= EDGE_SELECT(int16, (int16)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
 							   < (int16)(lanes), (float16)(0.0f), d * d);
 		}

@@ -30,6 +30,7 @@
 #define LOAD(p, i) (p)[i]
 #endif
 
+#define FEW 16
 #define WALK(i)                                                                                    \
 	__global const int *p##i = table + w##i + rest % d##i * 2 * t##i;                          \
 	rest /= d##i;                                                                              \
@@ -58,6 +59,22 @@ __kernel EDGE_SINGLE void KERNEL(__global const TYPE *restrict x, __global const
 
 		EDGE_REPEAT(DIMS, COUNT)
 #endif
+#if VECTOR && !NEAREST
+		/* the first taps are worked out once for the row */
+		const int few = min(taps, FEW);
+		float near[FEW];
+		int at[FEW];
+
+		for (int k = 0; inside && k < few; k++) {
+			float weight = 1.0f;
+			int from = 0;
+
+			rest = k;
+			EDGE_REPEAT(DIMS, TAP)
+			near[k] = weight;
+			at[k] = from;
+		}
+#endif
 		for (int i = 0; i < n; i += VECTOR ? 16 : 1) {
 #if VECTOR
 			const int lanes = min(16, n - i);
@@ -70,7 +87,9 @@ __kernel EDGE_SINGLE void KERNEL(__global const TYPE *restrict x, __global const
 			if (inside)
 				v = edge_load16(x + from, lanes);
 #else
-			for (int k = 0; inside && k < taps; k++) {
+			for (int k = 0; inside && k < few; k++)
+				v += near[k] * edge_load16(x + at[k] + i, lanes);
+			for (int k = few; inside && k < taps; k++) {
 				float weight = 1.0f;
 				int from = i;
 

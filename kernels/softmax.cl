@@ -59,27 +59,29 @@ __kernel EDGE_SINGLE void KERNEL(__global const float *restrict x, const int row
 				 EDGE_OUT EDGE_WI)
 {
 	const int first = (int)get_global_id(0) * block, last = min(first + block, rows);
+	const int16 ramp = (int16)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
 
 	for (int r = first; r < last; r++) {
 		__global const float *p = x + r * n;
 		float16 wide = (float16)(-INFINITY), total = (float16)(0.0f);
-		float top, sum = 0.0f;
-		int i;
+		const int whole = n / 16 * 16;
+		float16 rim = (float16)(-INFINITY);
 
-		for (i = 0; i + 16 <= n; i += 16)
+		if (whole < n)
+			rim = EDGE_SELECT(int16, ramp < (int16)(n - whole), edge_load16(p + whole, n - whole), rim);
+		for (int i = 0; i < whole; i += 16)
 			wide = max(wide, vload16(0, p + i));
-		top = edge_max16(wide);
-		for (; i < n; i++)
-			top = max(top, p[i]);
-		for (i = 0; i + 16 <= n; i += 16)
+
+		const float top = edge_max16(max(wide, rim));
+
+		for (int i = 0; i < whole; i += 16)
 			total += edge_exp(vload16(0, p + i) - top);
-		sum = edge_sum16(total);
-		for (; i < n; i++)
-			sum += edge_exp(p[i] - top);
+		rim = edge_exp(rim - top);
+		total += EDGE_SELECT(int16, ramp < (int16)(n - whole), rim, (float16)(0.0f));
 
-		const float bottom = BOTTOM(sum);
+		const float bottom = BOTTOM(edge_sum16(total));
 
-		for (i = 0; i < n; i += 16) {
+		for (int i = 0; i < n; i += 16) {
 			const int lanes = min(16, n - i);
 			const float16 v = edge_load16(p + i, lanes);
 

@@ -8,6 +8,9 @@
  * x[from + i * stride + j], i < m, j < n. A block is read as 16 vectors along
  * j, turned in registers, and stored as 16 vectors along i.
  *
+ * A work-item does `span` values of j. NARROW: m is less than 16, row_step 1 and
+ * the output one flat row; a block is then written as a piece of m * 16 elements.
+ *
  * Turning: merging vector k with vector k + 8 lane by lane rotates the eight
  * address bits (row, lane) by one; four rounds exchange row and lane.
  */
@@ -16,6 +19,9 @@
 #endif
 #ifndef KERNEL
 #define KERNEL transpose
+#endif
+#ifndef NARROW
+#define NARROW 0
 #endif
 #ifndef DIMS
 #define DIMS 1
@@ -46,24 +52,43 @@
 	if (k < wide)                                                                              \
 		EDGE_STORE16(w##k, row + (j + k) * row_step, i, high);
 
-__kernel EDGE_SINGLE void KERNEL(__global const float *restrict x, const int m, const int n, const int offset,
-				 const int stride, const int row_step, DIM_PARAMS EDGE_OUT EDGE_WI)
+__kernel EDGE_SINGLE void KERNEL(__global const float *restrict x, const int m, const int n, const int span,
+				 const int offset, const int stride, const int row_step, DIM_PARAMS EDGE_OUT EDGE_WI)
 {
-	const int j = (int)get_global_id(0) * 16, wide = min(16, n - j);
-	int from = offset + j, row = 0, rest = (int)get_global_id(1);
+	const int left = (int)get_global_id(0) * span, right = min(left + span, n);
+	int from = offset, row = 0, rest = (int)get_global_id(1);
 
 	EDGE_REPEAT(DIMS, WALK)
-	for (int i = 0; i < m; i += 16) {
-		const int high = min(16, m - i);
-		__global const float *p = x + from + i * stride;
+	for (int j = left; j < right; j += 16) {
+		const int wide = min(16, right - j);
+#if NARROW
+		__global const float *p = x + from + j;
+		float in[16 * 16], out16[16];
 
-		READ(0) READ(1) READ(2) READ(3) READ(4) READ(5) READ(6) READ(7)
-		READ(8) READ(9) READ(10) READ(11) READ(12) READ(13) READ(14) READ(15)
-		ROUND(b, a)
-		ROUND(u, b)
-		ROUND(v, u)
-		ROUND(w, v)
-		WRITE(0) WRITE(1) WRITE(2) WRITE(3) WRITE(4) WRITE(5) WRITE(6) WRITE(7)
-		WRITE(8) WRITE(9) WRITE(10) WRITE(11) WRITE(12) WRITE(13) WRITE(14) WRITE(15)
+		for (int i = 0; i < m; i++)
+			vstore16(edge_load16(p + i * stride, wide), i, in);
+		for (int k = 0, column = 0, line = 0; k < wide * m; k += 16) {
+			for (int l = 0; l < 16; l++) {
+				out16[l] = in[line * 16 + column];
+				line = line + 1 == m ? 0 : line + 1;
+				column = min(column + (line == 0), 15);
+			}
+			EDGE_STORE16(vload16(0, out16), 0, (row + j) * m + k, min(16, wide * m - k));
+		}
+#else
+		for (int i = 0; i < m; i += 16) {
+			const int high = min(16, m - i);
+			__global const float *p = x + from + j + i * stride;
+
+			READ(0) READ(1) READ(2) READ(3) READ(4) READ(5) READ(6) READ(7)
+			READ(8) READ(9) READ(10) READ(11) READ(12) READ(13) READ(14) READ(15)
+			ROUND(b, a)
+			ROUND(u, b)
+			ROUND(v, u)
+			ROUND(w, v)
+			WRITE(0) WRITE(1) WRITE(2) WRITE(3) WRITE(4) WRITE(5) WRITE(6) WRITE(7)
+			WRITE(8) WRITE(9) WRITE(10) WRITE(11) WRITE(12) WRITE(13) WRITE(14) WRITE(15)
+		}
+#endif
 	}
 }

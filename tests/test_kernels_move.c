@@ -14,6 +14,11 @@ static void test_transpose(struct harness *h)
 	harness_text(h, "transpose, few channels first to last",
 		     "%0 \"x\" = input f32[1,3,9,11]\n"
 		     "%1 = transpose(%0) {perm = [0,2,3,1]} : f32[1,9,11,3]\noutput \"y\" %1\n");
+	harness_text(h, "transpose, two channels of many images",
+		     "%0 \"x\" = input f32[70,2,3,20]\n"
+		     "%1 = transpose(%0) {perm = [0,2,3,1]} : f32[70,3,20,2]\noutput \"y\" %1\n"
+		     "%2 \"b\" = input f32[2]\n"
+		     "%3 = transpose(%0; %2) {perm = [0,2,3,1]} [add(r0, i0) f32] : f32[70,3,20,2]\noutput \"z\" %3\n");
 	harness_text(h, "transpose, heads",
 		     "%0 \"x\" = input f32[2,9,4,17]\n"
 		     "%1 = transpose(%0) {perm = [0,2,1,3]} : f32[2,4,9,17]\noutput \"y\" %1\n");

@@ -165,10 +165,10 @@ static uint32_t turning_dim(const struct walk *w)
 {
 	uint32_t last = w->rank - 1;
 
-	if (w->stride[last] == 1 || w->stride[last] == 0 || w->dim[last] < 4)
+	if (w->stride[last] == 1 || w->stride[last] == 0 || w->dim[last] < 2)
 		return w->rank;
 	for (uint32_t i = 0; i < last; i++)
-		if (w->stride[i] == 1 && w->dim[i] >= 4)
+		if (w->stride[i] == 1 && w->dim[i] >= 8)
 			return i;
 	return w->rank;
 }
@@ -177,7 +177,8 @@ static bool launch_transpose(struct codegen *c, node_id id, const struct walk *w
 {
 	const struct node *n = graph_node(c->g, id);
 	uint32_t last = w->rank - 1, dims = 0;
-	int64_t row_stride = 1, row_step = 1, batch = 1, list[KERNEL_DIMS][3] = { { 1, 0, 0 } };
+	int64_t row_stride = 1, row_step = 1, batch = 1, list[KERNEL_DIMS][3] = { { 1, 0, 0 } }, span;
+	bool narrow;
 	struct build b;
 
 	for (uint32_t i = last; i-- > 0; row_stride *= w->dim[i]) {
@@ -191,13 +192,18 @@ static bool launch_transpose(struct codegen *c, node_id id, const struct walk *w
 		batch *= w->dim[i];
 	}
 	dims = dims ? dims : 1;
+	narrow = w->dim[last] < 16 && row_step == 1 && !has_operands(n);
+	span = rows_per_item(w->dim[turn] * batch, w->dim[last]);
+	span = span > w->dim[turn] ? w->dim[turn] : ceil_div(span, 16) * 16;
 	build_begin(&b, c, id, "transpose");
+	build_define(&b, "NARROW", narrow);
 	build_define_dims(&b, "", dims, "dst");
-	if (!build_rows(&b, DTYPE_F32, w->dim[last]))
+	if (!build_rows(&b, DTYPE_F32, narrow ? value_elements(c, n->out[0]) : w->dim[last]))
 		return false;
 	build_value(&b, n->in[0]);
 	build_i32(&b, w->dim[last]);
 	build_i32(&b, w->dim[turn]);
+	build_i32(&b, span);
 	build_i32(&b, w->offset);
 	build_i32(&b, w->stride[last]);
 	build_i32(&b, row_step);
@@ -205,7 +211,7 @@ static bool launch_transpose(struct codegen *c, node_id id, const struct walk *w
 		for (uint32_t k = 0; k < 3; k++)
 			build_i32(&b, list[i][k]);
 	build_out(&b);
-	return build_launch(&b, ceil_div(w->dim[turn], 16), batch, 1);
+	return build_launch(&b, ceil_div(w->dim[turn], span), batch, 1);
 }
 
 /* Where the rows of a copy land in the output: see copy.cl. */

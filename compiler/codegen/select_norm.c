@@ -91,10 +91,11 @@ static bool group_norm(struct codegen *c, node_id id)
 	const struct shape *s = value_shape(c, n->in[0]);
 	int64_t channels = s->dim[s->rank - 1], pixels = shape_elements(s) / channels / s->dim[0];
 	int64_t groups = node_int(n, ATTR_group, 1), each = channels / groups;
+	bool small = 16 % each == 0;
 	struct build b;
 
 	build_begin(&b, c, id, "group_norm");
-	build_define(&b, "SINGLE", each == 1);
+	build_define(&b, "SMALL", small);
 	define_parameters(&b);
 	if (!build_rows(&b, DTYPE_F32, channels))
 		return false;
@@ -103,7 +104,7 @@ static bool group_norm(struct codegen *c, node_id id)
 	build_i32(&b, each);
 	build_out(&b);
 	build_flops(&b, 8 * (uint64_t)shape_elements(s));
-	return build_launch(&b, each == 1 ? ceil_div(channels, 16) : groups, s->dim[0], 1);
+	return build_launch(&b, small ? ceil_div(channels, 16) : groups, s->dim[0], 1);
 }
 
 bool select_norm(struct codegen *c, node_id id)
