@@ -15,5 +15,5 @@ CLEANFILES += %D%/onnx.pb-c.c %D%/onnx.pb-c.h
 	@test -f $@ || { rm -f %D%/onnx.pb-c.c; $(MAKE) $(AM_MAKEFLAGS) %D%/onnx.pb-c.c; }
 
 # Networks written in the language.
-libedgec_la_SOURCES += %D%/network.c %D%/network.h %D%/network_call.c %D%/network_image.c \
+libedgec_la_SOURCES += %D%/network.c %D%/network.h %D%/network_call.c %D%/network_expr.c %D%/network_image.c \
 	%D%/network_layers.c %D%/network_shape.c %D%/network_weights.c

@@ -2,8 +2,8 @@
 /*
  * network.h - what the files that read networks of the language share.
  *
- * network.c walks statements and expressions, network_call.c binds arguments
- * to the parameters of a layer, network_layers.c, network_image.c and
+ * network.c carries out statements, network_expr.c expressions, network_call.c
+ * binds arguments to the parameters of a layer, network_layers.c, network_image.c and
  * network_shape.c build the built-in layers, network_weights.c finds or makes
  * weights.
  */
@@ -122,7 +122,18 @@ struct layer_spec {
 	int op; /* enum op, where the builder serves several */
 };
 
-/* ---- network.c */
+/* ---- network_expr.c: names */
+struct variable *net_find(const struct network *n, const char *name);
+/* Only a variable of the layer at hand, which an assignment changes. */
+struct variable *net_own(struct network *n, const char *name);
+void net_push(struct network *n, const char *name, struct net_value value, struct span span, bool constant);
+/* Forgets the names given since there were `len`. */
+void net_pop(struct network *n, uint32_t len);
+void net_assign(struct network *n, struct ast_name name, struct net_value value);
+/* One more level of expression or block; false: too many, which was said. Ends with n->level--. */
+bool net_enter(struct network *n, struct span at);
+
+/* ---- and expressions */
 struct net_value net_eval(struct network *n, const struct ast_expr *e);
 struct net_value net_tensor(value_id v, struct span span); /* NO_ID: poison */
 struct net_value net_int(int64_t x, struct span span);
@@ -132,6 +143,8 @@ const char *net_kind_name(enum net_kind k);
 value_id net_number(struct network *n, const struct net_value *number, value_id like);
 struct net_value net_binary(struct network *n, enum op op, const struct net_value *x, const struct net_value *y,
 			    struct span span);
+
+/* ---- network.c: a layer of the user */
 struct net_value net_call_layer(struct network *n, struct layer_entry *l, const struct ast_expr *e);
 
 /* ---- network_call.c */
