@@ -102,6 +102,14 @@ __kernel EDGE_SINGLE void KERNEL(__global const float *restrict x, __global cons
 						c3 += FULL(p + (kx * DX + 3 * SX) * xc) * v;
 					}
 				}
+#if EDGE_LIGHT
+				EDGE_STORE16(edge_widen(c0), r * ow + o, n, LANES);
+				EDGE_STORE16(edge_widen(c1), r * ow + o + 1, n, LANES);
+				EDGE_STORE16(edge_widen(c2), r * ow + o + 2, n, LANES);
+				EDGE_STORE16(edge_widen(c3), r * ow + o + 3, n, LANES);
+				o += TILE_W;
+				continue;
+#endif
 				done = TILE_W;
 			} else {
 				for (int tap = 0; tap < kh * KW; tap++) {
