@@ -108,6 +108,8 @@ static bool check_supported(struct onnx_import *im, const Onnx__GraphProto *grap
 	if (groups)
 		diag_error(im->d, im->span, "unsupported operator%s: %s", groups > 1 ? "s" : "",
 			   strbuf_str(&list));
+	if (groups && im->functions)
+		diag_hint(im->d, "The model defines functions of its own; save it with functions inlined.");
 	strbuf_free(&list);
 	free(group);
 	return groups == 0;
@@ -252,6 +254,7 @@ static void import_model(struct onnx_import *im, const Onnx__ModelProto *model)
 	}
 	if (!read_opset(im, model))
 		return;
+	im->functions = model->n_functions != 0;
 	im->g = graph_new(im->a,
 			  im->model && im->model->name ? im->model->name : model->graph->name);
 	im->weight_file = graph_add_file(im->g, im->path, im->map.size);

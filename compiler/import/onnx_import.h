@@ -38,6 +38,7 @@ struct onnx_import {
 	struct map dims;   /* symbolic dimension -> index in dim_value */
 	VEC(int64_t) dim_value;
 	uint32_t if_depth;
+	bool functions; /* the file defines operators of its own */
 };
 
 struct call;

@@ -130,8 +130,11 @@ bool op_conv(struct call *c)
 	return !c->failed;
 }
 
-/* Pads from the wanted output, where the file gives that instead. */
-static bool place_transposed(struct call *c, struct window *w, const int64_t *extra)
+/*
+ * Pads from the wanted output, where the file gives that instead. What the
+ * wanted output has beyond all windows is added to `extra`.
+ */
+static bool place_transposed(struct call *c, struct window *w, int64_t *extra)
 {
 	const char *rule = call_string(c, "auto_pad", "NOTSET");
 	bool upper = strcmp(rule, "SAME_UPPER") == 0, lower = strcmp(rule, "SAME_LOWER") == 0;
@@ -154,8 +157,12 @@ static bool place_transposed(struct call *c, struct window *w, const int64_t *ex
 			total = 0;
 		else
 			continue;
-		if (total < 0)
+		if (total < -MAX_WINDOW)
+			return call_fail(c, "its output would be mostly empty");
+		if (total < 0) {
+			extra[i] -= wanted ? total : 0; /* by rule there is no more than the windows give */
 			total = 0;
+		}
 		*before = upper ? total / 2 : total - total / 2;
 		*after = total - *before;
 	}

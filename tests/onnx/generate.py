@@ -364,6 +364,9 @@ case("If-11-same-names", node("If", ["c"], then_branch=same, else_branch=same), 
 case("Gelu-by-erf-f16", [node("Div", ["x", "s"], ["d"]), node("Erf", ["d"], ["e"]), node("Add", ["e", "o"], ["p"]), node("Mul", ["x", "p"], ["q"]),
                          node("Mul", ["q", "h"])], {"x": x.astype(np.float16)},
      {"s": np.array(1.4142135, np.float16), "o": np.array(1, np.float16), "h": np.array(.5, np.float16)}, opset=13)
+case("ConvTranspose-11-upper-gaps", node("ConvTranspose", ["x", "w"], strides=[2, 3], auto_pad="SAME_UPPER"), {"x": rnd("ct", 1, 2, 4, 3)}, {"w": rnd("w1x", 2, 3, 1, 2)})
+case("ConvTranspose-11-lower", node("ConvTranspose", ["x", "w"], strides=[2, 2], auto_pad="SAME_LOWER"), {"x": rnd("ct", 1, 2, 4, 3)}, {"w": wt})
+case("ConvTranspose-11-shape-larger", node("ConvTranspose", ["x", "w"], strides=[3, 2], output_shape=[13, 8]), {"x": rnd("ct", 1, 2, 4, 3)}, {"w": wt})
 
 for old in HERE.glob("*.onnx"):
     if old.stem not in written:
