@@ -9,6 +9,9 @@
 
 #include "sched/internal.h"
 
+/* Of a read, whatever its size: the system call, and handing over to the thread that waits. */
+#define REQUEST_MS 0.02
+
 double cost_launch_ms(const struct target *t, uint64_t flops, uint64_t bytes)
 {
 	double arithmetic = 1e3 * (double)flops / (0.7 * t->flops_per_s);
@@ -22,7 +25,12 @@ double cost_copy_ms(const struct target *t, uint64_t bytes)
 	return 1e3 * 2 * (double)bytes / t->memory_bytes_per_s;
 }
 
-double cost_read_ms(const struct target *t, uint64_t bytes)
+double cost_transfer_ms(const struct target *t, uint64_t bytes)
 {
 	return 1e3 * (double)bytes / t->storage_bytes_per_s;
+}
+
+double cost_read_ms(const struct target *t, uint64_t bytes)
+{
+	return REQUEST_MS + cost_transfer_ms(t, bytes);
 }

@@ -10,7 +10,8 @@ static inline uint64_t round_up(uint64_t x, uint64_t to) { return (x + to - 1) /
 /* ---- cost.c: milliseconds ---- */
 double cost_launch_ms(const struct target *t, uint64_t flops, uint64_t bytes);
 double cost_copy_ms(const struct target *t, uint64_t bytes);
-double cost_read_ms(const struct target *t, uint64_t bytes);
+double cost_transfer_ms(const struct target *t, uint64_t bytes); /* at the disk's full rate */
+double cost_read_ms(const struct target *t, uint64_t bytes);     /* one request */
 
 /* ---- memory.c: things that live for a range of events, into one arena ---- */
 struct mem_item {

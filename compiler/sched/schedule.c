@@ -72,7 +72,7 @@ static double lower_bound_ms(const struct work *w)
 			part = (double)u->quantum / u->granules;
 			bytes += new_bytes(w, w->weight_list.data + u->common_first, u->common_count, seen);
 			split = new_bytes(w, w->weight_list.data + u->split_first, u->split_count, seen);
-			first = cost_read_ms(w->t, bytes + (uint64_t)((double)split * part));
+			first = cost_transfer_ms(w->t, bytes + (uint64_t)((double)split * part));
 			bytes += split;
 			if (part < 1)
 				last = w->t->launch_ms + (ms - w->t->launch_ms) * part;
@@ -80,8 +80,8 @@ static double lower_bound_ms(const struct work *w)
 		if (first + rest > best)
 			best = first + rest;
 		rest -= ms;
-		if (cost_read_ms(w->t, bytes) + last + rest > best)
-			best = cost_read_ms(w->t, bytes) + last + rest;
+		if (cost_transfer_ms(w->t, bytes) + last + rest > best)
+			best = cost_transfer_ms(w->t, bytes) + last + rest;
 	}
 	return best;
 }

@@ -262,8 +262,8 @@ static void try_candidate(struct chooser *c, uint64_t target, uint64_t ring)
 		return;
 	build(c, target, ring);
 	cost = c->plan.cold_ms + c->plan.warm_ms;
-	/* much the same: larger blocks mean fewer reads and launches */
-	if (!c->tried || cost < c->best.cost * 0.999) {
+	/* much the same: the larger ring and block, tried first, bear more surprises */
+	if (!c->tried || cost < c->best.cost * 0.995) {
 		c->best.cost = cost;
 		c->best.target = target;
 		c->best.ring = ring;
@@ -302,7 +302,7 @@ static void hide_bounds(struct chooser *c, struct stream_plan *out)
 	struct fill_weight *f;
 	uint32_t *capacity;
 	uint64_t *flight, most = 0, largest = 0;
-	double total = 0, page_ms = cost_read_ms(c->w->t, SCHED_PAGE);
+	double total = 0, page_ms = cost_transfer_ms(c->w->t, SCHED_PAGE);
 
 	memset(p->pinned_weight, 0, c->w->s->weights.len * sizeof *p->pinned_weight);
 	stream_cut(c->w, p, 256 * KIB, UINT64_MAX);
