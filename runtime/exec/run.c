@@ -79,7 +79,7 @@ static enum edge_status collect_times(struct edgert_session *s, struct failure *
 
 		if (!state->fenced)
 			continue;
-		if (s->timed && st == EDGE_OK && state->fence.handle)
+		if (s->timed && st == EDGE_OK)
 			st = s->ops->fence_times(s->device, &state->fence, &state->start, &state->end, f);
 		s->ops->fence_reset(s->device, &state->fence);
 	}
