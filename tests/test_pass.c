@@ -137,7 +137,7 @@ static bool run_passes(struct graph *g, const char *names)
 		bool changed;
 
 		if (strcmp(word, "all") == 0) {
-			if (!passes_run(g, &diag, NULL))
+			if (!passes_run(g, &diag, &(struct pass_options){ .roundtrip = true }))
 				return false;
 		} else if (!pass_run(word, g, &diag, &changed)) {
 			return false;
@@ -599,12 +599,38 @@ static void test_size(void)
 	       ms, chain->nodes.len);
 }
 
+static void test_options(void)
+{
+	struct graph *g = graph_new(&arena, "options");
+	struct maker m = { g, { 0 }, 0 };
+	value_id x = graph_add_input(g, "x", DTYPE_F32, (struct shape){ 1, { 3 } });
+	char *said;
+	size_t len;
+	FILE *out = open_memstream(&said, &len);
+	struct diag d;
+
+	diag_init(&d, &arena, out);
+	x = node(&m, OP_identity, x, NO_ID, NO_ID, NULL, 0);
+	x = node(&m, OP_exp, x, NO_ID, NO_ID, NULL, 0);
+	graph_add_output(g, x, "y");
+	tap_ok(!passes_run(g, &d, &(struct pass_options){ .stop_after = "optimize" }) && d.errors == 1,
+	       "a pass that does not exist is an error");
+	fclose(out);
+	tap_ok(strstr(said, "there is no pass \"optimize\"") && strstr(said, "batchnorm"), "which names those that do");
+	free(said);
+	tap_ok(passes_run(g, &diag, &(struct pass_options){ .stop_after = "batchnorm" }) && g->nodes.len == 1 &&
+		       graph_node(g, 0)->op == OP_exp,
+	       "stopped before fusing");
+	tap_ok(passes_run(g, &diag, NULL) && graph_node(g, 0)->op == OP_map, "and then to the end");
+}
+
 int main(void)
 {
 	diag_init(&diag, &arena, stderr);
 	test_all_golden();
 	test_random();
 	test_size();
+	test_options();
 	arena_release(&arena);
 	return tap_done();
 }

@@ -125,6 +125,15 @@ static bool absorb_scale(struct rewrite *rw, node_id id)
 	return false;
 }
 
+/* A product, or one times a scalar. */
+static bool scaled_product(struct rewrite *rw, value_id v)
+{
+	double x;
+
+	simplify_with_scalar(rw, v, OP_mul, &v, &x);
+	return rewrite_producer_op(rw, v, OP_matmul) != NULL;
+}
+
 /* matmul(softmax(matmul(q, k^T) [* scale] [+ mask]), v) */
 static bool spelt_attention(struct rewrite *rw, node_id id)
 {
@@ -143,9 +152,11 @@ static bool spelt_attention(struct rewrite *rw, node_id id)
 		return false;
 	scores = s->in[0];
 	add = rewrite_producer_op(rw, scores, OP_add);
-	if (add && rewrite_uses(rw, scores) == 1 && shape_equal(shape_of_value(rw->g, add->in[0]), shape_of_value(rw->g, scores))) {
-		in[3] = add->in[1];
-		scores = add->in[0];
+	if (add && rewrite_uses(rw, scores) == 1) {
+		uint32_t side = scaled_product(rw, add->in[0]) ? 0 : 1;
+
+		in[3] = add->in[1 - side];
+		scores = add->in[side];
 		count = 4;
 	}
 	if (rewrite_uses(rw, scores) == 1 && simplify_with_scalar(rw, scores, OP_mul, &scores, &factor))
