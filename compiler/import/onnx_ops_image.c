@@ -160,7 +160,8 @@ static bool place_transposed(struct call *c, struct window *w, int64_t *extra)
 		if (total < -MAX_WINDOW)
 			return call_fail(c, "its output would be mostly empty");
 		if (total < 0) {
-			extra[i] -= wanted ? total : 0; /* by rule there is no more than the windows give */
+			if (wanted) /* the rules give no more than the windows do */
+				extra[i] -= total;
 			total = 0;
 		}
 		*before = upper ? total / 2 : total - total / 2;
