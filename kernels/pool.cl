@@ -39,26 +39,36 @@ __kernel EDGE_SINGLE void KERNEL(__global const float *restrict x, const int hei
 				int count = 0;
 #endif
 
-				for (int kz = 0; kz < kd; kz++)
-					for (int ky = 0; ky < kh; ky++)
+				for (int kz = 0; kz < kd; kz++) {
+					const int zz = z0 + kz * dz;
+#if MAX
+					if ((uint)zz >= (uint)id)
+						continue;
+#endif
+					for (int ky = 0; ky < kh; ky++) {
+						const int yy = y0 + ky * dy;
+#if MAX
+						if ((uint)yy >= (uint)ih)
+							continue;
+#endif
+						__global const float *p = x + ((image * id + zz) * ih + yy) * iw * out_n + n;
+
 						for (int kx = 0; kx < kw; kx++) {
-							const int zz = z0 + kz * dz, yy = y0 + ky * dy, xx = x0 + kx * dx;
+							const int xx = x0 + kx * dx;
+#if MAX
+							if ((uint)xx < (uint)iw)
+								v = edge_max(edge_load16(p + xx * out_n, lanes), v);
+#else
 							const bool in = (uint)zz < (uint)id && (uint)yy < (uint)ih &&
 									(uint)xx < (uint)iw;
 
-#if !MAX
 							count += in || (with_pad && zz < bz && yy < by && xx < bx);
-#endif
-							if (!in)
-								continue;
-							const float16 e = edge_load16(
-								x + (((image * id + zz) * ih + yy) * iw + xx) * out_n + n, lanes);
-#if MAX
-							v = edge_max(e, v);
-#else
-							v += e;
+							if (in)
+								v += edge_load16(p + xx * out_n, lanes);
 #endif
 						}
+					}
+				}
 #if !MAX
 				if (count)
 					v /= (float16)((float)count);
