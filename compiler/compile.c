@@ -137,7 +137,7 @@ static bool refuse_unsupported(struct compilation *c)
 
 	if (p->unsupported)
 		diag_error(c->diag, p->unsupported_span, "%s is not supported yet", p->unsupported);
-	for (uint32_t i = 0; i < c->project->later.len; i++)
+	for (uint32_t i = 0; i < c->project->later.len && !p->unsupported; i++)
 		for (uint32_t k = 0; k < p->steps.len; k++)
 			if (c->project->later.data[i].name && p->steps.data[k].subject &&
 			    !strcmp(c->project->later.data[i].name, p->steps.data[k].subject)) {
