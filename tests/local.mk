@@ -77,3 +77,6 @@ TESTS += %D%/test_kernels_reduce %D%/test_kernels_sequence
 check_PROGRAMS += %D%/test_plan
 %C%_test_plan_SOURCES = %D%/test_plan.c %D%/sched_net.h %D%/plan_builder.c %D%/plan_builder.h
 TESTS += %D%/test_plan
+check_PROGRAMS += %D%/test_codegen
+%C%_test_codegen_SOURCES = %D%/test_codegen.c $(kernel_harness)
+TESTS += %D%/test_codegen

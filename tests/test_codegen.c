@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_codegen.c - what the code generator promises besides right results. */
+#include "config.h"
+
+#include "codegen/codegen.h"
+#include "codegen/signature.h"
+#include "embedded.h"
+#include "kernel_harness.h"
+#include "tap.h"
+
+#include "edge/plan_format.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char two_layers[] =
+	"%0 \"x\" = input f32[17,24]\n"
+	"%1 = const f32[24,24] = random seed 3 mean 0.0 deviation 0.5 f32[24,24]\n"
+	"%2 = const f32[24,40] = random seed 4 mean 0.0 deviation 0.5 f32[24,40]\n"
+	"%3 = const f32[24] = random seed 5 mean 0.0 deviation 0.5 f32[24]\n"
+	"%4 = const f32[40] = random seed 6 mean 0.0 deviation 0.5 f32[40]\n"
+	"%5 = matmul(%0, %1, %3;) {trans_a = 0, trans_b = 0, alpha = 1.0} [relu(r0) f32] : f32[17,24]\n"
+	"%6 = matmul(%5, %2, %4;) {trans_a = 0, trans_b = 0, alpha = 1.0} [relu(r0) f32] : f32[17,40]\n"
+	"%7 = reshape(%6) {shape = [680]} : f32[680]\n"
+	"%8 = map(;%7) [exp(i0) f32] : f32[680]\n"
+	"output \"y\" %8\n";
+
+static void test_sharing(struct harness *h)
+{
+	struct harness_case *c = harness_text(h, "layers", two_layers);
+	struct kernel_set *a = codegen_select(&h->arena, c->g, &h->target, &h->diag);
+	struct kernel_set *b = codegen_select(&h->arena, c->g, &h->target, &h->diag);
+	bool same = a && b && a->kernels.len == b->kernels.len && a->launches.len == b->launches.len;
+	uint32_t i;
+
+	if (!tap_ok(a && b, "a graph of two layers is selected"))
+		return;
+	tap_ok(a->kernels.len == 2 && a->launches.len == 3, "layers of different sizes share a kernel (%u kernels)",
+	       a->kernels.len);
+	for (i = 0; same && i < a->kernels.len; i++)
+		same = strcmp(a->kernels.data[i].name, b->kernels.data[i].name) == 0 &&
+		       strcmp(a->kernels.data[i].source, b->kernels.data[i].source) == 0;
+	tap_ok(same, "selecting twice gives the same kernels");
+	tap_ok(a->alias[7] == 6 && a->alias[6] == 6, "a reshape is its input's bytes");
+	tap_ok(a->launches.data[2].in_place_of == 7, "a map takes the place of an input that dies");
+	tap_ok(a->launches.data[1].split_dim == 0 && a->launches.data[1].global[0] == 2,
+	       "a product splits along its panels");
+	tap_ok(codegen_check(&h->arena, a, &h->diag), "the kernels pass the check");
+}
+
+/* The text reader must agree with libclang, where there is one. */
+static void test_signature(struct harness *h)
+{
+	struct harness_case *c = &h->cases.data[0];
+	struct kernel_set *ks = codegen_select(&h->arena, c->g, &h->target, &h->diag);
+	bool good = ks && codegen_check(&h->arena, ks, &h->diag);
+	uint32_t i, k;
+
+	for (i = 0; good && i < ks->kernels.len; i++) {
+		struct kernel copy = ks->kernels.data[i];
+
+		good = signature_read(&h->arena, &copy) && copy.param_count == ks->kernels.data[i].param_count;
+		for (k = 0; good && k < copy.param_count; k++)
+			good = copy.param[k].kind == ks->kernels.data[i].param[k].kind &&
+			       copy.param[k].access == ks->kernels.data[i].param[k].access &&
+			       strcmp(copy.param[k].name, ks->kernels.data[i].param[k].name) == 0;
+	}
+	tap_ok(good, "the signature in the text is that of the syntax tree");
+}
+
+/* Every template has a signature that can be read with its defaults. */
+static void test_templates(struct harness *h)
+{
+	bool good = true;
+	unsigned i;
+
+	for (i = 0; i < kernel_file_count; i++) {
+		const char *name = kernel_files[i].name, *dot = strrchr(name, '.');
+		struct kernel k = { .name = name };
+
+		if (!dot || strcmp(dot, ".cl") != 0)
+			continue;
+		k.source = arena_printf(&h->arena, "#define EDGE_OUT __global float *out, const int out_n\n%s",
+					kernel_files[i].text);
+		if (!signature_read(&h->arena, &k)) {
+			printf("# %s has no readable signature\n", name);
+			good = false;
+		}
+	}
+	tap_ok(good, "every template keeps to the form that the text reader needs");
+}
+
+static void test_errors(struct harness *h)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+	struct harness_case *c = harness_text(h, "run-time weights",
+					      "%0 \"x\" = input f32[1,5,5,3]\n%1 \"w\" = input f32[4,3,3,3]\n"
+					      "%2 = conv(%0, %1) \"first\" {strides = [1,1], pads = [0,0,0,0], "
+					      "dilations = [1,1], group = 1} : f32[1,3,3,4]\noutput \"y\" %2\n");
+	struct kernel_set *ks;
+
+	h->diag.out = out;
+	ks = c->g ? codegen_select(&h->arena, c->g, &h->target, &h->diag) : NULL;
+	fflush(out);
+	h->diag.out = stderr;
+	tap_ok(c->g && !ks && text && strstr(text, "no kernel for operation \"conv\" of node \"first\""),
+	       "what has no kernel is refused by operation and node");
+	fclose(out);
+	free(text);
+}
+
+/* Bytes of panels, padded. */
+static void test_packing(struct harness *h)
+{
+	static const float w[6] = { 1, 2, 3, 4, 5, 6 }; /* [K 2][N 3] */
+	struct graph *g = graph_new(&h->arena, "w");
+	struct weight p = { .packing = { .kind = PACK_PANELS, .dtype = DTYPE_F32, .width = 2 }, .bytes = 32,
+			    .granule_bytes = 16, .granules = 2 };
+	static const float want[8] = { 1, 2, 4, 5, 3, 0, 6, 0 };
+	float got[8];
+
+	p.value = graph_add_const_bytes(g, DTYPE_F32, (struct shape){ 2, { 2, 3 } }, w);
+	tap_ok(pack_weight(g, &p, got, &h->diag) && memcmp(got, want, sizeof want) == 0,
+	       "panels lie one after the other, the last one padded with zeros");
+}
+
+int main(void)
+{
+	struct harness h;
+
+	harness_init(&h, TARGET_CPU_KERNELS);
+	test_sharing(&h);
+	test_signature(&h);
+	test_templates(&h);
+	test_errors(&h);
+	test_packing(&h);
+	arena_release(&h.arena);
+	return tap_done();
+}
