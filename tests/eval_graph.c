@@ -83,13 +83,15 @@ bool eval_graph(const struct graph *g, const void *const *inputs, void **outputs
 	e.uses = graph_count_uses(g, &tmp);
 	diag_init(&e.diag, &tmp, stdout);
 	for (uint32_t i = 0; i < g->inputs.len; i++)
-		memcpy(tensor_of(&e, g->inputs.data[i]).data, inputs[i], eval_bytes(g, g->inputs.data[i]));
+		memcpy(tensor_of(&e, g->inputs.data[i]).data, inputs[i],
+		       eval_bytes(g, g->inputs.data[i]));
 	for (uint32_t i = 0; good && i < g->nodes.len; i++) {
 		if (!g->nodes.data[i].dead)
 			good = eval_node(&e, &g->nodes.data[i]);
 	}
 	for (uint32_t i = 0; good && i < g->outputs.len; i++)
-		memcpy(outputs[i], tensor_of(&e, g->outputs.data[i]).data, eval_bytes(g, g->outputs.data[i]));
+		memcpy(outputs[i], tensor_of(&e, g->outputs.data[i]).data,
+		       eval_bytes(g, g->outputs.data[i]));
 	for (uint32_t i = 0; i < g->values.len; i++)
 		free(e.value[i]);
 	arena_release(&tmp);

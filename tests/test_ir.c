@@ -40,8 +40,11 @@ static struct shape shape(uint32_t rank, int64_t a, int64_t b, int64_t c, int64_
 static value_id weights(struct graph *g, const char *name, struct shape s)
 {
 	return graph_add_const(g, name, DTYPE_F32, s,
-			       (struct data){ .where = DATA_RANDOM, .source_dtype = DTYPE_F32, .source_shape = s,
-					      .seed = 7, .deviation = 0.05 });
+			       (struct data){ .where = DATA_RANDOM,
+					      .source_dtype = DTYPE_F32,
+					      .source_shape = s,
+					      .seed = 7,
+					      .deviation = 0.05 });
 }
 
 /* One of nearly everything that can be printed. */
@@ -53,8 +56,13 @@ static struct graph *sample(void)
 	float more[40] = { 1 };
 	int64_t index[3] = { 2, -1, 0 };
 	uint8_t flags[2] = { 1, 0 };
-	struct data d = { .where = DATA_FILE, .source_dtype = DTYPE_F16, .offset = 64, .size = 3 * 4 * 9 * 2,
-			  .source_shape = shape(4, 3, 3, 3, 4), .perm_set = true, .perm = { 3, 2, 0, 1 } };
+	struct data d = { .where = DATA_FILE,
+			  .source_dtype = DTYPE_F16,
+			  .offset = 64,
+			  .size = 3 * 4 * 9 * 2,
+			  .source_shape = shape(4, 3, 3, 3, 4),
+			  .perm_set = true,
+			  .perm = { 3, 2, 0, 1 } };
 	static const float scale[4] = { 1, 0.333333343f, 2, 4 };
 
 	d.file = graph_add_file(g, "some file.bin", 100000);
@@ -62,22 +70,27 @@ static struct graph *sample(void)
 	v[0] = x;
 	v[1] = graph_add_const(g, "w", DTYPE_F32, shape(4, 4, 3, 3, 3), d);
 	v[2] = graph_add_const_bytes(g, DTYPE_F32, shape(1, 4, 0, 0, 0), few);
-	y = graph_op(g, &diag, OP_conv, v, 3, (struct attr[]){ attr_ints(pads, ((int64_t[]){ 1, 1, 1, 1 }), 4) }, 1,
-		     NO_SPAN, "conv0");
+	y = graph_op(g, &diag, OP_conv, v, 3,
+		     (struct attr[]){ attr_ints(pads, ((int64_t[]){ 1, 1, 1, 1 }), 4) }, 1, NO_SPAN,
+		     "conv0");
 	v[0] = y;
-	y = graph_op(g, &diag, OP_clip, v, 1, (struct attr[]){ attr_float(max, 6), attr_float(min, 1e-45) }, 2,
-		     NO_SPAN, NULL);
+	y = graph_op(g, &diag, OP_clip, v, 1,
+		     (struct attr[]){ attr_float(max, 6), attr_float(min, 1e-45) }, 2, NO_SPAN,
+		     NULL);
 	v[0] = y;
 	v[1] = graph_add_const_bytes(g, DTYPE_I64, shape(1, 3, 0, 0, 0), index);
-	y = graph_op(g, &diag, OP_gather, v, 2, (struct attr[]){ attr_int(axis, -1) }, 1, NO_SPAN, NULL);
+	y = graph_op(g, &diag, OP_gather, v, 2, (struct attr[]){ attr_int(axis, -1) }, 1, NO_SPAN,
+		     NULL);
 	v[0] = y;
 	v[1] = graph_add_const_bytes(g, DTYPE_F32, shape(2, 8, 5, 0, 0), more);
 	v[1] = graph_op(g, &diag, OP_reduce_sum, v + 1, 1,
-			(struct attr[]){ attr_ints(axes, ((int64_t[]){ -1 }), 1) }, 1, NO_SPAN, NULL);
+			(struct attr[]){ attr_ints(axes, ((int64_t[]){ -1 }), 1) }, 1, NO_SPAN,
+			NULL);
 	y = graph_op(g, &diag, OP_mul, v, 2, NULL, 0, NO_SPAN, NULL);
 	v[0] = graph_add_const_bytes(g, DTYPE_BOOL, shape(2, 2, 1, 0, 0), flags);
 	v[0] = graph_op(g, &diag, OP_slice, v, 1,
-			(struct attr[]){ attr_ints(shape, ((int64_t[]){ 1, 1 }), 2) }, 1, NO_SPAN, NULL);
+			(struct attr[]){ attr_ints(shape, ((int64_t[]){ 1, 1 }), 2) }, 1, NO_SPAN,
+			NULL);
 	v[1] = v[2] = y;
 	y = graph_op(g, &diag, OP_where, v, 3, NULL, 0, NO_SPAN, NULL);
 	graph_add_output(g, y, "y");
@@ -88,8 +101,9 @@ static struct graph *sample(void)
 	v[3] = v[4] = NO_ID;
 	v[5] = weights(g, "h0", shape(3, 1, 1, 4, 0));
 	{
-		node_id n = graph_add_node(g, &diag, OP_lstm, v, 6,
-					   (struct attr[]){ attr_int(hidden, 4) }, 1, NO_SPAN, "lstm");
+		node_id n =
+			graph_add_node(g, &diag, OP_lstm, v, 6,
+				       (struct attr[]){ attr_int(hidden, 4) }, 1, NO_SPAN, "lstm");
 
 		for (int i = 0; n != NO_ID && i < 3; i++)
 			graph_add_output(g, graph_node(g, n)->out[i], i ? "state" : "seq_out");
@@ -124,7 +138,8 @@ static void test_text(void)
 	tap_ok(again != NULL, "its text is read");
 	if (again)
 		graph_print(again, &two);
-	tap_ok(again && strcmp(strbuf_str(&one), strbuf_str(&two)) == 0, "and printed to the same text");
+	tap_ok(again && strcmp(strbuf_str(&one), strbuf_str(&two)) == 0,
+	       "and printed to the same text");
 	if (again && strcmp(strbuf_str(&one), strbuf_str(&two)))
 		fprintf(stderr, "%s\n---\n%s", strbuf_str(&one), strbuf_str(&two));
 
@@ -133,7 +148,8 @@ static void test_text(void)
 	again = read_text(with_epilogue, len);
 	if (again)
 		graph_print(again, &two);
-	tap_ok(again && strcmp(with_epilogue, strbuf_str(&two)) == 0, "epilogues, maps and views round-trip");
+	tap_ok(again && strcmp(with_epilogue, strbuf_str(&two)) == 0,
+	       "epilogues, maps and views round-trip");
 	if (again && strcmp(with_epilogue, strbuf_str(&two)))
 		fprintf(stderr, "%s", strbuf_str(&two));
 	strbuf_free(&one);
@@ -163,7 +179,8 @@ static const struct {
 	{ "an output that is not there", "output \"y\" %8", "output \"y\" %9" },
 	{ "inner sizes that differ", "input f32[1,4]", "input f32[1,5]" },
 	{ "a rank of nine", "input f32[1,4]", "input f32[1,1,1,1,1,1,1,1,4]" },
-	{ "more elements than there are numbers", "input f32[1,4]", "input f32[1099511627776,1099511627776,4]" },
+	{ "more elements than there are numbers", "input f32[1,4]",
+	  "input f32[1099511627776,1099511627776,4]" },
 	{ "a missing parenthesis", "(%0, %1; %2)", "(%0, %1; %2" },
 };
 
@@ -177,8 +194,8 @@ static void test_mangled(void)
 		strbuf_add(&s, with_epilogue, (size_t)(at - with_epilogue));
 		strbuf_puts(&s, manglings[i].to);
 		strbuf_puts(&s, at + strlen(manglings[i].from));
-		tap_ok(!read_text(s.data, s.len) && diag.errors && said_has("error:"), "refused: %s",
-		       manglings[i].what);
+		tap_ok(!read_text(s.data, s.len) && diag.errors && said_has("error:"),
+		       "refused: %s", manglings[i].what);
 		strbuf_free(&s);
 	}
 }
@@ -217,7 +234,9 @@ static void test_hostile(void)
 		memcpy(text, s.data, len);
 		for (int k = 0; k < 1 + i % 3; k++) {
 			seed = seed * 1664525 + 1013904223;
-			text[(seed >> 8) % len] = k & 1 ? (char)(seed >> 3) : "0123456789%[]{}(),;ir-.e\" \n"[seed % 26];
+			text[(seed >> 8) % len] =
+				k & 1 ? (char)(seed >> 3)
+				      : "0123456789%[]{}(),;ir-.e\" \n"[seed % 26];
 		}
 		read += read_text(text, len) != NULL;
 		quiet();
@@ -238,14 +257,16 @@ static void test_messages(void)
 	v[0] = graph_add_input(g, "left", DTYPE_F32, shape(2, 1, 768, 0, 0));
 	v[1] = graph_add_input(g, "right", DTYPE_F32, shape(2, 512, 768, 0, 0));
 	quiet();
-	tap_ok(graph_op(g, &diag, OP_matmul, v, 2, NULL, 0, NO_SPAN, "fc") == NO_ID && said_has("768") &&
-		       said_has("512") && said_has("[1,768]") && said_has("\"right\" is f32[512,768]"),
+	tap_ok(graph_op(g, &diag, OP_matmul, v, 2, NULL, 0, NO_SPAN, "fc") == NO_ID &&
+		       said_has("768") && said_has("512") && said_has("[1,768]") &&
+		       said_has("\"right\" is f32[512,768]"),
 	       "a matmul that does not fit names both shapes");
 	quiet();
-	tap_ok(graph_op(g, &diag, OP_add, v, 2, NULL, 0, NO_SPAN, NULL) != NO_ID, "broadcasting [1,768]");
+	tap_ok(graph_op(g, &diag, OP_add, v, 2, NULL, 0, NO_SPAN, NULL) != NO_ID,
+	       "broadcasting [1,768]");
 	v[0] = graph_add_input(g, "odd", DTYPE_F32, shape(2, 3, 768, 0, 0));
-	tap_ok(graph_op(g, &diag, OP_add, v, 2, NULL, 0, NO_SPAN, NULL) == NO_ID && said_has("[3,768]") &&
-		       said_has("[512,768]"),
+	tap_ok(graph_op(g, &diag, OP_add, v, 2, NULL, 0, NO_SPAN, NULL) == NO_ID &&
+		       said_has("[3,768]") && said_has("[512,768]"),
 	       "an addition that does not broadcast names both shapes");
 	quiet();
 	v[0] = graph_add_input(g, "i", DTYPE_I64, shape(1, 3, 0, 0, 0));
@@ -262,8 +283,11 @@ static void test_data(void)
 	uint16_t half[6] = { 0x3c00, 0x4000, 0x4200, 0x4400, 0x4500, 0x4600 }; /* 1 2 3 4 5 6 */
 	static const float by[2] = { 1, 10 };
 	float want[6] = { 1, 4, 20, 50, 3, 6 }, out[6], *many = xmalloc(4 * 1000000);
-	struct data d = { .where = DATA_MEMORY, .source_dtype = DTYPE_F16, .source_shape = shape(2, 2, 3, 0, 0),
-			  .perm_set = true, .perm = { 1, 0 } };
+	struct data d = { .where = DATA_MEMORY,
+			  .source_dtype = DTYPE_F16,
+			  .source_shape = shape(2, 2, 3, 0, 0),
+			  .perm_set = true,
+			  .perm = { 1, 0 } };
 	double sum = 0, square = 0, fourth = 0;
 	char path[] = "/tmp/edge-test-XXXXXX";
 	int fd = mkstemp(path);
@@ -276,11 +300,13 @@ static void test_data(void)
 	d.bytes = half;
 	d.scale = rows;
 	v = graph_add_const(g, "a", DTYPE_F32, shape(2, 3, 2, 0, 0), d);
-	tap_ok(data_read_f32(g, v, out, &diag) && !memcmp(out, want, sizeof want), "f16 permuted and scaled by rows");
+	tap_ok(data_read_f32(g, v, out, &diag) && !memcmp(out, want, sizeof want),
+	       "f16 permuted and scaled by rows");
 	d.scale = by;
 	d.scale_axis = 1;
 	v = graph_add_const(g, "b", DTYPE_F32, shape(2, 3, 2, 0, 0), d);
-	tap_ok(data_read(g, v, out, &diag) && out[1] == 40 && out[2] == 2 && out[5] == 60, "scaled by columns");
+	tap_ok(data_read(g, v, out, &diag) && out[1] == 40 && out[2] == 2 && out[5] == 60,
+	       "scaled by columns");
 	tap_ok(!data_bytes(g, v), "such data has no bytes of its own");
 
 	good = fd >= 0 && write(fd, "xx", 2) == 2 && write(fd, half, sizeof half) == sizeof half;
@@ -290,10 +316,12 @@ static void test_data(void)
 	d.size = sizeof half;
 	d.file = graph_add_file(g, path, 14);
 	v = graph_add_const(g, "c", DTYPE_F32, shape(1, 6, 0, 0, 0), d);
-	tap_ok(good && data_read(g, v, out, &diag) && out[0] == 1 && out[1] == 4 && out[5] == 6, "out of a file");
+	tap_ok(good && data_read(g, v, out, &diag) && out[0] == 1 && out[1] == 4 && out[5] == 6,
+	       "out of a file");
 	good = ftruncate(fd, 8) == 0;
 	quiet();
-	tap_ok(good && !data_read(g, v, out, &diag) && said_has("ends at"), "a file that became shorter is noticed");
+	tap_ok(good && !data_read(g, v, out, &diag) && said_has("ends at"),
+	       "a file that became shorter is noticed");
 	close(fd);
 	unlink(path);
 	tap_ok(!data_read(g, v, out, &diag) && said_has("could not open"), "and one that is gone");
@@ -309,9 +337,11 @@ static void test_data(void)
 	}
 	tap_ok(fabs(sum / 1e6) < 2e-4 && fabs(sqrt(square / 1e6) - 0.05) < 2e-4 &&
 		       fabs(fourth * 1e6 / square / square - 2.85) < 0.05,
-	       "random data is about normal (mean %g, deviation %g)", sum / 1e6, sqrt(square / 1e6));
+	       "random data is about normal (mean %g, deviation %g)", sum / 1e6,
+	       sqrt(square / 1e6));
 	tap_ok(many[0] == 0x1.07c884p-4f && many[3] == 0x1.58000ep-7f && t < CLOCKS_PER_SEC,
-	       "it has the same bits everywhere, and a million took %.1f ms", 1e3 * (double)t / CLOCKS_PER_SEC);
+	       "it has the same bits everywhere, and a million took %.1f ms",
+	       1e3 * (double)t / CLOCKS_PER_SEC);
 	free(many);
 }
 
@@ -343,7 +373,8 @@ static void test_large(void)
 	for (int i = 0; i < 100000; i++) {
 		v[0] = x;
 		v[1] = i % 7 ? x : graph_add_scalar_f32(g, (float)i);
-		x = graph_op(g, &diag, i % 3 ? OP_relu : OP_add, v, i % 3 ? 1 : 2, NULL, 0, NO_SPAN, NULL);
+		x = graph_op(g, &diag, i % 3 ? OP_relu : OP_add, v, i % 3 ? 1 : 2, NULL, 0, NO_SPAN,
+			     NULL);
 	}
 	graph_add_output(g, x, "y");
 	/* appended late, needed early: compact must move it */

@@ -73,7 +73,8 @@ static void fill(void *p, enum dtype t, size_t n)
 static double difference(const struct graph *a, const struct graph *b)
 {
 	const void **in = calloc(a->inputs.len + 1, sizeof *in);
-	void **out = calloc(a->outputs.len + 1, sizeof *out), **other = calloc(a->outputs.len + 1, sizeof *other);
+	void **out = calloc(a->outputs.len + 1, sizeof *out),
+	     **other = calloc(a->outputs.len + 1, sizeof *other);
 	double worst = 0;
 	bool good;
 
@@ -90,7 +91,8 @@ static double difference(const struct graph *a, const struct graph *b)
 	}
 	good = eval_graph(a, in, out) && eval_graph(b, in, other);
 	for (uint32_t i = 0; good && i < a->outputs.len; i++) {
-		const struct value *v = graph_value(a, a->outputs.data[i]), *w = graph_value(b, b->outputs.data[i]);
+		const struct value *v = graph_value(a, a->outputs.data[i]),
+				   *w = graph_value(b, b->outputs.data[i]);
 		size_t n = (size_t)shape_elements(&v->shape);
 		double largest = 1e-6, most = 0;
 
@@ -184,7 +186,8 @@ static void test_golden(const char *folder, const char *name)
 		graph_print(g, &now);
 	if (good && getenv("EDGE_UPDATE"))
 		update(path, text, keep, now.data);
-	good = good && (getenv("EDGE_UPDATE") || (expect && strcmp(expect + 10, strbuf_str(&now)) == 0));
+	good = good &&
+	       (getenv("EDGE_UPDATE") || (expect && strcmp(expect + 10, strbuf_str(&now)) == 0));
 	tap_ok(good, "%s: %s gives what is expected", name, passes);
 	if (!good)
 		fprintf(stderr, "%s: now\n%s", name, strbuf_str(&now));
@@ -253,27 +256,34 @@ static value_id constant(struct maker *m, const struct shape *s)
 	return graph_add_const_bytes(m->g, DTYPE_F32, *s, x);
 }
 
-static value_id node(struct maker *m, enum op op, value_id a, value_id b, value_id c, const struct attr *attr,
-		     uint32_t count)
+static value_id node(struct maker *m, enum op op, value_id a, value_id b, value_id c,
+		     const struct attr *attr, uint32_t count)
 {
 	value_id in[3] = { a, b, c };
 
-	return graph_op(m->g, NULL, op, in, c != NO_ID ? 3 : b != NO_ID ? 2 : 1, attr, count, NO_SPAN, NULL);
+	return graph_op(m->g, NULL, op, in,
+			c != NO_ID   ? 3
+			: b != NO_ID ? 2
+				     : 1,
+			attr, count, NO_SPAN, NULL);
 }
 
 static void make_unary(struct maker *m)
 {
-	static const enum op ops[] = { OP_relu, OP_neg, OP_abs, OP_sigmoid, OP_tanh, OP_erf, OP_identity, OP_clip, OP_silu,
-				       OP_abs, OP_softplus };
+	static const enum op ops[] = { OP_relu, OP_neg, OP_abs,	     OP_sigmoid,
+				       OP_tanh, OP_erf, OP_identity, OP_clip,
+				       OP_silu, OP_abs, OP_softplus };
 	enum op op = ops[next_random(sizeof ops / sizeof *ops)];
 	struct attr range[] = { attr_float(min, 0), attr_float(max, 6) };
 
-	keep(m, node(m, op, pick(m), NO_ID, NO_ID, op == OP_clip ? range : NULL, op == OP_clip ? 2 : 0));
+	keep(m, node(m, op, pick(m), NO_ID, NO_ID, op == OP_clip ? range : NULL,
+		     op == OP_clip ? 2 : 0));
 }
 
 static void make_binary(struct maker *m)
 {
-	static const enum op ops[] = { OP_add, OP_mul, OP_sub, OP_add, OP_mul, OP_max, OP_min, OP_less };
+	static const enum op ops[] = { OP_add, OP_mul, OP_sub, OP_add,
+				       OP_mul, OP_max, OP_min, OP_less };
 	enum op op = ops[next_random(sizeof ops / sizeof *ops)];
 	value_id a = pick(m), b = pick(m);
 	const struct shape *s = &graph_value(m->g, a)->shape;
@@ -288,7 +298,8 @@ static void make_binary(struct maker *m)
 		keep(m, c == NO_ID ? NO_ID : node(m, OP_where, c, a, b, NULL, 0));
 		return;
 	}
-	keep(m, next_random(4) ? node(m, op, a, b, NO_ID, NULL, 0) : node(m, op, b, a, NO_ID, NULL, 0));
+	keep(m, next_random(4) ? node(m, op, a, b, NO_ID, NULL, 0)
+			       : node(m, op, b, a, NO_ID, NULL, 0));
 }
 
 static void shuffle(int64_t *list, uint32_t n)
@@ -312,13 +323,17 @@ static void make_view(struct maker *m)
 	if (!r)
 		return;
 	switch (next_random(9)) {
-	case 0: case 1: case 2:
+	case 0:
+	case 1:
+	case 2:
 		for (uint32_t i = 0; i < r; i++)
 			list[i] = i;
 		shuffle(list, r);
-		keep(m, node(m, OP_transpose, a, NO_ID, NO_ID, (struct attr[]){ attr_ints(perm, list, r) }, 1));
+		keep(m, node(m, OP_transpose, a, NO_ID, NO_ID,
+			     (struct attr[]){ attr_ints(perm, list, r) }, 1));
 		break;
-	case 3: case 4: { /* split one axis, or join two */
+	case 3:
+	case 4: { /* split one axis, or join two */
 		uint32_t out = 0;
 
 		for (uint32_t i = 0; i < r; i++) {
@@ -335,28 +350,34 @@ static void make_view(struct maker *m)
 		if (next_random(4) == 0)
 			list[out++] = 1;
 		if (out <= 6)
-			keep(m, node(m, OP_reshape, a, NO_ID, NO_ID, (struct attr[]){ attr_ints(shape, list, out) }, 1));
+			keep(m, node(m, OP_reshape, a, NO_ID, NO_ID,
+				     (struct attr[]){ attr_ints(shape, list, out) }, 1));
 		break;
 	}
-	case 5: case 6:
+	case 5:
+	case 6:
 		for (uint32_t i = 0; i < r; i++) {
 			bool back = next_random(5) == 0;
 
 			step[i] = s.dim[i] > 3 && next_random(3) == 0 ? 2 : 1;
-			want[i] = next_random(2) ? s.dim[i] / step[i] : (s.dim[i] + 1) / 2 / step[i];
+			want[i] =
+				next_random(2) ? s.dim[i] / step[i] : (s.dim[i] + 1) / 2 / step[i];
 			want[i] = want[i] < 1 ? 1 : want[i];
-			start[i] = back ? (want[i] - 1) * step[i] : s.dim[i] - 1 - (want[i] - 1) * step[i];
+			start[i] = back ? (want[i] - 1) * step[i]
+					: s.dim[i] - 1 - (want[i] - 1) * step[i];
 			step[i] = back ? -step[i] : step[i];
 		}
-		keep(m, node(m, OP_slice, a, NO_ID, NO_ID,
-			     (struct attr[]){ attr_ints(starts, start, r), attr_ints(steps, step, r),
-					      attr_ints(shape, want, r) },
-			     3));
+		keep(m,
+		     node(m, OP_slice, a, NO_ID, NO_ID,
+			  (struct attr[]){ attr_ints(starts, start, r), attr_ints(steps, step, r),
+					   attr_ints(shape, want, r) },
+			  3));
 		break;
 	case 7:
 		for (uint32_t i = 0; i < 2 * r; i++)
 			list[i] = next_random(3) == 0;
-		keep(m, node(m, OP_pad, a, NO_ID, NO_ID, (struct attr[]){ attr_ints(pads, list, 2 * r) }, 1));
+		keep(m, node(m, OP_pad, a, NO_ID, NO_ID,
+			     (struct attr[]){ attr_ints(pads, list, 2 * r) }, 1));
 		break;
 	default:
 		keep(m, node(m, OP_concat, a, next_random(2) ? a : constant(m, &s), NO_ID,
@@ -367,7 +388,8 @@ static void make_view(struct maker *m)
 
 static void make_reduce(struct maker *m)
 {
-	static const enum op ops[] = { OP_reduce_mean, OP_reduce_max, OP_reduce_sum, OP_softmax, OP_layer_norm };
+	static const enum op ops[] = { OP_reduce_mean, OP_reduce_max, OP_reduce_sum, OP_softmax,
+				       OP_layer_norm };
 	enum op op = ops[next_random(5)];
 	value_id a = pick(m);
 	uint32_t r = graph_value(m->g, a)->shape.rank;
@@ -376,10 +398,13 @@ static void make_reduce(struct maker *m)
 	if (!r)
 		return;
 	if (op == OP_softmax || op == OP_layer_norm)
-		keep(m, node(m, op, a, NO_ID, NO_ID, (struct attr[]){ attr_int(axis, axes[0]) }, 1));
+		keep(m,
+		     node(m, op, a, NO_ID, NO_ID, (struct attr[]){ attr_int(axis, axes[0]) }, 1));
 	else
 		keep(m, node(m, op, a, NO_ID, NO_ID,
-			     (struct attr[]){ attr_ints(axes, axes, 1), attr_int(keepdims, next_random(2)) }, 2));
+			     (struct attr[]){ attr_ints(axes, axes, 1),
+					      attr_int(keepdims, next_random(2)) },
+			     2));
 }
 
 /* A convolution as an importer of a channels-first network writes it. */
@@ -433,7 +458,8 @@ static void make_flatten(struct maker *m)
 		return;
 	a = node(m, OP_reshape, a, NO_ID, NO_ID,
 		 (struct attr[]){ attr_ints(shape, ((int64_t[]){ s.dim[0], rest }), 2) }, 1);
-	keep(m, node(m, OP_matmul, a, constant(m, &(struct shape){ 2, { flag.i ? n : rest, flag.i ? rest : n } }),
+	keep(m, node(m, OP_matmul, a,
+		     constant(m, &(struct shape){ 2, { flag.i ? n : rest, flag.i ? rest : n } }),
 		     NO_ID, &flag, 1));
 }
 
@@ -444,7 +470,8 @@ static void make_gelu(struct maker *m)
 	h = node(m, OP_mul, x, graph_add_scalar_f32(m->g, 0.70710678f), NO_ID, NULL, 0);
 	h = node(m, OP_erf, h, NO_ID, NO_ID, NULL, 0);
 	h = node(m, OP_add, h, graph_add_scalar_f32(m->g, 1), NO_ID, NULL, 0);
-	h = next_random(2) ? node(m, OP_mul, x, h, NO_ID, NULL, 0) : node(m, OP_mul, h, x, NO_ID, NULL, 0);
+	h = next_random(2) ? node(m, OP_mul, x, h, NO_ID, NULL, 0)
+			   : node(m, OP_mul, h, x, NO_ID, NULL, 0);
 	keep(m, node(m, OP_mul, h, graph_add_scalar_f32(m->g, 0.5f), NO_ID, NULL, 0));
 }
 
@@ -458,13 +485,17 @@ static struct graph *random_graph(void)
 	keep(&m, graph_add_input(m.g, "c", DTYPE_F32, (struct shape){ 4, { 1, 4, 1, 1 } }));
 	for (uint32_t i = 0; i < steps; i++) {
 		switch (next_random(12)) {
-		case 0: case 1:
+		case 0:
+		case 1:
 			make_unary(&m);
 			break;
-		case 2: case 3: case 4:
+		case 2:
+		case 3:
+		case 4:
 			make_binary(&m);
 			break;
-		case 5: case 6:
+		case 5:
+		case 6:
 			make_view(&m);
 			break;
 		case 7:
@@ -485,7 +516,8 @@ static struct graph *random_graph(void)
 		}
 	}
 	for (uint32_t i = 0; i < 1 + next_random(3); i++)
-		graph_add_output(m.g, m.pool[m.count - 1 - next_random(m.count < 4 ? m.count : 4)], "y");
+		graph_add_output(m.g, m.pool[m.count - 1 - next_random(m.count < 4 ? m.count : 4)],
+				 "y");
 	return m.g;
 }
 
@@ -502,7 +534,8 @@ static bool one_random(const char *passes, double *worst)
 	good = good && d >= 0 && d < 1e-4;
 	if (!good) {
 		graph_print(before ? before : g, &s);
-		fprintf(stderr, "# %s: difference %g\n# before\n%s# after\n", passes, d, strbuf_str(&s));
+		fprintf(stderr, "# %s: difference %g\n# before\n%s# after\n", passes, d,
+			strbuf_str(&s));
 		s.len = 0;
 		graph_print(g, &s);
 		fprintf(stderr, "%s", strbuf_str(&s));
@@ -514,7 +547,8 @@ static bool one_random(const char *passes, double *worst)
 
 static void test_random(void)
 {
-	static const char *const lists[] = { "fold", "simplify", "layout", "batchnorm", "fuse", "all" };
+	static const char *const lists[] = { "fold",	  "simplify", "layout",
+					     "batchnorm", "fuse",     "all" };
 	const char *many = getenv("EDGE_RANDOM");
 	int count = many ? atoi(many) : 150;
 
@@ -540,7 +574,8 @@ static void test_random(void)
 			if (!same)
 				break;
 		}
-		tap_ok(good == count, "%s keeps what %d random graphs compute (%g)", lists[i], count, worst);
+		tap_ok(good == count, "%s keeps what %d random graphs compute (%g)", lists[i],
+		       count, worst);
 	}
 }
 
@@ -555,9 +590,11 @@ static struct graph *large(uint32_t blocks)
 	struct shape c = { 4, { 1, 4, 1, 1 } }, w = { 4, { 4, 4, 1, 1 } };
 
 	for (uint32_t i = 0; i < blocks; i++) {
-		y = node(&m, OP_transpose, x, NO_ID, NO_ID, (struct attr[]){ attr_ints(perm, to_last, 4) }, 1);
+		y = node(&m, OP_transpose, x, NO_ID, NO_ID,
+			 (struct attr[]){ attr_ints(perm, to_last, 4) }, 1);
 		y = node(&m, OP_conv, y, constant(&m, &w), NO_ID, NULL, 0);
-		y = node(&m, OP_transpose, y, NO_ID, NO_ID, (struct attr[]){ attr_ints(perm, to_first, 4) }, 1);
+		y = node(&m, OP_transpose, y, NO_ID, NO_ID,
+			 (struct attr[]){ attr_ints(perm, to_first, 4) }, 1);
 		y = node(&m, OP_mul, y, constant(&m, &c), NO_ID, NULL, 0);
 		y = node(&m, OP_add, y, constant(&m, &c), NO_ID, NULL, 0);
 		y = node(&m, OP_relu, y, NO_ID, NO_ID, NULL, 0);
@@ -587,16 +624,16 @@ static void test_size(void)
 	bool good;
 
 	ms = pass_time(one, &good);
-	tap_ok(good && one->nodes.len <= 1002 && ms < 3000, "10,000 nodes take %.0f ms, and become %u", ms,
-	       one->nodes.len);
+	tap_ok(good && one->nodes.len <= 1002 && ms < 3000,
+	       "10,000 nodes take %.0f ms, and become %u", ms, one->nodes.len);
 	ms4 = pass_time(large(4000), &good);
 	tap_ok(good && ms4 < 10 * ms + 200, "40,000 nodes take %.0f ms: time is linear", ms4);
 	for (int i = 0; i < 10000; i++)
 		x = node(&m, i % 2 ? OP_sigmoid : OP_sin, x, NO_ID, NO_ID, NULL, 0);
 	graph_add_output(chain, x, "y");
 	ms = pass_time(chain, &good);
-	tap_ok(good && chain->nodes.len == (10000 + 31) / 32 && ms < 3000, "a chain of 10,000 takes %.0f ms, %u maps",
-	       ms, chain->nodes.len);
+	tap_ok(good && chain->nodes.len == (10000 + 31) / 32 && ms < 3000,
+	       "a chain of 10,000 takes %.0f ms, %u maps", ms, chain->nodes.len);
 }
 
 static void test_options(void)
@@ -613,13 +650,15 @@ static void test_options(void)
 	x = node(&m, OP_identity, x, NO_ID, NO_ID, NULL, 0);
 	x = node(&m, OP_exp, x, NO_ID, NO_ID, NULL, 0);
 	graph_add_output(g, x, "y");
-	tap_ok(!passes_run(g, &d, &(struct pass_options){ .stop_after = "optimize" }) && d.errors == 1,
+	tap_ok(!passes_run(g, &d, &(struct pass_options){ .stop_after = "optimize" }) &&
+		       d.errors == 1,
 	       "a pass that does not exist is an error");
 	fclose(out);
-	tap_ok(strstr(said, "there is no pass \"optimize\"") && strstr(said, "batchnorm"), "which names those that do");
+	tap_ok(strstr(said, "there is no pass \"optimize\"") && strstr(said, "batchnorm"),
+	       "which names those that do");
 	free(said);
-	tap_ok(passes_run(g, &diag, &(struct pass_options){ .stop_after = "batchnorm" }) && g->nodes.len == 1 &&
-		       graph_node(g, 0)->op == OP_exp,
+	tap_ok(passes_run(g, &diag, &(struct pass_options){ .stop_after = "batchnorm" }) &&
+		       g->nodes.len == 1 && graph_node(g, 0)->op == OP_exp,
 	       "stopped before fusing");
 	tap_ok(passes_run(g, &diag, NULL) && graph_node(g, 0)->op == OP_map, "and then to the end");
 }

@@ -24,8 +24,8 @@ static const struct {
 	const char *name;
 	unsigned transposes; /* at most */
 } networks[] = {
-	{ "resnet20_cifar10", 1 }, { "squeezenet1.1", 1 },  { "kwt1", 0 },
-	{ "silero_vad_16k", 2 },   { "fastestdet", 2 }, { "ultraface_rfb320", 1 },
+	{ "resnet20_cifar10", 1 }, { "squeezenet1.1", 1 }, { "kwt1", 0 },
+	{ "silero_vad_16k", 2 },   { "fastestdet", 2 },	   { "ultraface_rfb320", 1 },
 };
 
 /* Named by their positions: what a graph does to three inputs does not depend on which they are. */
@@ -114,15 +114,17 @@ static void test_network(const char *path, const char *name, unsigned transposes
 	}
 	nodes = g->nodes.len;
 	tap_ok(run(g, before), "%s runs as it is", name);
-	tap_ok(passes_run(g, &diag, &(struct pass_options){ .roundtrip = true,
-							     .print_after = getenv("EDGE_PRINT_AFTER") }),
+	tap_ok(passes_run(g, &diag,
+			  &(struct pass_options){ .roundtrip = true,
+						  .print_after = getenv("EDGE_PRINT_AFTER") }),
 	       "%s goes through all passes, printed and read after each", name);
 	tap_ok(run(g, after), "%s runs afterwards", name);
 	d = difference(g, before, after);
 	left = count_op(g, OP_transpose);
 	tap_ok(d < 1e-5, "%s: outputs are the same (%g)", name, d);
-	tap_ok(left <= transposes && !count_elementwise(g), "%s: %u nodes became %u, %u maps, %u transposes", name,
-	       nodes, g->nodes.len, count_op(g, OP_map), left);
+	tap_ok(left <= transposes && !count_elementwise(g),
+	       "%s: %u nodes became %u, %u maps, %u transposes", name, nodes, g->nodes.len,
+	       count_op(g, OP_map), left);
 	for (int i = 0; i < 8; i++) {
 		free(before[i]);
 		free(after[i]);
@@ -136,7 +138,8 @@ int main(int argc, char **argv)
 	struct arena arena = { 0 };
 
 	for (size_t i = 0; i < sizeof networks / sizeof *networks; i++) {
-		char *path = arena_printf(&arena, "%s/models/%s.onnx", data ? data : "../shared/data", networks[i].name);
+		char *path = arena_printf(&arena, "%s/models/%s.onnx",
+					  data ? data : "../shared/data", networks[i].name);
 
 		if (argc > 1 && strcmp(argv[1], networks[i].name) != 0)
 			continue;

@@ -50,7 +50,8 @@ static void default_float(struct graph *g, struct node *n, enum attr_key k, doub
 		node_set_attr(g, n, (struct attr){ .key = k, .kind = ATTR_FLOAT, .f = x });
 }
 
-static void default_fill(struct graph *g, struct node *n, enum attr_key k, int64_t x, uint32_t count)
+static void default_fill(struct graph *g, struct node *n, enum attr_key k, int64_t x,
+			 uint32_t count)
 {
 	int64_t list[2 * MAX_RANK];
 
@@ -58,7 +59,8 @@ static void default_fill(struct graph *g, struct node *n, enum attr_key k, int64
 		return;
 	for (uint32_t i = 0; i < count; i++)
 		list[i] = x;
-	node_set_attr(g, n, (struct attr){ .key = k, .kind = ATTR_INTS, .ints = list, .count = count });
+	node_set_attr(g, n,
+		      (struct attr){ .key = k, .kind = ATTR_INTS, .ints = list, .count = count });
 }
 
 /* 1.0 may have been given as the integer 1. */
@@ -70,8 +72,16 @@ static void coerce_floats(struct node *n)
 		if (a->kind != ATTR_INT)
 			continue;
 		switch (a->key) {
-		case ATTR_alpha: case ATTR_beta: case ATTR_gamma: case ATTR_min: case ATTR_max:
-		case ATTR_value: case ATTR_cubic_a: case ATTR_scale: case ATTR_clip: case ATTR_eps:
+		case ATTR_alpha:
+		case ATTR_beta:
+		case ATTR_gamma:
+		case ATTR_min:
+		case ATTR_max:
+		case ATTR_value:
+		case ATTR_cubic_a:
+		case ATTR_scale:
+		case ATTR_clip:
+		case ATTR_eps:
 			a->kind = ATTR_FLOAT;
 			a->f = (double)a->i;
 			break;
@@ -140,7 +150,8 @@ static void canonical_pool(struct graph *g, struct node *n, const struct shape *
 			continue;
 		}
 		if (s[i] < 1 || k[i] < 1 || d[i] < 1 || k[i] > INT32_MAX || d[i] > INT32_MAX ||
-		    p[i] < 0 || p[i] > INT32_MAX || p[i + spatial] < 0 || p[i + spatial] > INT32_MAX)
+		    p[i] < 0 || p[i] > INT32_MAX || p[i + spatial] < 0 ||
+		    p[i + spatial] > INT32_MAX)
 			return;
 		room = x->dim[i + 1] + p[i] + p[i + spatial] - d[i] * (k[i] - 1) - 1;
 		full[i + 1] = room < 0 ? 0 : room / s[i] + 1;
@@ -228,7 +239,9 @@ static void canonical_unary(struct graph *g, struct node *n)
 	case OP_leaky_relu:
 		default_float(g, n, ATTR_alpha, 0.01);
 		break;
-	case OP_elu: case OP_celu: case OP_thresholded_relu:
+	case OP_elu:
+	case OP_celu:
+	case OP_thresholded_relu:
 		default_float(g, n, ATTR_alpha, 1);
 		break;
 	case OP_selu:
@@ -243,16 +256,19 @@ static void canonical_unary(struct graph *g, struct node *n)
 static void canonical_along_axes(struct graph *g, struct node *n, const struct shape *x)
 {
 	switch (n->op) {
-	case OP_arg_max: case OP_arg_min:
+	case OP_arg_max:
+	case OP_arg_min:
 		default_int(g, n, ATTR_select_last, 0);
 		default_int(g, n, ATTR_keepdims, 1);
 		canonical_axis(g, n, x->rank, 0);
 		break;
-	case OP_layer_norm: case OP_rms_norm:
+	case OP_layer_norm:
+	case OP_rms_norm:
 		default_float(g, n, ATTR_eps, 1e-5);
 		canonical_axis(g, n, x->rank, -1);
 		break;
-	case OP_softmax: case OP_log_softmax:
+	case OP_softmax:
+	case OP_log_softmax:
 		canonical_axis(g, n, x->rank, -1);
 		break;
 	case OP_group_norm:
@@ -278,7 +294,9 @@ static void canonical_view(struct graph *g, struct node *n, const struct shape *
 		default_fill(g, n, ATTR_starts, 0, x->rank);
 		default_fill(g, n, ATTR_steps, 1, x->rank);
 		break;
-	case OP_concat: case OP_gather: case OP_gather_elements:
+	case OP_concat:
+	case OP_gather:
+	case OP_gather_elements:
 		canonical_axis(g, n, x->rank, 0);
 		break;
 	case OP_pad:

@@ -29,14 +29,16 @@ static void fill_random(const struct data *d, float *out, size_t n)
 {
 	const uint64_t golden = UINT64_C(0x9e3779b97f4a7c15);
 	uint64_t base = mix(d->seed + golden);
-	/* the sum's standard deviation is sqrt(8 (2^32 - 1) / 12); twice that, as the sum is doubled */
+	/* the sum's standard deviation is sqrt(8 (2^32 - 1) / 12); twice that, as the sum is
+	 * doubled */
 	double k = d->deviation / 107019.83984290015;
 	float mean = (float)d->mean;
 
 	for (size_t i = 0; i < n; i++) {
 		uint64_t a = mix(base + golden * (2 * i)), b = mix(base + golden * (2 * i + 1));
-		int64_t s = (int64_t)((a & 0xffff) + (a >> 16 & 0xffff) + (a >> 32 & 0xffff) + (a >> 48) +
-				      (b & 0xffff) + (b >> 16 & 0xffff) + (b >> 32 & 0xffff) + (b >> 48));
+		int64_t s = (int64_t)((a & 0xffff) + (a >> 16 & 0xffff) + (a >> 32 & 0xffff) +
+				      (a >> 48) + (b & 0xffff) + (b >> 16 & 0xffff) +
+				      (b >> 32 & 0xffff) + (b >> 48));
 
 		/* rounded to float in between: a product and a sum that are fused would differ */
 		out[i] = (float)(k * (double)(2 * s - 8 * 65535));
@@ -44,27 +46,32 @@ static void fill_random(const struct data *d, float *out, size_t n)
 	}
 }
 
-static bool read_file(const struct graph *g, const struct value *v, const struct data *x, void *out, struct diag *d)
+static bool read_file(const struct graph *g, const struct value *v, const struct data *x, void *out,
+		      struct diag *d)
 {
 	const struct weight_file *f = &g->files.data[x->file];
 	size_t done = 0;
 	int fd = open(f->path, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0) {
-		diag_error(d, v->span, "could not open weight file \"%s\": %s", f->path, strerror(errno));
+		diag_error(d, v->span, "could not open weight file \"%s\": %s", f->path,
+			   strerror(errno));
 		return false;
 	}
 	while (done < x->size) {
-		ssize_t got = pread(fd, (char *)out + done, x->size - done, (off_t)(x->offset + done));
+		ssize_t got =
+			pread(fd, (char *)out + done, x->size - done, (off_t)(x->offset + done));
 
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got <= 0) {
 			if (got < 0)
-				diag_error(d, v->span, "could not read weight file \"%s\": %s", f->path,
-					   strerror(errno));
+				diag_error(d, v->span, "could not read weight file \"%s\": %s",
+					   f->path, strerror(errno));
 			else
-				diag_error(d, v->span, "weight file \"%s\" ends at %llu bytes, and is needed up to %llu",
+				diag_error(d, v->span,
+					   "weight file \"%s\" ends at %llu bytes, and is needed "
+					   "up to %llu",
 					   f->path, (unsigned long long)(x->offset + done),
 					   (unsigned long long)(x->offset + x->size));
 			close(fd);
@@ -215,7 +222,8 @@ static void convert(const void *src, enum dtype from, void *dst, enum dtype to, 
 	}
 	if (!dtype_is_float(from) && !dtype_is_float(to)) { /* not through double: i64 is wider */
 		for (size_t i = 0; i < n; i++) {
-			int64_t x = from == DTYPE_I64 ? ((const int64_t *)src)[i] : (int64_t)load(src, i, from);
+			int64_t x = from == DTYPE_I64 ? ((const int64_t *)src)[i]
+						      : (int64_t)load(src, i, from);
 
 			if (to == DTYPE_I64)
 				((int64_t *)dst)[i] = x;

@@ -30,26 +30,29 @@ value_id graph_add_value(struct graph *g, struct value v)
 
 value_id graph_add_input(struct graph *g, const char *name, enum dtype t, struct shape s)
 {
-	value_id id = graph_add_value(g, (struct value){ .kind = VALUE_INPUT,
-							 .dtype = t,
-							 .shape = s,
-							 .name = name ? arena_strdup(g->arena, name) : NULL,
-							 .producer = NO_ID });
+	value_id id = graph_add_value(
+		g, (struct value){ .kind = VALUE_INPUT,
+				   .dtype = t,
+				   .shape = s,
+				   .name = name ? arena_strdup(g->arena, name) : NULL,
+				   .producer = NO_ID });
 
 	vec_push(g->arena, &g->inputs, id);
 	return id;
 }
 
-value_id graph_add_const(struct graph *g, const char *name, enum dtype t, struct shape s, struct data d)
+value_id graph_add_const(struct graph *g, const char *name, enum dtype t, struct shape s,
+			 struct data d)
 {
 	struct data *copy = arena_copy(g->arena, &d, sizeof d);
 
-	return graph_add_value(g, (struct value){ .kind = VALUE_CONST,
-						  .dtype = t,
-						  .shape = s,
-						  .name = name ? arena_strdup(g->arena, name) : NULL,
-						  .producer = NO_ID,
-						  .data = copy });
+	return graph_add_value(g,
+			       (struct value){ .kind = VALUE_CONST,
+					       .dtype = t,
+					       .shape = s,
+					       .name = name ? arena_strdup(g->arena, name) : NULL,
+					       .producer = NO_ID,
+					       .data = copy });
 }
 
 value_id graph_add_const_bytes(struct graph *g, enum dtype t, struct shape s, const void *bytes)
@@ -144,8 +147,9 @@ void node_set_attr(struct graph *g, struct node *n, struct attr a)
 	n->attr[n->attr_count++] = a;
 }
 
-node_id graph_add_node(struct graph *g, struct diag *d, enum op op, const value_id *in, uint32_t in_count,
-		       const struct attr *attr, uint32_t attr_count, struct span span, const char *name)
+node_id graph_add_node(struct graph *g, struct diag *d, enum op op, const value_id *in,
+		       uint32_t in_count, const struct attr *attr, uint32_t attr_count,
+		       struct span span, const char *name)
 {
 	struct node n = { .op = op, .in_count = in_count, .attr_count = attr_count, .span = span };
 	uint32_t outs = (uint32_t)op_info(op)->outs;
@@ -174,8 +178,9 @@ node_id graph_add_node(struct graph *g, struct diag *d, enum op op, const value_
 	return id;
 }
 
-value_id graph_op(struct graph *g, struct diag *d, enum op op, const value_id *in, uint32_t in_count,
-		  const struct attr *attr, uint32_t attr_count, struct span span, const char *name)
+value_id graph_op(struct graph *g, struct diag *d, enum op op, const value_id *in,
+		  uint32_t in_count, const struct attr *attr, uint32_t attr_count, struct span span,
+		  const char *name)
 {
 	node_id id = graph_add_node(g, d, op, in, in_count, attr, attr_count, span, name);
 
@@ -245,9 +250,9 @@ static void emit_from(const struct graph *g, node_id root, uint8_t *state, struc
 
 		if (top->next_input < n->in_count) {
 			value_id v = n->in[top->next_input++];
-			node_id p = v == NO_ID || g->values.data[v].kind != VALUE_NODE ?
-					    NO_ID :
-					    g->values.data[v].producer;
+			node_id p = v == NO_ID || g->values.data[v].kind != VALUE_NODE
+					    ? NO_ID
+					    : g->values.data[v].producer;
 
 			if (p == NO_ID || state[p] == 2 || g->nodes.data[p].dead)
 				continue;

@@ -10,14 +10,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#define A(key) (UINT64_C(1) << ATTR_##key)
-#define UNARY OP_UNARY
-#define BINARY OP_BINARY
+#define A(key)	(UINT64_C(1) << ATTR_##key)
+#define UNARY	OP_UNARY
+#define BINARY	OP_BINARY
 #define TERNARY OP_TERNARY
-#define VIEW OP_VIEW
-#define HEAVY OP_HEAVY
-#define REDUCE OP_REDUCE
-#define OTHER OP_OTHER
+#define VIEW	OP_VIEW
+#define HEAVY	OP_HEAVY
+#define REDUCE	OP_REDUCE
+#define OTHER	OP_OTHER
 
 static const struct op_info ops[OP_COUNT] = {
 #define OP(name, class, min_in, max_in, outs, attrs) { #name, class, min_in, max_in, outs, attrs },
@@ -27,13 +27,51 @@ static const struct op_info ops[OP_COUNT] = {
 
 static const char *const attr_names[ATTR_COUNT] = {
 #define K(name) [ATTR_##name] = #name
-	K(alpha), K(beta), K(gamma), K(min), K(max), K(dtype), K(shape), K(perm), K(starts),
-	K(steps), K(repeats), K(axis), K(axes), K(keepdims), K(pads), K(mode), K(value),
-	K(coordinates), K(rounding), K(scales), K(cubic_a), K(exclude_outside), K(roi),
-	K(antialias), K(trans_a), K(trans_b), K(strides), K(dilations), K(group),
-	K(output_padding), K(scale), K(causal), K(hidden), K(direction), K(activations),
-	K(alphas), K(betas), K(clip), K(input_forget), K(layout), K(linear_before_reset),
-	K(kernel), K(count_include_pad), K(select_last), K(eps),
+	K(alpha),
+	K(beta),
+	K(gamma),
+	K(min),
+	K(max),
+	K(dtype),
+	K(shape),
+	K(perm),
+	K(starts),
+	K(steps),
+	K(repeats),
+	K(axis),
+	K(axes),
+	K(keepdims),
+	K(pads),
+	K(mode),
+	K(value),
+	K(coordinates),
+	K(rounding),
+	K(scales),
+	K(cubic_a),
+	K(exclude_outside),
+	K(roi),
+	K(antialias),
+	K(trans_a),
+	K(trans_b),
+	K(strides),
+	K(dilations),
+	K(group),
+	K(output_padding),
+	K(scale),
+	K(causal),
+	K(hidden),
+	K(direction),
+	K(activations),
+	K(alphas),
+	K(betas),
+	K(clip),
+	K(input_forget),
+	K(layout),
+	K(linear_before_reset),
+	K(kernel),
+	K(count_include_pad),
+	K(select_last),
+	K(eps),
 #undef K
 };
 
@@ -42,11 +80,11 @@ static const struct {
 	uint8_t size;
 	bool is_float;
 } dtypes[DTYPE_COUNT] = {
-	[DTYPE_F32] = { "f32", 4, true },    [DTYPE_F16] = { "f16", 2, true },
-	[DTYPE_BF16] = { "bf16", 2, true },  [DTYPE_F64] = { "f64", 8, true },
-	[DTYPE_I64] = { "i64", 8, false },   [DTYPE_I32] = { "i32", 4, false },
-	[DTYPE_I16] = { "i16", 2, false },   [DTYPE_I8] = { "i8", 1, false },
-	[DTYPE_U8] = { "u8", 1, false },     [DTYPE_BOOL] = { "bool", 1, false },
+	[DTYPE_F32] = { "f32", 4, true },   [DTYPE_F16] = { "f16", 2, true },
+	[DTYPE_BF16] = { "bf16", 2, true }, [DTYPE_F64] = { "f64", 8, true },
+	[DTYPE_I64] = { "i64", 8, false },  [DTYPE_I32] = { "i32", 4, false },
+	[DTYPE_I16] = { "i16", 2, false },  [DTYPE_I8] = { "i8", 1, false },
+	[DTYPE_U8] = { "u8", 1, false },    [DTYPE_BOOL] = { "bool", 1, false },
 };
 
 _Static_assert(ATTR_COUNT <= 64, "attribute sets are 64-bit masks");
@@ -126,7 +164,8 @@ bool dtype_is_float(enum dtype t)
 
 float half_to_float(uint16_t h)
 {
-	uint32_t sign = (uint32_t)(h & 0x8000) << 16, exponent = (h >> 10) & 31, fraction = h & 0x3ff;
+	uint32_t sign = (uint32_t)(h & 0x8000) << 16, exponent = (h >> 10) & 31,
+		 fraction = h & 0x3ff;
 	uint32_t bits;
 	float f;
 

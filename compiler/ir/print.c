@@ -200,8 +200,8 @@ static void print_data(struct strbuf *out, const struct value *v)
 		print_memory(out, d);
 		break;
 	case DATA_FILE:
-		strbuf_printf(out, "file %u offset %llu size %llu ", d->file, (unsigned long long)d->offset,
-			      (unsigned long long)d->size);
+		strbuf_printf(out, "file %u offset %llu size %llu ", d->file,
+			      (unsigned long long)d->offset, (unsigned long long)d->size);
 		print_type(out, d->source_dtype, &d->source_shape);
 		break;
 	case DATA_RANDOM:
@@ -293,7 +293,8 @@ static void print_epilogue(struct strbuf *out, const struct node *n)
 
 		strbuf_printf(out, "%s%s(", i ? ", " : "", op_name(s->op));
 		for (uint32_t k = 0; k < arity(s->op); k++)
-			strbuf_printf(out, "%s%c%u", k ? ", " : "", s->in[k].is_input ? 'i' : 'r', s->in[k].index);
+			strbuf_printf(out, "%s%c%u", k ? ", " : "", s->in[k].is_input ? 'i' : 'r',
+				      s->in[k].index);
 		strbuf_puts(out, ")");
 		print_attrs(out, s->attr, s->attr_count);
 		strbuf_printf(out, " %s", dtype_name(s->dtype));
@@ -317,7 +318,8 @@ static void print_node(struct strbuf *out, const struct graph *g, const struct n
 	print_epilogue(out, n);
 	for (uint32_t i = 0; i < n->out_count; i++) {
 		strbuf_puts(out, i ? ", " : " : ");
-		print_type(out, graph_value(g, n->out[i])->dtype, &graph_value(g, n->out[i])->shape);
+		print_type(out, graph_value(g, n->out[i])->dtype,
+			   &graph_value(g, n->out[i])->shape);
 	}
 	strbuf_puts(out, "\n");
 }

@@ -417,7 +417,9 @@ static void read_node(struct reader *r, const struct definition *out, uint32_t o
 	n.out = arena_new_array(r->a, value_id, outs);
 	n.span = (struct span){ r->file, start, (uint32_t)(r->at - r->start) };
 	for (uint32_t i = 0; i < outs && !r->failed; i++) {
-		struct value v = { .kind = VALUE_NODE, .producer = r->g->nodes.len, .span = n.span };
+		struct value v = { .kind = VALUE_NODE,
+				   .producer = r->g->nodes.len,
+				   .span = n.span };
 
 		reader_need(r, i ? ',' : ':');
 		reader_type(r, &v.dtype, &v.shape);

@@ -25,7 +25,8 @@ bool infer_fail(const struct inference *c, const char *fmt, ...)
 	text = arena_vprintf(&tmp, fmt, ap);
 	va_end(ap);
 	if (n->name)
-		diag_error(c->d, n->span, "cannot apply %s \"%s\": %s", op_name(n->op), n->name, text);
+		diag_error(c->d, n->span, "cannot apply %s \"%s\": %s", op_name(n->op), n->name,
+			   text);
 	else
 		diag_error(c->d, n->span, "cannot apply %s: %s", op_name(n->op), text);
 	for (uint32_t i = 0; i < n->in_count && i < 8; i++) {
@@ -44,7 +45,8 @@ bool infer_fail(const struct inference *c, const char *fmt, ...)
 
 const struct value *infer_input(const struct inference *c, uint32_t i)
 {
-	return i < node_own_inputs(c->n) && c->n->in[i] != NO_ID ? &c->g->values.data[c->n->in[i]] : NULL;
+	return i < node_own_inputs(c->n) && c->n->in[i] != NO_ID ? &c->g->values.data[c->n->in[i]]
+								 : NULL;
 }
 
 const int64_t *infer_list(const struct inference *c, enum attr_key k, uint32_t count)
@@ -57,7 +59,8 @@ const int64_t *infer_list(const struct inference *c, enum attr_key k, uint32_t c
 		return NULL;
 	}
 	if (have != count) {
-		infer_fail(c, "attribute %s has %u values, and %u are needed", attr_key_name(k), have, count);
+		infer_fail(c, "attribute %s has %u values, and %u are needed", attr_key_name(k),
+			   have, count);
 		return NULL;
 	}
 	return list;
@@ -78,18 +81,29 @@ static bool is_list(enum attr_key k)
 	return UINT64_C(1) << k &
 	       (UINT64_C(1) << ATTR_shape | UINT64_C(1) << ATTR_perm | UINT64_C(1) << ATTR_starts |
 		UINT64_C(1) << ATTR_steps | UINT64_C(1) << ATTR_repeats | UINT64_C(1) << ATTR_axes |
-		UINT64_C(1) << ATTR_pads | UINT64_C(1) << ATTR_strides | UINT64_C(1) << ATTR_dilations |
-		UINT64_C(1) << ATTR_output_padding | UINT64_C(1) << ATTR_kernel |
-		UINT64_C(1) << ATTR_activations);
+		UINT64_C(1) << ATTR_pads | UINT64_C(1) << ATTR_strides |
+		UINT64_C(1) << ATTR_dilations | UINT64_C(1) << ATTR_output_padding |
+		UINT64_C(1) << ATTR_kernel | UINT64_C(1) << ATTR_activations);
 }
 
 static enum attr_kind kind_of(enum attr_key k)
 {
 	switch (k) {
-	case ATTR_alpha: case ATTR_beta: case ATTR_gamma: case ATTR_min: case ATTR_max:
-	case ATTR_value: case ATTR_cubic_a: case ATTR_scale: case ATTR_clip: case ATTR_eps:
+	case ATTR_alpha:
+	case ATTR_beta:
+	case ATTR_gamma:
+	case ATTR_min:
+	case ATTR_max:
+	case ATTR_value:
+	case ATTR_cubic_a:
+	case ATTR_scale:
+	case ATTR_clip:
+	case ATTR_eps:
 		return ATTR_FLOAT;
-	case ATTR_scales: case ATTR_roi: case ATTR_alphas: case ATTR_betas:
+	case ATTR_scales:
+	case ATTR_roi:
+	case ATTR_alphas:
+	case ATTR_betas:
 		return ATTR_FLOATS;
 	default:
 		return is_list(k) ? ATTR_INTS : ATTR_INT;
@@ -116,8 +130,9 @@ bool infer_attrs(const struct inference *c)
 			return infer_fail(c, "attribute %s is too long", name);
 		for (uint32_t k = 0; a->kind == ATTR_INTS && k < a->count; k++) {
 			if (a->ints[k] < -(INT64_C(1) << 40) || a->ints[k] > INT64_C(1) << 40)
-				return infer_fail(c, "attribute %s holds %lld, which is out of range", name,
-						  (long long)a->ints[k]);
+				return infer_fail(c,
+						  "attribute %s holds %lld, which is out of range",
+						  name, (long long)a->ints[k]);
 		}
 		if (a->kind == ATTR_INT && (a->i < -(INT64_C(1) << 40) || a->i > INT64_C(1) << 40))
 			return infer_fail(c, "attribute %s is %lld, which is out of range", name,
@@ -163,20 +178,38 @@ enum dtype elementwise_dtype(enum op op, const enum dtype *in, uint32_t count, i
 		return cast_to > 0 && cast_to < DTYPE_COUNT ? (enum dtype)cast_to : DTYPE_COUNT;
 	case OP_identity:
 		return in[0];
-	case OP_neg: case OP_abs: case OP_sign: case OP_relu: case OP_clip:
+	case OP_neg:
+	case OP_abs:
+	case OP_sign:
+	case OP_relu:
+	case OP_clip:
 		return in[0] == DTYPE_BOOL ? DTYPE_COUNT : in[0];
 	case OP_logical_not:
 		return in[0] == DTYPE_BOOL ? DTYPE_BOOL : DTYPE_COUNT;
-	case OP_is_nan: case OP_is_inf:
+	case OP_is_nan:
+	case OP_is_inf:
 		return dtype_is_float(in[0]) ? DTYPE_BOOL : DTYPE_COUNT;
-	case OP_add: case OP_sub: case OP_mul: case OP_div: case OP_pow: case OP_min: case OP_max:
-	case OP_mod: case OP_fmod: case OP_prelu:
+	case OP_add:
+	case OP_sub:
+	case OP_mul:
+	case OP_div:
+	case OP_pow:
+	case OP_min:
+	case OP_max:
+	case OP_mod:
+	case OP_fmod:
+	case OP_prelu:
 		return in[0] == in[1] && in[0] != DTYPE_BOOL ? in[0] : DTYPE_COUNT;
 	case OP_equal:
 		return in[0] == in[1] ? DTYPE_BOOL : DTYPE_COUNT;
-	case OP_less: case OP_less_equal: case OP_greater: case OP_greater_equal:
+	case OP_less:
+	case OP_less_equal:
+	case OP_greater:
+	case OP_greater_equal:
 		return in[0] == in[1] && in[0] != DTYPE_BOOL ? DTYPE_BOOL : DTYPE_COUNT;
-	case OP_logical_and: case OP_logical_or: case OP_logical_xor:
+	case OP_logical_and:
+	case OP_logical_or:
+	case OP_logical_xor:
 		return in[0] == DTYPE_BOOL && in[1] == DTYPE_BOOL ? DTYPE_BOOL : DTYPE_COUNT;
 	case OP_where:
 		return in[0] == DTYPE_BOOL && in[1] == in[2] ? in[1] : DTYPE_COUNT;
@@ -204,7 +237,8 @@ static bool infer_elementwise(struct inference *c)
 			struct arena tmp = { 0 };
 
 			infer_fail(c, "shapes %s and %s do not broadcast together",
-				   shape_string(&tmp, &c->shape[0]), shape_string(&tmp, &v[i]->shape));
+				   shape_string(&tmp, &c->shape[0]),
+				   shape_string(&tmp, &v[i]->shape));
 			arena_release(&tmp);
 			return false;
 		}
@@ -244,7 +278,8 @@ static bool wanted_shape(struct inference *c, struct shape *out)
 	out->rank = count;
 	for (uint32_t i = 0; i < count; i++) {
 		if (dim[i] < 0)
-			return infer_fail(c, "dimension %lld of the shape is negative", (long long)dim[i]);
+			return infer_fail(c, "dimension %lld of the shape is negative",
+					  (long long)dim[i]);
 		out->dim[i] = dim[i];
 	}
 	return true;
@@ -276,7 +311,8 @@ static bool infer_expand(struct inference *c, const struct shape *x)
 	if (!wanted_shape(c, &want))
 		return false;
 	if (!shape_broadcast(x, &want, &both) || !shape_equal(&both, &want)) {
-		infer_fail(c, "%s cannot be expanded to %s", shape_string(&tmp, x), shape_string(&tmp, &want));
+		infer_fail(c, "%s cannot be expanded to %s", shape_string(&tmp, x),
+			   shape_string(&tmp, &want));
 		arena_release(&tmp);
 		return false;
 	}
@@ -318,9 +354,10 @@ static bool infer_slice(struct inference *c, const struct shape *x)
 		else
 			last = start[i] + (want.dim[i] - 1) * step[i];
 		if (start[i] < 0 || start[i] >= x->dim[i] || last < 0 || last >= x->dim[i])
-			return infer_fail(c, "axis %u has %lld elements: %lld from %lld by %lld is outside", i,
-					  (long long)x->dim[i], (long long)want.dim[i], (long long)start[i],
-					  (long long)step[i]);
+			return infer_fail(
+				c, "axis %u has %lld elements: %lld from %lld by %lld is outside",
+				i, (long long)x->dim[i], (long long)want.dim[i],
+				(long long)start[i], (long long)step[i]);
 	}
 	c->shape[0] = want;
 	return true;
@@ -334,7 +371,8 @@ static bool infer_tile(struct inference *c, const struct shape *x)
 		return false;
 	for (uint32_t i = 0; i < x->rank; i++) {
 		if (times[i] < 0 || (times[i] && x->dim[i] > (INT64_C(1) << 40) / times[i]))
-			return infer_fail(c, "it cannot be repeated %lld times", (long long)times[i]);
+			return infer_fail(c, "it cannot be repeated %lld times",
+					  (long long)times[i]);
 		c->shape[0].dim[i] = x->dim[i] * times[i];
 	}
 	return true;
@@ -357,9 +395,9 @@ static bool infer_concat(struct inference *c, const struct shape *x)
 		if (same.rank == x->rank)
 			same.dim[axis] = x->dim[axis];
 		if (!shape_equal(&same, x) || v->dtype != c->dtype[0]) {
-			infer_fail(c, "%s%s and %s%s do not go together along axis %u", dtype_name(c->dtype[0]),
-				   shape_string(&tmp, x), dtype_name(v->dtype),
-				   shape_string(&tmp, &v->shape), axis);
+			infer_fail(c, "%s%s and %s%s do not go together along axis %u",
+				   dtype_name(c->dtype[0]), shape_string(&tmp, x),
+				   dtype_name(v->dtype), shape_string(&tmp, &v->shape), axis);
 			arena_release(&tmp);
 			return false;
 		}
@@ -378,7 +416,8 @@ static bool infer_pad(struct inference *c, const struct shape *x)
 	if (mode < PAD_CONSTANT || mode > PAD_WRAP)
 		return infer_fail(c, "pad mode %lld is unknown", (long long)mode);
 	for (uint32_t i = 0; i < x->rank; i++) {
-		int64_t before = pads[i], after = pads[i + x->rank], size = x->dim[i] + before + after;
+		int64_t before = pads[i], after = pads[i + x->rank],
+			size = x->dim[i] + before + after;
 		int64_t most = mode == PAD_REFLECT ? x->dim[i] - 1 : INT64_MAX;
 
 		if (size < 0)
@@ -387,8 +426,9 @@ static bool infer_pad(struct inference *c, const struct shape *x)
 		if (mode != PAD_CONSTANT && x->dim[i] == 0 && size > 0)
 			return infer_fail(c, "axis %u is empty", i);
 		if (before > most || after > most)
-			return infer_fail(c, "axis %u of %lld elements cannot be reflected by %lld", i,
-					  (long long)x->dim[i], (long long)(before > after ? before : after));
+			return infer_fail(c, "axis %u of %lld elements cannot be reflected by %lld",
+					  i, (long long)x->dim[i],
+					  (long long)(before > after ? before : after));
 		c->shape[0].dim[i] = size;
 	}
 	return true;
@@ -403,7 +443,8 @@ static bool infer_gather(struct inference *c, const struct shape *x)
 	if (!infer_axis(c, x->rank, &axis))
 		return false;
 	if (index->dtype != DTYPE_I32 && index->dtype != DTYPE_I64)
-		return infer_fail(c, "indices must be i32 or i64, and are %s", dtype_name(index->dtype));
+		return infer_fail(c, "indices must be i32 or i64, and are %s",
+				  dtype_name(index->dtype));
 	if (c->n->op == OP_gather_elements) {
 		if (index->shape.rank != x->rank)
 			return infer_fail(c, "ranks %u and %u differ", x->rank, index->shape.rank);
@@ -482,7 +523,8 @@ static bool infer_view(struct inference *c)
 	}
 }
 
-bool infer_node(const struct graph *g, const struct node *n, enum dtype *dtype, struct shape *shape, struct diag *d)
+bool infer_node(const struct graph *g, const struct node *n, enum dtype *dtype, struct shape *shape,
+		struct diag *d)
 {
 	struct inference c = { .g = g, .n = n, .d = d, .dtype = dtype, .shape = shape };
 	uint32_t outs;

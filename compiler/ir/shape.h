@@ -14,7 +14,8 @@ struct inference {
 };
 
 /* Says why with the types of all inputs as notes; gives false. */
-bool infer_fail(const struct inference *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+bool infer_fail(const struct inference *c, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 /* NULL: left out. */
 const struct value *infer_input(const struct inference *c, uint32_t i);
 /* A list of exactly count integers; NULL: said why. */

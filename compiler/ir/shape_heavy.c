@@ -35,7 +35,8 @@ static bool has_shape(struct inference *c, uint32_t i, const char *what, struct 
 	return false;
 }
 
-#define SHAPE(...) shape_of((const int64_t[]){ __VA_ARGS__ }, sizeof((const int64_t[]){ __VA_ARGS__ }) / 8)
+#define SHAPE(...)                                                                                 \
+	shape_of((const int64_t[]){ __VA_ARGS__ }, sizeof((const int64_t[]){ __VA_ARGS__ }) / 8)
 static struct shape shape_of(const int64_t *dim, size_t rank)
 {
 	struct shape s = { .rank = (uint32_t)rank };
@@ -47,7 +48,8 @@ static struct shape shape_of(const int64_t *dim, size_t rank)
 
 static bool infer_matmul(struct inference *c)
 {
-	const struct value *a = infer_input(c, 0), *b = infer_input(c, 1), *bias = infer_input(c, 2);
+	const struct value *a = infer_input(c, 0), *b = infer_input(c, 1),
+			   *bias = infer_input(c, 2);
 	uint32_t ra = a->shape.rank, rb = b->shape.rank;
 	int64_t m, k, k2, n;
 	struct shape batch_a, batch_b, out;
@@ -68,8 +70,8 @@ static bool infer_matmul(struct inference *c)
 		n = b->shape.dim[rb - 2];
 	}
 	if (k != k2) {
-		infer_fail(c, "inner sizes %lld and %lld of %s and %s differ", (long long)k, (long long)k2,
-			   text(&tmp, a), text(&tmp, b));
+		infer_fail(c, "inner sizes %lld and %lld of %s and %s differ", (long long)k,
+			   (long long)k2, text(&tmp, a), text(&tmp, b));
 		if (c->d && !node_int(c->n, ATTR_trans_b, 0) && b->shape.dim[rb - 1] == k)
 			diag_hint(c->d, "The right operand seems to be transposed.");
 		arena_release(&tmp);
@@ -80,13 +82,15 @@ static bool infer_matmul(struct inference *c)
 	batch_a.rank -= 2;
 	batch_b.rank -= 2;
 	if (!shape_broadcast(&batch_a, &batch_b, &out)) {
-		infer_fail(c, "batches of %s and %s do not broadcast", text(&tmp, a), text(&tmp, b));
+		infer_fail(c, "batches of %s and %s do not broadcast", text(&tmp, a),
+			   text(&tmp, b));
 		arena_release(&tmp);
 		return false;
 	}
 	out.dim[out.rank++] = m;
 	out.dim[out.rank++] = n;
-	if (bias && (!shape_broadcast(&out, &bias->shape, &batch_a) || !shape_equal(&batch_a, &out))) {
+	if (bias &&
+	    (!shape_broadcast(&out, &bias->shape, &batch_a) || !shape_equal(&batch_a, &out))) {
 		infer_fail(c, "a bias of %s does not broadcast to %s", text(&tmp, bias),
 			   shape_string(&tmp, &out));
 		arena_release(&tmp);
@@ -97,8 +101,8 @@ static bool infer_matmul(struct inference *c)
 }
 
 /* Window parameters of convolution and pooling: positive, and small enough to calculate with. */
-static bool window_ok(struct inference *c, uint32_t spatial, const int64_t **stride, const int64_t **pads,
-		      const int64_t **dilation)
+static bool window_ok(struct inference *c, uint32_t spatial, const int64_t **stride,
+		      const int64_t **pads, const int64_t **dilation)
 {
 	*stride = infer_list(c, ATTR_strides, spatial);
 	*pads = *stride ? infer_list(c, ATTR_pads, 2 * spatial) : NULL;
@@ -113,7 +117,8 @@ static bool window_ok(struct inference *c, uint32_t spatial, const int64_t **str
 	}
 	for (uint32_t i = 0; i < 2 * spatial; i++) {
 		if ((*pads)[i] < -INT32_MAX || (*pads)[i] > INT32_MAX)
-			return infer_fail(c, "a padding of %lld is out of range", (long long)(*pads)[i]);
+			return infer_fail(c, "a padding of %lld is out of range",
+					  (long long)(*pads)[i]);
 	}
 	return true;
 }
@@ -128,8 +133,8 @@ static bool infer_conv(struct inference *c, bool transposed)
 	struct shape out;
 
 	if (rank < 3 || rank > 5 || w->shape.rank != rank) {
-		infer_fail(c, "%s and weights %s are no images of one to three spatial axes", text(&tmp, x),
-			   text(&tmp, w));
+		infer_fail(c, "%s and weights %s are no images of one to three spatial axes",
+			   text(&tmp, x), text(&tmp, w));
 		arena_release(&tmp);
 		return false;
 	}
@@ -137,15 +142,16 @@ static bool infer_conv(struct inference *c, bool transposed)
 		return false;
 	if (transposed && !(extra = infer_list(c, ATTR_output_padding, spatial)))
 		return false;
-	if (group < 1 || group > w->shape.dim[0] || w->shape.dim[0] % group || w->shape.dim[1] > INT32_MAX ||
-	    group > INT32_MAX)
+	if (group < 1 || group > w->shape.dim[0] || w->shape.dim[0] % group ||
+	    w->shape.dim[1] > INT32_MAX || group > INT32_MAX)
 		return infer_fail(c, "%lld filters cannot be split into %lld groups",
 				  (long long)w->shape.dim[0], (long long)group);
 	channels = transposed ? w->shape.dim[0] : w->shape.dim[1] * group;
 	outputs = transposed ? w->shape.dim[1] * group : w->shape.dim[0];
 	if (channels != x->shape.dim[rank - 1]) {
-		infer_fail(c, "the input %s has %lld channels and the weights %s are for %lld", text(&tmp, x),
-			   (long long)x->shape.dim[rank - 1], text(&tmp, w), (long long)channels);
+		infer_fail(c, "the input %s has %lld channels and the weights %s are for %lld",
+			   text(&tmp, x), (long long)x->shape.dim[rank - 1], text(&tmp, w),
+			   (long long)channels);
 		arena_release(&tmp);
 		return false;
 	}
@@ -160,7 +166,8 @@ static bool infer_conv(struct inference *c, bool transposed)
 		if (transposed) {
 			if (extra[i] < 0 || extra[i] > INT32_MAX)
 				return infer_fail(c, "output padding is out of range");
-			size += (x->shape.dim[i + 1] - 1) * stride[i] + extra[i] - pads[i] - pads[i + spatial];
+			size += (x->shape.dim[i + 1] - 1) * stride[i] + extra[i] - pads[i] -
+				pads[i + spatial];
 			if (x->shape.dim[i + 1] < 1 || size < 1)
 				return infer_fail(c, "nothing is left of spatial axis %u", i);
 			out.dim[i + 1] = size;
@@ -168,7 +175,9 @@ static bool infer_conv(struct inference *c, bool transposed)
 		}
 		size = x->shape.dim[i + 1] + pads[i] + pads[i + spatial] - size;
 		if (size < 0)
-			return infer_fail(c, "the window is larger than spatial axis %u, padding included", i);
+			return infer_fail(
+				c, "the window is larger than spatial axis %u, padding included",
+				i);
 		out.dim[i + 1] = size / stride[i] + 1;
 	}
 	c->shape[0] = out;
@@ -184,7 +193,8 @@ static bool infer_attention(struct inference *c)
 	struct arena tmp = { 0 };
 
 	if (r < 2 || k->shape.rank != r || v->shape.rank != r)
-		return infer_fail(c, "queries, keys and values must have the same rank of two or more");
+		return infer_fail(
+			c, "queries, keys and values must have the same rank of two or more");
 	want = q->shape;
 	want.dim[r - 2] = k->shape.dim[r - 2];
 	if (!has_shape(c, 1, "the keys", want))
@@ -194,7 +204,8 @@ static bool infer_attention(struct inference *c)
 		return false;
 	scores = q->shape;
 	scores.dim[r - 1] = k->shape.dim[r - 2];
-	if (mask && (!shape_broadcast(&scores, &mask->shape, &both) || !shape_equal(&both, &scores))) {
+	if (mask &&
+	    (!shape_broadcast(&scores, &mask->shape, &both) || !shape_equal(&both, &scores))) {
 		infer_fail(c, "a mask of %s does not broadcast to scores %s", text(&tmp, mask),
 			   shape_string(&tmp, &scores));
 		arena_release(&tmp);
@@ -209,9 +220,11 @@ static bool infer_attention(struct inference *c)
 static bool activations_ok(struct inference *c, uint32_t count)
 {
 	const struct attr *a = node_attr(c->n, ATTR_activations);
-	const struct attr *alphas = node_attr(c->n, ATTR_alphas), *betas = node_attr(c->n, ATTR_betas);
+	const struct attr *alphas = node_attr(c->n, ATTR_alphas),
+			  *betas = node_attr(c->n, ATTR_betas);
 
-	if ((a && a->count != count) || (alphas && alphas->count != count) || (betas && betas->count != count))
+	if ((a && a->count != count) || (alphas && alphas->count != count) ||
+	    (betas && betas->count != count))
 		return infer_fail(c, "it takes %u activations", count);
 	for (uint32_t i = 0; a && i < count; i++) {
 		if (a->ints[i] < 0 || a->ints[i] > RNN_AFFINE)
@@ -222,15 +235,18 @@ static bool activations_ok(struct inference *c, uint32_t count)
 
 static bool infer_rnn(struct inference *c, int64_t gates, int64_t bias_parts)
 {
-	const struct value *x = infer_input(c, 0), *w = infer_input(c, 1), *lens = infer_input(c, 4);
-	int64_t hidden = node_int(c->n, ATTR_hidden, 0), direction = node_int(c->n, ATTR_direction, 0);
+	const struct value *x = infer_input(c, 0), *w = infer_input(c, 1),
+			   *lens = infer_input(c, 4);
+	int64_t hidden = node_int(c->n, ATTR_hidden, 0),
+		direction = node_int(c->n, ATTR_direction, 0);
 	int64_t layout = node_int(c->n, ATTR_layout, 0), dirs, steps, batch, in;
 	struct shape state;
 
 	if (x->shape.rank != 3)
-		return infer_fail(c, "the sequence must have three axes, and has %u", x->shape.rank);
-	if (hidden < 1 || hidden > INT32_MAX || direction < 0 || direction > RNN_BIDIRECTIONAL || layout < 0 ||
-	    layout > 1)
+		return infer_fail(c, "the sequence must have three axes, and has %u",
+				  x->shape.rank);
+	if (hidden < 1 || hidden > INT32_MAX || direction < 0 || direction > RNN_BIDIRECTIONAL ||
+	    layout < 0 || layout > 1)
 		return infer_fail(c, "hidden size, direction or layout is out of range");
 	dirs = direction == RNN_BIDIRECTIONAL ? 2 : 1;
 	if (!activations_ok(c, (uint32_t)(dirs * (c->n->op == OP_lstm ? 3 : 2))))
@@ -247,17 +263,18 @@ static bool infer_rnn(struct inference *c, int64_t gates, int64_t bias_parts)
 		return false;
 	if (lens && lens->dtype != DTYPE_I32)
 		return infer_fail(c, "lengths must be i32, and are %s", dtype_name(lens->dtype));
-	if (c->n->op == OP_lstm &&
-	    (!has_shape(c, 6, "the initial cell", state) ||
-	     !has_shape(c, 7, "the peepholes", SHAPE(dirs, 3 * hidden))))
+	if (c->n->op == OP_lstm && (!has_shape(c, 6, "the initial cell", state) ||
+				    !has_shape(c, 7, "the peepholes", SHAPE(dirs, 3 * hidden))))
 		return false;
 	for (uint32_t i = 0; i < c->n->in_count; i++) {
 		const struct value *v = infer_input(c, i);
 
 		if (v && i != 4 && v->dtype != w->dtype)
-			return infer_fail(c, "types %s and %s differ", dtype_name(w->dtype), dtype_name(v->dtype));
+			return infer_fail(c, "types %s and %s differ", dtype_name(w->dtype),
+					  dtype_name(v->dtype));
 	}
-	c->shape[0] = layout ? SHAPE(batch, steps, dirs, hidden) : SHAPE(steps, dirs, batch, hidden);
+	c->shape[0] =
+		layout ? SHAPE(batch, steps, dirs, hidden) : SHAPE(steps, dirs, batch, hidden);
 	for (int i = 1; i < op_info(c->n->op)->outs; i++) {
 		c->shape[i] = state;
 		c->dtype[i] = c->dtype[0];
@@ -302,12 +319,13 @@ static bool infer_pool(struct inference *c, const struct shape *x)
 	for (uint32_t i = 0; i < spatial; i++) {
 		int64_t reach;
 
-		if (kernel[i] < 1 || kernel[i] > INT32_MAX || pads[i] < 0 || pads[i + spatial] < 0 ||
-		    x->dim[i + 1] > INT32_MAX)
+		if (kernel[i] < 1 || kernel[i] > INT32_MAX || pads[i] < 0 ||
+		    pads[i + spatial] < 0 || x->dim[i + 1] > INT32_MAX)
 			return infer_fail(c, "its window is out of range");
 		reach = dilation[i] * (kernel[i] - 1) + 1;
 		if (pads[i] >= reach || pads[i + spatial] >= reach)
-			return infer_fail(c, "the padding is as large as the window on spatial axis %u", i);
+			return infer_fail(
+				c, "the padding is as large as the window on spatial axis %u", i);
 		/* every window begins inside the padded input */
 		if (shape[i + 1] < 1 || x->dim[i + 1] < 1 ||
 		    (shape[i + 1] - 1) > (x->dim[i + 1] + pads[i] - 1) / stride[i])
@@ -330,8 +348,8 @@ static bool infer_reduce(struct inference *c, const struct shape *x)
 		return infer_fail(c, "its axes are missing or too many for rank %u", x->rank);
 	for (uint32_t i = 0; i < count; i++) {
 		if (axes[i] < 0 || axes[i] >= x->rank || gone[axes[i]])
-			return infer_fail(c, "axis %lld is outside of rank %u or there twice", (long long)axes[i],
-					  x->rank);
+			return infer_fail(c, "axis %lld is outside of rank %u or there twice",
+					  (long long)axes[i], x->rank);
 		gone[axes[i]] = true;
 	}
 	for (uint32_t i = 0; i < x->rank; i++) {
@@ -370,8 +388,9 @@ static bool infer_norm(struct inference *c, const struct shape *x)
 		return infer_fail(c, "it does not work on %s", dtype_name(c->dtype[0]));
 	if (c->n->op == OP_group_norm) {
 		if (x->rank < 2 || group < 1 || x->dim[x->rank - 1] % group)
-			return infer_fail(c, "the channels of rank %u cannot be split into %lld groups", x->rank,
-					  (long long)group);
+			return infer_fail(
+				c, "the channels of rank %u cannot be split into %lld groups",
+				x->rank, (long long)group);
 		part = SHAPE(x->dim[x->rank - 1]);
 	} else {
 		if (!infer_axis(c, x->rank, &axis))
@@ -379,7 +398,8 @@ static bool infer_norm(struct inference *c, const struct shape *x)
 		for (uint32_t i = axis; i < x->rank; i++)
 			part.dim[part.rank++] = x->dim[i];
 	}
-	return same_type(c, 3) && has_shape(c, 1, "the scale", part) && has_shape(c, 2, "the bias", part);
+	return same_type(c, 3) && has_shape(c, 1, "the scale", part) &&
+	       has_shape(c, 2, "the bias", part);
 }
 
 bool infer_along_axes(struct inference *c)
@@ -392,15 +412,20 @@ bool infer_along_axes(struct inference *c)
 	if (v->dtype == DTYPE_BOOL)
 		return infer_fail(c, "it does not work on bool");
 	switch (c->n->op) {
-	case OP_max_pool: case OP_avg_pool:
+	case OP_max_pool:
+	case OP_avg_pool:
 		return infer_pool(c, &v->shape);
-	case OP_arg_max: case OP_arg_min:
+	case OP_arg_max:
+	case OP_arg_min:
 		return infer_arg(c, &v->shape);
-	case OP_softmax: case OP_log_softmax:
+	case OP_softmax:
+	case OP_log_softmax:
 		if (!dtype_is_float(v->dtype))
 			return infer_fail(c, "it does not work on %s", dtype_name(v->dtype));
 		return infer_axis(c, v->shape.rank, &axis);
-	case OP_layer_norm: case OP_rms_norm: case OP_group_norm:
+	case OP_layer_norm:
+	case OP_rms_norm:
+	case OP_group_norm:
 		return infer_norm(c, &v->shape);
 	default:
 		return infer_reduce(c, &v->shape);

@@ -99,7 +99,8 @@ bool reader_number(struct reader *r, char *out, size_t room)
 	size_t n = 0;
 
 	reader_space(r);
-	while (r->at < r->end && n + 1 < room && (reader_is_word(*r->at) || *r->at == '+' || *r->at == '-' || *r->at == '.'))
+	while (r->at < r->end && n + 1 < room &&
+	       (reader_is_word(*r->at) || *r->at == '+' || *r->at == '-' || *r->at == '.'))
 		out[n++] = *r->at++;
 	out[n] = 0;
 	return n || reader_fail(r, "expected a number");
@@ -185,7 +186,8 @@ const char *reader_string(struct reader *r)
 			c = *r->at++;
 			if (c == 'x' && r->end - r->at >= 2 && reader_hex_digit(r->at[0]) >= 0 &&
 			    reader_hex_digit(r->at[1]) >= 0) {
-				c = (char)(reader_hex_digit(r->at[0]) * 16 + reader_hex_digit(r->at[1]));
+				c = (char)(reader_hex_digit(r->at[0]) * 16 +
+					   reader_hex_digit(r->at[1]));
 				r->at += 2;
 			}
 		}

@@ -12,7 +12,8 @@
 
 #include <stdarg.h>
 
-static bool bad(struct diag *d, struct span s, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+static bool bad(struct diag *d, struct span s, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 static bool bad(struct diag *d, struct span s, const char *fmt, ...)
 {
 	struct arena tmp = { 0 };
@@ -55,9 +56,9 @@ static bool data_ok(const struct graph *g, value_id id, struct diag *d)
 	bytes = (uint64_t)shape_elements(&x->source_shape) * dtype_size(x->source_dtype);
 	if (x->where == DATA_MEMORY && !x->bytes && bytes)
 		return bad(d, v->span, "constant %%%u has no bytes", id);
-	if (x->where == DATA_FILE &&
-	    (x->file >= g->files.len || x->size != bytes || x->offset > g->files.data[x->file].size ||
-	     x->size > g->files.data[x->file].size - x->offset))
+	if (x->where == DATA_FILE && (x->file >= g->files.len || x->size != bytes ||
+				      x->offset > g->files.data[x->file].size ||
+				      x->size > g->files.data[x->file].size - x->offset))
 		return bad(d, v->span, "constant %%%u is outside of its file", id);
 	if (x->where == DATA_RANDOM && x->source_dtype != DTYPE_F32)
 		return bad(d, v->span, "constant %%%u is random and not f32", id);
@@ -69,7 +70,8 @@ static bool data_ok(const struct graph *g, value_id id, struct diag *d)
 		seen |= 1u << x->perm[i];
 	}
 	if (x->scale && (x->scale_axis >= v->shape.rank || !dtype_is_float(v->dtype)))
-		return bad(d, v->span, "constant %%%u cannot be scaled along axis %u", id, x->scale_axis);
+		return bad(d, v->span, "constant %%%u cannot be scaled along axis %u", id,
+			   x->scale_axis);
 	return true;
 }
 
@@ -120,7 +122,8 @@ static bool view_ok(const struct value *in, const struct view *view, const struc
 
 		if (!last)
 			continue;
-		if (stride > n || stride < -n || (stride && last > n / (stride < 0 ? -stride : stride)))
+		if (stride > n || stride < -n ||
+		    (stride && last > n / (stride < 0 ? -stride : stride)))
 			return false;
 		if (stride > 0)
 			high += last * stride;
@@ -146,15 +149,19 @@ static bool epilogue_inputs_ok(const struct graph *g, const struct node *n, stru
 		if (view && !view_ok(v, view, out))
 			return bad(d, n->span, "the view of input %u leaves it", i);
 		if (!view && (!shape_broadcast(&v->shape, out, &both) || !shape_equal(&both, out)))
-			return bad(d, n->span, "epilogue input %u does not broadcast to the output", i);
+			return bad(d, n->span, "epilogue input %u does not broadcast to the output",
+				   i);
 	}
 	return true;
 }
 
-static bool step_ok(const struct graph *g, const struct node *n, uint32_t at, enum dtype own, struct diag *d)
+static bool step_ok(const struct graph *g, const struct node *n, uint32_t at, enum dtype own,
+		    struct diag *d)
 {
 	const struct epilogue_step *s = &n->epilogue[at];
-	struct node fake = { .op = s->op, .attr = (struct attr *)s->attr, .attr_count = s->attr_count,
+	struct node fake = { .op = s->op,
+			     .attr = (struct attr *)s->attr,
+			     .attr_count = s->attr_count,
 			     .span = n->span };
 	struct inference c = { .g = g, .n = &fake, .d = d };
 	enum dtype in[3], want;
@@ -178,7 +185,8 @@ static bool step_ok(const struct graph *g, const struct node *n, uint32_t at, en
 	}
 	want = elementwise_dtype(s->op, in, arity(s->op), node_int(&fake, ATTR_dtype, 0));
 	if (want == DTYPE_COUNT || want != s->dtype)
-		return bad(d, n->span, "epilogue step %u, %s, has the wrong type", at, op_name(s->op));
+		return bad(d, n->span, "epilogue step %u, %s, has the wrong type", at,
+			   op_name(s->op));
 	if (n->op != OP_map && s->dtype != DTYPE_F32)
 		return bad(d, n->span, "the epilogue of %s is not f32", op_name(n->op));
 	return true;
@@ -222,7 +230,8 @@ static bool node_ok(const struct graph *g, node_id id, const bool *defined, stru
 	for (uint32_t i = 0; i < n->out_count; i++) {
 		if (!value_ok(g, n->out[i], d))
 			return false;
-		if (graph_value(g, n->out[i])->kind != VALUE_NODE || graph_value(g, n->out[i])->producer != id)
+		if (graph_value(g, n->out[i])->kind != VALUE_NODE ||
+		    graph_value(g, n->out[i])->producer != id)
 			return bad(d, n->span, "%%%u is not the output of its node", n->out[i]);
 		if (defined[n->out[i]])
 			return bad(d, n->span, "%%%u is an output twice", n->out[i]);
@@ -245,7 +254,8 @@ static bool node_ok(const struct graph *g, node_id id, const bool *defined, stru
 		const struct value *v = graph_value(g, n->out[i]);
 
 		if (v->dtype != dtype[i] || !shape_equal(&v->shape, &shape[i]))
-			return bad(d, n->span, "the type of %%%u is not what %s gives", n->out[i], op_name(n->op));
+			return bad(d, n->span, "the type of %%%u is not what %s gives", n->out[i],
+				   op_name(n->op));
 	}
 	return epilogue_ok(g, n, d);
 }
@@ -275,7 +285,8 @@ bool graph_verify(const struct graph *g, struct diag *d)
 		good = value_ok(g, g->outputs.data[i], d);
 		if (good && graph_value(g, g->outputs.data[i])->kind != VALUE_CONST &&
 		    !defined[g->outputs.data[i]])
-			good = bad(d, NO_SPAN, "output %%%u is computed by nothing", g->outputs.data[i]);
+			good = bad(d, NO_SPAN, "output %%%u is computed by nothing",
+				   g->outputs.data[i]);
 	}
 	arena_release(&tmp);
 	return good;

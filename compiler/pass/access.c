@@ -20,7 +20,8 @@ struct access access_identity(const struct shape *s)
 	return a;
 }
 
-struct access access_broadcast(const struct access *out, const struct shape *out_shape, const struct shape *in)
+struct access access_broadcast(const struct access *out, const struct shape *out_shape,
+			       const struct shape *in)
 {
 	struct access a = { 0 };
 	uint32_t skip = out_shape->rank - in->rank;
@@ -29,13 +30,15 @@ struct access access_broadcast(const struct access *out, const struct shape *out
 		if (in->dim[i] == 1)
 			axis_set(&a, i, 0, 0, -1);
 		else
-			axis_set(&a, i, out->offset[i + skip], out->times[i + skip], out->from[i + skip]);
+			axis_set(&a, i, out->offset[i + skip], out->times[i + skip],
+				 out->from[i + skip]);
 	}
 	return a;
 }
 
 /* Only axes of length one come and go. */
-static bool through_reshape(const struct shape *in, const struct shape *out, const struct access *o, struct access *a)
+static bool through_reshape(const struct shape *in, const struct shape *out, const struct access *o,
+			    struct access *a)
 {
 	uint32_t j = 0;
 
@@ -56,9 +59,11 @@ static bool through_reshape(const struct shape *in, const struct shape *out, con
 	return j == out->rank;
 }
 
-bool access_through(const struct graph *g, const struct node *n, const struct access *out, struct access *in)
+bool access_through(const struct graph *g, const struct node *n, const struct access *out,
+		    struct access *in)
 {
-	const struct shape *x = &graph_value(g, n->in[0])->shape, *y = &graph_value(g, n->out[0])->shape;
+	const struct shape *x = &graph_value(g, n->in[0])->shape,
+			   *y = &graph_value(g, n->out[0])->shape;
 	const int64_t *perm, *start, *step;
 
 	*in = (struct access){ 0 };
@@ -66,13 +71,15 @@ bool access_through(const struct graph *g, const struct node *n, const struct ac
 	case OP_transpose:
 		perm = node_ints(n, ATTR_perm, NULL);
 		for (uint32_t i = 0; i < y->rank; i++)
-			axis_set(in, (uint32_t)perm[i], out->offset[i], out->times[i], out->from[i]);
+			axis_set(in, (uint32_t)perm[i], out->offset[i], out->times[i],
+				 out->from[i]);
 		return true;
 	case OP_slice:
 		start = node_ints(n, ATTR_starts, NULL);
 		step = node_ints(n, ATTR_steps, NULL);
 		for (uint32_t i = 0; i < y->rank; i++)
-			axis_set(in, i, start[i] + step[i] * out->offset[i], step[i] * out->times[i], out->from[i]);
+			axis_set(in, i, start[i] + step[i] * out->offset[i],
+				 step[i] * out->times[i], out->from[i]);
 		return true;
 	case OP_expand:
 		*in = access_broadcast(out, y, x);
@@ -87,20 +94,23 @@ bool access_through(const struct graph *g, const struct node *n, const struct ac
 bool access_equal(const struct access *a, const struct access *b, uint32_t rank)
 {
 	for (uint32_t i = 0; i < rank; i++) {
-		if (a->offset[i] != b->offset[i] || a->times[i] != b->times[i] || a->from[i] != b->from[i])
+		if (a->offset[i] != b->offset[i] || a->times[i] != b->times[i] ||
+		    a->from[i] != b->from[i])
 			return false;
 	}
 	return true;
 }
 
-bool access_is_plain(const struct access *a, const struct shape *operand, const struct shape *result)
+bool access_is_plain(const struct access *a, const struct shape *operand,
+		     const struct shape *result)
 {
 	if (operand->rank > result->rank)
 		return false;
 	for (uint32_t i = 0; i < operand->rank; i++) {
-		if (operand->dim[i] != 1 && (a->offset[i] || a->times[i] != 1 ||
-					     a->from[i] != (int64_t)(i + result->rank - operand->rank) ||
-					     operand->dim[i] != result->dim[a->from[i]]))
+		if (operand->dim[i] != 1 &&
+		    (a->offset[i] || a->times[i] != 1 ||
+		     a->from[i] != (int64_t)(i + result->rank - operand->rank) ||
+		     operand->dim[i] != result->dim[a->from[i]]))
 			return false;
 	}
 	return true;

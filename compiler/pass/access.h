@@ -19,12 +19,15 @@ struct access {
 
 struct access access_identity(const struct shape *s);
 /* From the access of an elementwise node's output to that of its operand. */
-struct access access_broadcast(const struct access *out, const struct shape *out_shape, const struct shape *in);
+struct access access_broadcast(const struct access *out, const struct shape *out_shape,
+			       const struct shape *in);
 /* From the access of a view's output to that of its input; false: not of this form. */
-bool access_through(const struct graph *g, const struct node *view, const struct access *out, struct access *in);
+bool access_through(const struct graph *g, const struct node *view, const struct access *out,
+		    struct access *in);
 bool access_equal(const struct access *a, const struct access *b, uint32_t rank);
 /* The same as broadcasting the operand to the result? */
-bool access_is_plain(const struct access *a, const struct shape *operand, const struct shape *result);
+bool access_is_plain(const struct access *a, const struct shape *operand,
+		     const struct shape *result);
 struct view access_view(const struct access *a, const struct shape *operand);
 
 #endif

@@ -20,7 +20,7 @@ struct producer {
 	node_id id;
 	value_id out;
 	value_id weights, bias; /* NO_ID: no bias */
-	uint32_t axis;          /* of the weights: output channels */
+	uint32_t axis;		/* of the weights: output channels */
 	int64_t channels;
 };
 
@@ -29,7 +29,8 @@ static bool find_producer(struct rewrite *rw, value_id v, struct producer *p)
 	const struct node *n = rewrite_producer(rw, v);
 	const struct shape *w;
 
-	if (!n || n->epilogue_count || rewrite_uses(rw, v) != 1 || graph_value(rw->g, v)->dtype != DTYPE_F32)
+	if (!n || n->epilogue_count || rewrite_uses(rw, v) != 1 ||
+	    graph_value(rw->g, v)->dtype != DTYPE_F32)
 		return false;
 	*p = (struct producer){ .id = graph_value(rw->g, v)->producer, .out = v, .bias = NO_ID };
 	if (n->op != OP_conv && n->op != OP_conv_transpose && n->op != OP_matmul)
@@ -72,16 +73,20 @@ static value_id vector(struct rewrite *rw, const float *list, int64_t n)
 	return v;
 }
 
-static bool become(struct rewrite *rw, node_id id, const struct producer *p, value_id weights, value_id bias)
+static bool become(struct rewrite *rw, node_id id, const struct producer *p, value_id weights,
+		   value_id bias)
 {
 	const struct node *n = graph_node(rw->g, p->id);
 	value_id in[3] = { n->in[0], weights, bias };
 
-	return rewrite_become(rw, id, rewrite_op(rw, n->op, in, bias == NO_ID ? 2 : 3, n->attr, n->attr_count, p->id));
+	return rewrite_become(
+		rw, id,
+		rewrite_op(rw, n->op, in, bias == NO_ID ? 2 : 3, n->attr, n->attr_count, p->id));
 }
 
 /* y * s, y / s */
-static bool scale(struct rewrite *rw, node_id id, const struct producer *p, value_id by, bool divide)
+static bool scale(struct rewrite *rw, node_id id, const struct producer *p, value_id by,
+		  bool divide)
 {
 	const struct node *n = graph_node(rw->g, p->id);
 	float *s = per_channel(rw, by, p->channels), *b = NULL;
@@ -109,7 +114,8 @@ static bool scale(struct rewrite *rw, node_id id, const struct producer *p, valu
 }
 
 /* y + b, y - b */
-static bool shift(struct rewrite *rw, node_id id, const struct producer *p, value_id by, bool subtract)
+static bool shift(struct rewrite *rw, node_id id, const struct producer *p, value_id by,
+		  bool subtract)
 {
 	float *s = per_channel(rw, by, p->channels), *b = NULL;
 
@@ -128,8 +134,8 @@ static bool scale_product(struct rewrite *rw, node_id id, const struct producer 
 	value_id v;
 	double s;
 
-	if (n->op != OP_matmul || p->bias != NO_ID || graph_value(rw->g, p->weights)->kind == VALUE_CONST ||
-	    !rewrite_scalar(rw, by, &s))
+	if (n->op != OP_matmul || p->bias != NO_ID ||
+	    graph_value(rw->g, p->weights)->kind == VALUE_CONST || !rewrite_scalar(rw, by, &s))
 		return false;
 	attr = arena_copy(&rw->tmp, n->attr, n->attr_count * sizeof *attr);
 	for (uint32_t i = 0; i < n->attr_count; i++) {
@@ -153,7 +159,8 @@ static bool visit(struct rewrite *rw, node_id id)
 
 		if (k && (n->op == OP_sub || n->op == OP_div))
 			return false;
-		if (!find_producer(rw, n->in[k], &p) || graph_value(rw->g, by)->kind != VALUE_CONST ||
+		if (!find_producer(rw, n->in[k], &p) ||
+		    graph_value(rw->g, by)->kind != VALUE_CONST ||
 		    !shape_equal(shape_of_value(rw->g, n->in[k]), shape_of_value(rw->g, n->out[0])))
 			continue;
 		if (n->op == OP_add || n->op == OP_sub)

@@ -78,8 +78,9 @@ value_id constant_reshape(struct graph *g, value_id v, const struct shape *to)
 	if (d.scale) { /* the axis must still be there: same length, same stride */
 		uint32_t axis = 0;
 
-		while (axis < to->rank && (to->dim[axis] != x->shape.dim[d.scale_axis] ||
-					   inner_size(to, axis) != inner_size(&x->shape, d.scale_axis)))
+		while (axis < to->rank &&
+		       (to->dim[axis] != x->shape.dim[d.scale_axis] ||
+			inner_size(to, axis) != inner_size(&x->shape, d.scale_axis)))
 			axis++;
 		if (axis < to->rank)
 			d.scale_axis = axis;
@@ -211,7 +212,9 @@ value_id constant_load(struct graph *g, value_id v, struct diag *d)
 {
 	const struct value x = *graph_value(g, v);
 	size_t size = (size_t)shape_elements(&x.shape) * dtype_size(x.dtype);
-	struct data data = { .where = DATA_MEMORY, .source_dtype = x.dtype, .source_shape = x.shape };
+	struct data data = { .where = DATA_MEMORY,
+			     .source_dtype = x.dtype,
+			     .source_shape = x.shape };
 	void *bytes = arena_alloc(g->arena, size);
 
 	if (!data_read(g, v, bytes, d))

@@ -53,9 +53,11 @@ static bool attr_equal(const struct attr *a, const struct attr *b)
 	case ATTR_FLOAT:
 		return memcmp(&a->f, &b->f, sizeof a->f) == 0;
 	case ATTR_INTS:
-		return a->count == b->count && memcmp(a->ints, b->ints, a->count * sizeof *a->ints) == 0;
+		return a->count == b->count &&
+		       memcmp(a->ints, b->ints, a->count * sizeof *a->ints) == 0;
 	default:
-		return a->count == b->count && memcmp(a->floats, b->floats, a->count * sizeof *a->floats) == 0;
+		return a->count == b->count &&
+		       memcmp(a->floats, b->floats, a->count * sizeof *a->floats) == 0;
 	}
 }
 
@@ -120,7 +122,8 @@ static bool same(const struct graph *g, value_id a, value_id b)
 
 	if (x->kind == VALUE_CONST)
 		return const_equal(g, a, b);
-	return y->kind == VALUE_NODE && node_equal(graph_node(g, x->producer), graph_node(g, y->producer));
+	return y->kind == VALUE_NODE &&
+	       node_equal(graph_node(g, x->producer), graph_node(g, y->producer));
 }
 
 /* The value that was there before and equals v; v itself when it is the first. */
@@ -148,7 +151,8 @@ static void share_constants(struct rewrite *rw, struct table *t, node_id id)
 		uint64_t hash;
 		size_t size;
 
-		if (v == NO_ID || graph_value(g, v)->kind != VALUE_CONST || !(bytes = small_bytes(g, v, &size)))
+		if (v == NO_ID || graph_value(g, v)->kind != VALUE_CONST ||
+		    !(bytes = small_bytes(g, v, &size)))
 			continue;
 		x = graph_value(g, v);
 		hash = mix(mix(2, x->dtype), x->shape.rank);
@@ -159,7 +163,8 @@ static void share_constants(struct rewrite *rw, struct table *t, node_id id)
 	}
 }
 
-/* Walks in an order in which producers come first: that of the last compaction, then what was added. */
+/* Walks in an order in which producers come first: that of the last compaction, then what was
+ * added. */
 bool simplify_common(struct rewrite *rw)
 {
 	struct graph *g = rw->g;
@@ -187,7 +192,8 @@ bool simplify_common(struct rewrite *rw)
 		if (first == out || graph_node(g, graph_value(g, first)->producer)->dead)
 			continue;
 		for (uint32_t k = 0; k < n->out_count; k++)
-			rewrite_replace(rw, n->out[k], graph_node(g, graph_value(g, first)->producer)->out[k]);
+			rewrite_replace(rw, n->out[k],
+					graph_node(g, graph_value(g, first)->producer)->out[k]);
 		any = true;
 	}
 	return any;

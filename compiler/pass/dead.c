@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* dead.c - nodes that no output needs. Marks from the outputs up, so cycles of uses cannot hide any. */
+/* dead.c - nodes that no output needs. Marks from the outputs up, so cycles of uses cannot hide
+ * any. */
 #include "config.h"
 
 #include "pass/pass.h"

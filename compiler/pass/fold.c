@@ -16,10 +16,10 @@
 #include <stdlib.h>
 
 enum {
-	SMALL_BYTES = 64 << 10,       /* below, elements are better than a recipe */
-	MAX_GROWTH_BYTES = 1 << 20,   /* a result may be larger than its inputs up to here */
+	SMALL_BYTES = 64 << 10,	    /* below, elements are better than a recipe */
+	MAX_GROWTH_BYTES = 1 << 20, /* a result may be larger than its inputs up to here */
 	MAX_BYTES = 64 << 20,
-	MAX_WORK = 50 * 1000 * 1000,  /* multiplications */
+	MAX_WORK = 50 * 1000 * 1000, /* multiplications */
 };
 
 static int64_t bytes_of(const struct graph *g, value_id v)
@@ -39,23 +39,28 @@ static bool all_constant(const struct graph *g, const struct node *n)
 /* How many multiplications the references would make; only dense arithmetic can be too slow. */
 static double work(const struct graph *g, const struct node *n)
 {
-	const struct shape *out = shape_of_value(g, n->out[0]), *x = shape_of_value(g, n->in[0]), *w;
+	const struct shape *out = shape_of_value(g, n->out[0]), *x = shape_of_value(g, n->in[0]),
+			   *w;
 	double each = 1;
 
 	switch (n->op) {
 	case OP_matmul:
 		each = (double)x->dim[x->rank - (node_int(n, ATTR_trans_a, 0) ? 2 : 1)];
 		break;
-	case OP_conv: case OP_conv_transpose:
+	case OP_conv:
+	case OP_conv_transpose:
 		w = shape_of_value(g, n->in[1]);
 		for (uint32_t i = 1; i < w->rank; i++)
 			each *= (double)w->dim[i];
 		break;
-	case OP_max_pool: case OP_avg_pool:
+	case OP_max_pool:
+	case OP_avg_pool:
 		for (uint32_t i = 0; i + 2 < x->rank; i++)
 			each *= (double)node_ints(n, ATTR_kernel, NULL)[i];
 		break;
-	case OP_attention: case OP_lstm: case OP_gru:
+	case OP_attention:
+	case OP_lstm:
+	case OP_gru:
 		return 1e18;
 	default:
 		return (double)shape_elements(x) + (double)shape_elements(out);
@@ -86,19 +91,24 @@ static bool evaluate(struct rewrite *rw, node_id id)
 	for (uint32_t k = 0; k < n.in_count; k++) {
 		if (n.in[k] == NO_ID)
 			continue;
-		in[k] = (struct ref_tensor){ graph_value(g, n.in[k])->dtype, *shape_of_value(g, n.in[k]),
+		in[k] = (struct ref_tensor){ graph_value(g, n.in[k])->dtype,
+					     *shape_of_value(g, n.in[k]),
 					     xmalloc((size_t)bytes_of(g, n.in[k]) + 1) };
 		good = good && data_read(g, n.in[k], in[k].data, rw->d);
 	}
 	for (uint32_t k = 0; k < n.out_count; k++)
-		out[k] = (struct ref_tensor){ graph_value(g, n.out[k])->dtype, *shape_of_value(g, n.out[k]),
-					      arena_alloc(g->arena, (size_t)bytes_of(g, n.out[k])) };
+		out[k] =
+			(struct ref_tensor){ graph_value(g, n.out[k])->dtype,
+					     *shape_of_value(g, n.out[k]),
+					     arena_alloc(g->arena, (size_t)bytes_of(g, n.out[k])) };
 	good = good && ref_eval(n.op, n.attr, n.attr_count, in, n.in_count, out, n.out_count);
 	for (uint32_t k = 0; k < n.in_count; k++)
 		free(in[k].data);
 	for (uint32_t k = 0; good && k < n.out_count; k++) {
-		struct data d = { .where = DATA_MEMORY, .source_dtype = out[k].dtype,
-				  .source_shape = out[k].shape, .bytes = out[k].data };
+		struct data d = { .where = DATA_MEMORY,
+				  .source_dtype = out[k].dtype,
+				  .source_shape = out[k].shape,
+				  .bytes = out[k].data };
 		value_id v = graph_add_const(g, NULL, out[k].dtype, out[k].shape, d);
 
 		graph_value(g, v)->span = n.span;
@@ -129,7 +139,8 @@ static value_id slice_recipe(struct rewrite *rw, const struct node *n)
 	struct graph *g = rw->g;
 	const struct value x = *graph_value(g, n->in[0]);
 	const struct shape want = *shape_of_value(g, n->out[0]);
-	const int64_t *start = node_ints(n, ATTR_starts, NULL), *step = node_ints(n, ATTR_steps, NULL);
+	const int64_t *start = node_ints(n, ATTR_starts, NULL),
+		      *step = node_ints(n, ATTR_steps, NULL);
 	struct data d = *x.data;
 	uint64_t skip, row = dtype_size(d.source_dtype);
 	uint32_t axis = 0;
@@ -172,7 +183,8 @@ static value_id scale_recipe(struct rewrite *rw, const struct node *n)
 		int64_t count = shape_elements(s);
 		float *scale;
 
-		if (!shape_equal(shape_of_value(g, big), out) || !out->rank || (n->op == OP_div && k))
+		if (!shape_equal(shape_of_value(g, big), out) || !out->rank ||
+		    (n->op == OP_div && k))
 			continue;
 		for (uint32_t i = 0; i < s->rank; i++) {
 			if (s->dim[i] > 1)
@@ -205,8 +217,11 @@ static value_id recipe(struct rewrite *rw, const struct node *n)
 		return cast_recipe(rw, n);
 	case OP_slice:
 		return large ? slice_recipe(rw, n) : NO_ID;
-	case OP_mul: case OP_div:
-		return large && graph_value(rw->g, n->out[0])->dtype == DTYPE_F32 ? scale_recipe(rw, n) : NO_ID;
+	case OP_mul:
+	case OP_div:
+		return large && graph_value(rw->g, n->out[0])->dtype == DTYPE_F32
+			       ? scale_recipe(rw, n)
+			       : NO_ID;
 	default:
 		return NO_ID;
 	}

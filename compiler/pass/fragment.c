@@ -43,7 +43,8 @@ static void add_use(struct fragment *f, value_id v, const struct access *a, uint
 
 static bool is_single(const struct fragment *f, value_id v)
 {
-	return graph_value(f->rw->g, v)->kind == VALUE_CONST && shape_elements(shape_of_value(f->rw->g, v)) == 1;
+	return graph_value(f->rw->g, v)->kind == VALUE_CONST &&
+	       shape_elements(shape_of_value(f->rw->g, v)) == 1;
 }
 
 /* Inputs that take an argument each; constants of one element are written into the code. */
@@ -80,7 +81,8 @@ static bool swallow_step(struct fragment *f, uint32_t i, const struct node *n)
 	struct access out = e->access;
 	uint32_t more = 0;
 
-	if (e->v != f->root && (e->seen != rewrite_uses(f->rw, e->v) || shape_elements(s) < shape_elements(&f->shape)))
+	if (e->v != f->root &&
+	    (e->seen != rewrite_uses(f->rw, e->v) || shape_elements(s) < shape_elements(&f->shape)))
 		return false;
 	if (f->steps == MAX_STEPS || f->entries.len + 3 > MAX_ENTRIES || !f32_only(f, n))
 		return false;
@@ -108,7 +110,8 @@ static bool swallow_view(struct fragment *f, uint32_t i, const struct node *n)
 	bool dies = e.v == f->root || e.seen == rewrite_uses(f->rw, e.v);
 	struct access in;
 
-	if (f->result != NO_ID || f->entries.len + 1 > MAX_ENTRIES || (!dies && n->op != OP_slice && n->op != OP_expand) ||
+	if (f->result != NO_ID || f->entries.len + 1 > MAX_ENTRIES ||
+	    (!dies && n->op != OP_slice && n->op != OP_expand) ||
 	    !access_through(f->rw->g, n, &e.access, &in))
 		return false;
 	f->entries.data[i].v = NO_ID;
@@ -173,7 +176,8 @@ bool fragment_grow(struct fragment *f)
 		const struct entry *e = &f->entries.data[i];
 
 		if (e->v == f->result)
-			return e->seen == rewrite_uses(f->rw, e->v) && shape_equal(shape_of_value(g, e->v), &f->shape);
+			return e->seen == rewrite_uses(f->rw, e->v) &&
+			       shape_equal(shape_of_value(g, e->v), &f->shape);
 	}
 	return false;
 }
@@ -211,18 +215,23 @@ static void number_steps(struct fragment *f, struct order *order)
 
 	for (uint32_t i = 0; i < f->entries.len; i++) {
 		if (f->entries.data[i].is_step)
-			order[count++] = (struct order){ graph_value(f->rw->g, f->entries.data[i].v)->producer, i };
+			order[count++] = (struct order){
+				graph_value(f->rw->g, f->entries.data[i].v)->producer, i
+			};
 	}
 	qsort(order, count, sizeof *order, by_node);
 	for (uint32_t i = 0; i < count; i++)
 		f->entries.data[order[i].entry].number = i + 1;
 }
 
-static struct epilogue_step make_step(struct fragment *f, const struct entry *e, const struct node *n)
+static struct epilogue_step make_step(struct fragment *f, const struct entry *e,
+				      const struct node *n)
 {
 	const struct graph *g = f->rw->g;
 	const struct shape *s = shape_of_value(g, e->v);
-	struct epilogue_step step = { .op = n->op, .dtype = graph_value(g, e->v)->dtype, .attr = n->attr,
+	struct epilogue_step step = { .op = n->op,
+				      .dtype = graph_value(g, e->v)->dtype,
+				      .attr = n->attr,
 				      .attr_count = n->attr_count };
 
 	for (uint32_t k = 0; k < n->in_count; k++) {
@@ -285,7 +294,8 @@ void fragment_write_move(struct fragment *f, node_id id)
 
 	add_inputs(f, &n);
 	n.epilogue = arena_new(g->arena, struct epilogue_step);
-	n.epilogue[0] = (struct epilogue_step){ .op = OP_identity, .dtype = graph_value(g, f->root)->dtype,
+	n.epilogue[0] = (struct epilogue_step){ .op = OP_identity,
+						.dtype = graph_value(g, f->root)->dtype,
 						.in = { { true, 0 } } };
 	n.epilogue_count = 1;
 	old->dead = true;
@@ -304,7 +314,8 @@ void fragment_write(struct fragment *f, node_id id)
 	n.epilogue = arena_new_array(g->arena, struct epilogue_step, f->steps);
 	n.epilogue_count = f->steps;
 	for (uint32_t i = 0; i < f->steps; i++)
-		n.epilogue[i] = make_step(f, &f->entries.data[order[i].entry], graph_node(g, order[i].node));
+		n.epilogue[i] = make_step(f, &f->entries.data[order[i].entry],
+					  graph_node(g, order[i].node));
 	if (f->result != NO_ID)
 		f->rw->uses.data[f->result]++; /* not to be taken for dead while its users go */
 	for (uint32_t i = 0; i < f->steps; i++)

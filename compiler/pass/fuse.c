@@ -82,7 +82,7 @@ static bool takes_epilogue(const struct graph *g, const struct node *n)
 	switch (n->op) {
 	case OP_map:
 	case OP_reshape: /* costs nothing as it is */
-	case OP_slice:   /* a map does not even need them made */
+	case OP_slice:	 /* a map does not even need them made */
 	case OP_expand:
 		return false;
 	default:
@@ -168,7 +168,8 @@ static void fuse_moves(struct fragment *f, node_id id)
 	f->moves_only = false;
 }
 
-/* An output that nothing computes, a constant or an input, or such a thing reshaped, needs its own copy. */
+/* An output that nothing computes, a constant or an input, or such a thing reshaped, needs its own
+ * copy. */
 static bool needs_copy(const struct graph *g, value_id v)
 {
 	for (;;) {

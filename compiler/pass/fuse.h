@@ -12,9 +12,9 @@ enum { MAX_STEPS = 32, MAX_EPILOGUE_INPUTS = 12 };
 struct entry {
 	value_id v;
 	struct access access;
-	uint32_t seen;   /* uses by what the fragment has swallowed */
-	bool is_step;    /* its node is part of the fragment */
-	bool settled;    /* it was asked, and stays an input */
+	uint32_t seen;	 /* uses by what the fragment has swallowed */
+	bool is_step;	 /* its node is part of the fragment */
+	bool settled;	 /* it was asked, and stays an input */
 	uint32_t number; /* register or input, when written out */
 };
 
@@ -33,9 +33,11 @@ struct fragment {
 	uint32_t steps, views; /* swallowed; reshapes do not count */
 };
 
-/* False: nothing was swallowed; or, with a result, which the fragment does not reach in the right way. */
+/* False: nothing was swallowed; or, with a result, which the fragment does not reach in the right
+ * way. */
 bool fragment_grow(struct fragment *f);
-/* Makes the fragment the epilogue of n, which has its own inputs only, and whose output root becomes. */
+/* Makes the fragment the epilogue of n, which has its own inputs only, and whose output root
+ * becomes. */
 void fragment_write(struct fragment *f, node_id n);
 /* The same for a fragment of moves only: n copies what the root would be. */
 void fragment_write_move(struct fragment *f, node_id n);

@@ -63,7 +63,8 @@ static void find_turned(struct rewrite *rw)
  * was not transposed itself that must cost little: a constant, something that
  * only has ones to move, what is there anyway, or much smaller than the result.
  */
-static value_id undone(struct rewrite *rw, value_id v, const struct layout *l, int64_t elements, node_id like)
+static value_id undone(struct rewrite *rw, value_id v, const struct layout *l, int64_t elements,
+		       node_id like)
 {
 	struct shape s = *shape_of_value(rw->g, v), full = { .rank = l->rank };
 	int64_t inverse[MAX_RANK];
@@ -106,7 +107,8 @@ static bool sink_elementwise(struct rewrite *rw, node_id id)
 	uint32_t k;
 
 	for (k = 0; k < n.in_count; k++) {
-		if (shape_equal(shape_of_value(rw->g, n.in[k]), &out) && layout_transposed(rw, n.in[k], &l))
+		if (shape_equal(shape_of_value(rw->g, n.in[k]), &out) &&
+		    layout_transposed(rw, n.in[k], &l))
 			break;
 	}
 	if (k == n.in_count)
@@ -116,7 +118,8 @@ static bool sink_elementwise(struct rewrite *rw, node_id id)
 		if (in[k] == NO_ID)
 			return false;
 	}
-	return finish(rw, id, rewrite_op(rw, n.op, in, n.in_count, n.attr, n.attr_count, id), l.perm);
+	return finish(rw, id, rewrite_op(rw, n.op, in, n.in_count, n.attr, n.attr_count, id),
+		      l.perm);
 }
 
 static bool sink_concat(struct rewrite *rw, node_id id)
@@ -132,13 +135,15 @@ static bool sink_concat(struct rewrite *rw, node_id id)
 	if (!found)
 		return false;
 	for (uint32_t k = 0; k < n.in_count; k++) {
-		in[k] = undone(rw, n.in[k], &l, shape_elements(shape_of_value(rw->g, n.out[0])), id);
+		in[k] = undone(rw, n.in[k], &l, shape_elements(shape_of_value(rw->g, n.out[0])),
+			       id);
 		if (in[k] == NO_ID || shape_of_value(rw->g, in[k])->rank != l.rank ||
 		    (shape_elements(shape_of_value(rw->g, in[k])) == 1 && in[k] == n.in[k]))
 			return false;
 	}
-	return finish(rw, id, rewrite_op(rw, OP_concat, in, n.in_count,
-					 (struct attr[]){ attr_int(axis, l.perm[axis]) }, 1, id),
+	return finish(rw, id,
+		      rewrite_op(rw, OP_concat, in, n.in_count,
+				 (struct attr[]){ attr_int(axis, l.perm[axis]) }, 1, id),
 		      l.perm);
 }
 
@@ -161,7 +166,8 @@ static const double *permuted_floats(struct rewrite *rw, const struct layout *l,
 	return a;
 }
 
-/* Attributes with one or two entries for each axis, or naming an axis, as they are for the source. */
+/* Attributes with one or two entries for each axis, or naming an axis, as they are for the source.
+ */
 static bool permuted_attr(struct rewrite *rw, const struct layout *l, struct attr *a)
 {
 	uint32_t r = l->rank;
@@ -186,7 +192,10 @@ static bool permuted_attr(struct rewrite *rw, const struct layout *l, struct att
 		a->ints = both;
 		return a->count == 2 * r;
 	}
-	case ATTR_starts: case ATTR_steps: case ATTR_shape: case ATTR_repeats:
+	case ATTR_starts:
+	case ATTR_steps:
+	case ATTR_shape:
+	case ATTR_repeats:
 		if (a->count != r)
 			return false;
 		a->ints = permuted(rw, l, a->ints);
@@ -271,7 +280,8 @@ static bool sink_norm(struct rewrite *rw, node_id id)
 	}
 	memcpy(in, n.in, n.in_count * sizeof *in);
 	in[0] = l.source;
-	return finish(rw, id, rewrite_op(rw, n.op, in, n.in_count, n.attr, n.attr_count, id), l.perm);
+	return finish(rw, id, rewrite_op(rw, n.op, in, n.in_count, n.attr, n.attr_count, id),
+		      l.perm);
 }
 
 /* Rows of a product with one matrix come out in the order in which they go in. */
@@ -292,7 +302,8 @@ static bool sink_matmul(struct rewrite *rw, node_id id)
 		if (shape_elements(b) != b->dim[b->rank - 1])
 			return false;
 	}
-	return finish(rw, id, rewrite_op(rw, n.op, in, n.in_count, n.attr, n.attr_count, id), l.perm);
+	return finish(rw, id, rewrite_op(rw, n.op, in, n.in_count, n.attr, n.attr_count, id),
+		      l.perm);
 }
 
 static void visit(struct rewrite *rw, node_id id)
@@ -316,18 +327,26 @@ static void visit(struct rewrite *rw, node_id id)
 		if (shape_of_value(rw->g, n->in[1])->rank == 1)
 			sink_same_rank(rw, id);
 		return;
-	case OP_pad: case OP_slice: case OP_expand: case OP_tile: case OP_resize: case OP_softmax:
+	case OP_pad:
+	case OP_slice:
+	case OP_expand:
+	case OP_tile:
+	case OP_resize:
+	case OP_softmax:
 	case OP_log_softmax:
 		sink_same_rank(rw, id);
 		return;
-	case OP_layer_norm: case OP_rms_norm:
+	case OP_layer_norm:
+	case OP_rms_norm:
 		sink_norm(rw, id);
 		return;
 	case OP_matmul:
 		if (!sink_matmul(rw, id))
 			layout_flatten_matmul(rw, id);
 		return;
-	case OP_max_pool: case OP_avg_pool: case OP_group_norm:
+	case OP_max_pool:
+	case OP_avg_pool:
+	case OP_group_norm:
 		return;
 	default:
 		if (op_is_elementwise(n->op))
@@ -344,7 +363,8 @@ int64_t layout_bytes_moved(const struct graph *g)
 	for (uint32_t i = 0; i < g->nodes.len; i++) {
 		const struct node *n = graph_node(g, i);
 
-		if (n->dead || n->op != OP_transpose || graph_value(g, n->in[0])->kind == VALUE_CONST ||
+		if (n->dead || n->op != OP_transpose ||
+		    graph_value(g, n->in[0])->kind == VALUE_CONST ||
 		    perm_moves_nothing(shape_of_value(g, n->in[0]), node_ints(n, ATTR_perm, NULL)))
 			continue;
 		sum += shape_elements(shape_of_value(g, n->out[0])) *
@@ -371,7 +391,8 @@ static void take(struct snapshot *s, struct arena *a, const struct graph *g)
 	s->outputs = arena_copy(a, g->outputs.data, g->outputs.len * sizeof *s->outputs);
 	s->in = arena_new_array(a, value_id *, g->nodes.len);
 	for (uint32_t i = 0; i < g->nodes.len; i++)
-		s->in[i] = arena_copy(a, g->nodes.data[i].in, g->nodes.data[i].in_count * sizeof **s->in);
+		s->in[i] = arena_copy(a, g->nodes.data[i].in,
+				      g->nodes.data[i].in_count * sizeof **s->in);
 }
 
 static void give_back(const struct snapshot *s, struct graph *g)

@@ -14,9 +14,9 @@ struct layout {
 
 /* The smallest runs of axes of two shapes with the same product: see layout_reshape.c. */
 struct group {
-	uint32_t in, in_count;   /* axes of the first shape */
+	uint32_t in, in_count;	 /* axes of the first shape */
 	uint32_t out, out_count; /* and of the second */
-	int64_t place;           /* least place in a transpose's source of an axis longer than one */
+	int64_t place; /* least place in a transpose's source of an axis longer than one */
 };
 
 /* At most 2 * MAX_RANK. Both shapes have the same number of elements, and it is not zero. */

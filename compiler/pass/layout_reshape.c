@@ -28,7 +28,8 @@ uint32_t shape_groups(const struct shape *from, const struct shape *to, struct g
 
 	while (i < from->rank || j < to->rank) {
 		struct group g = { .in = i, .out = j };
-		int64_t a = i < from->rank ? from->dim[i++] : 1, b = j < to->rank ? to->dim[j++] : 1;
+		int64_t a = i < from->rank ? from->dim[i++] : 1,
+			b = j < to->rank ? to->dim[j++] : 1;
 
 		while (a != b) {
 			if (a < b)
@@ -47,7 +48,8 @@ uint32_t shape_groups(const struct shape *from, const struct shape *to, struct g
  * Axes of length one do not count: the others of a group must be neighbours in
  * the source, whose axes longer than one are numbered by `number`.
  */
-static bool neighbours(struct group *g, const struct layout *l, const struct shape *x, const int64_t *number)
+static bool neighbours(struct group *g, const struct layout *l, const struct shape *x,
+		       const int64_t *number)
 {
 	int64_t low = INT64_MAX, high = -1, count = 0;
 
@@ -79,7 +81,8 @@ static void sort_by_place(struct group *group, uint32_t count)
 bool layout_sink_reshape(struct rewrite *rw, node_id id)
 {
 	const struct node *n = graph_node(rw->g, id);
-	const struct shape x = *shape_of_value(rw->g, n->in[0]), to = *shape_of_value(rw->g, n->out[0]);
+	const struct shape x = *shape_of_value(rw->g, n->in[0]),
+			   to = *shape_of_value(rw->g, n->out[0]);
 	struct shape source, inner = { .rank = to.rank };
 	struct group group[2 * MAX_RANK];
 	int64_t number[MAX_RANK], order[MAX_RANK], perm[MAX_RANK], longer = 0;
@@ -113,8 +116,10 @@ bool layout_sink_reshape(struct rewrite *rw, node_id id)
 	return v != NO_ID && rewrite_become(rw, id, rewrite_transpose(rw, v, perm, id));
 }
 
-/* The weights' axis of length K as the axes of `part` (in the reshape's order), put in the source's order. */
-static value_id reorder_rows(struct rewrite *rw, node_id id, const struct shape *part, const int64_t *order)
+/* The weights' axis of length K as the axes of `part` (in the reshape's order), put in the source's
+ * order. */
+static value_id reorder_rows(struct rewrite *rw, node_id id, const struct shape *part,
+			     const int64_t *order)
 {
 	const struct node *n = graph_node(rw->g, id);
 	const struct shape w = *shape_of_value(rw->g, n->in[1]);
@@ -140,7 +145,8 @@ static value_id reorder_rows(struct rewrite *rw, node_id id, const struct shape 
  */
 bool layout_flatten_matmul(struct rewrite *rw, node_id id)
 {
-	const struct node *n = graph_node(rw->g, id), *r = rewrite_producer_op(rw, n->in[0], OP_reshape);
+	const struct node *n = graph_node(rw->g, id),
+			  *r = rewrite_producer_op(rw, n->in[0], OP_reshape);
 	struct shape x, to, source, part = { 0 };
 	struct group group[2 * MAX_RANK];
 	int64_t number[MAX_RANK], order[MAX_RANK], longer = 0, lead = 0;
@@ -148,8 +154,9 @@ bool layout_flatten_matmul(struct rewrite *rw, node_id id)
 	struct layout l;
 	value_id in[3];
 
-	if (!r || graph_value(rw->g, n->in[1])->kind != VALUE_CONST || shape_of_value(rw->g, n->in[1])->rank != 2 ||
-	    node_int(n, ATTR_trans_a, 0) || !layout_transposed(rw, r->in[0], &l))
+	if (!r || graph_value(rw->g, n->in[1])->kind != VALUE_CONST ||
+	    shape_of_value(rw->g, n->in[1])->rank != 2 || node_int(n, ATTR_trans_a, 0) ||
+	    !layout_transposed(rw, r->in[0], &l))
 		return false;
 	x = *shape_of_value(rw->g, r->in[0]);
 	to = *shape_of_value(rw->g, n->in[0]);
@@ -180,5 +187,7 @@ bool layout_flatten_matmul(struct rewrite *rw, node_id id)
 	in[1] = reorder_rows(rw, id, &part, order);
 	n = graph_node(rw->g, id);
 	return in[0] != NO_ID && in[1] != NO_ID &&
-	       rewrite_become(rw, id, rewrite_op(rw, OP_matmul, in, n->in_count, n->attr, n->attr_count, id));
+	       rewrite_become(
+		       rw, id,
+		       rewrite_op(rw, OP_matmul, in, n->in_count, n->attr, n->attr_count, id));
 }

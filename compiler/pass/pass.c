@@ -22,13 +22,14 @@ struct pass {
 };
 
 static const struct pass known[] = {
-	{ "dead", pass_dead },     { "fold", pass_fold },     { "simplify", pass_simplify },
+	{ "dead", pass_dead },	   { "fold", pass_fold },	    { "simplify", pass_simplify },
 	{ "layout", pass_layout }, { "batchnorm", pass_batchnorm }, { "fuse", pass_fuse },
 };
 
 static const char *const order[] = {
-	"dead", "fold", "simplify", "fold", "simplify", "layout", "fold", "simplify", "layout", "fold",
-	"simplify", "batchnorm", "fold", "simplify", "batchnorm", "dead", "fuse", "dead",
+	"dead", "fold",	    "simplify",	 "fold", "simplify", "layout",
+	"fold", "simplify", "layout",	 "fold", "simplify", "batchnorm",
+	"fold", "simplify", "batchnorm", "dead", "fuse",     "dead",
 };
 
 enum { KNOWN = sizeof known / sizeof *known, ORDER = sizeof order / sizeof *order };
@@ -81,14 +82,18 @@ static bool roundtrip(struct graph *g, struct diag *d, const char *after)
 	bool good;
 
 	graph_print(g, &one);
-	again = graph_read(g->arena, d, diag_add_file(d, name, arena_strndup(g->arena, one.data, one.len), one.len));
+	again = graph_read(
+		g->arena, d,
+		diag_add_file(d, name, arena_strndup(g->arena, one.data, one.len), one.len));
 	if (again)
 		graph_print(again, &two);
 	good = again && one.len == two.len && memcmp(one.data, two.data, one.len) == 0;
 	if (good)
 		*g = *again;
 	else
-		diag_error(d, NO_SPAN, "the graph after pass %s does not survive being printed and read", after);
+		diag_error(d, NO_SPAN,
+			   "the graph after pass %s does not survive being printed and read",
+			   after);
 	strbuf_free(&one);
 	strbuf_free(&two);
 	return good;
@@ -111,21 +116,23 @@ static void print_graph(const struct graph *g, const char *after)
 	strbuf_free(&s);
 }
 
-static bool run_one(struct graph *g, struct diag *d, const struct pass_options *opt, const char *name)
+static bool run_one(struct graph *g, struct diag *d, const struct pass_options *opt,
+		    const char *name)
 {
 	double start = now_ms();
 	bool changed = pass_find(name)->run(g, d);
 
 	if (opt->time)
-		fprintf(stderr, "%-10s %8.2f ms  %u nodes%s\n", name, now_ms() - start, g->nodes.len,
-			changed ? "" : ", nothing changed");
+		fprintf(stderr, "%-10s %8.2f ms  %u nodes%s\n", name, now_ms() - start,
+			g->nodes.len, changed ? "" : ", nothing changed");
 	if (d->errors)
 		return false;
 	if (wants_verify() && !graph_verify(g, d)) {
 		diag_note(d, NO_SPAN, "after pass %s; this is a fault of the compiler", name);
 		return false;
 	}
-	if (opt->print_after && (strcmp(opt->print_after, "all") == 0 || strcmp(opt->print_after, name) == 0))
+	if (opt->print_after &&
+	    (strcmp(opt->print_after, "all") == 0 || strcmp(opt->print_after, name) == 0))
 		print_graph(g, name);
 	return !opt->roundtrip || roundtrip(g, d, name);
 }

@@ -106,7 +106,8 @@ value_id rewrite_reshape(struct rewrite *rw, value_id v, const struct shape *to,
 		if (c != NO_ID)
 			return c;
 	}
-	return rewrite_op(rw, OP_reshape, &v, 1, (struct attr[]){ attr_ints(shape, to->dim, to->rank) }, 1, like);
+	return rewrite_op(rw, OP_reshape, &v, 1,
+			  (struct attr[]){ attr_ints(shape, to->dim, to->rank) }, 1, like);
 }
 
 value_id rewrite_transpose(struct rewrite *rw, value_id v, const int64_t *perm, node_id like)
@@ -130,7 +131,8 @@ value_id rewrite_transpose(struct rewrite *rw, value_id v, const int64_t *perm, 
 		if (c != NO_ID)
 			return c;
 	}
-	return rewrite_op(rw, OP_transpose, &v, 1, (struct attr[]){ attr_ints(perm, perm, s.rank) }, 1, like);
+	return rewrite_op(rw, OP_transpose, &v, 1, (struct attr[]){ attr_ints(perm, perm, s.rank) },
+			  1, like);
 }
 
 void rewrite_release(struct rewrite *rw, value_id first)
@@ -239,7 +241,8 @@ bool rewrite_scalar(struct rewrite *rw, value_id v, double *x)
 	k = &rw->scalar.data[v];
 	if (!k->state) {
 		k->state = 1;
-		if (c->kind == VALUE_CONST && c->dtype != DTYPE_BOOL && shape_elements(&c->shape) == 1) {
+		if (c->kind == VALUE_CONST && c->dtype != DTYPE_BOOL &&
+		    shape_elements(&c->shape) == 1) {
 			int64_t buffer;
 			float f;
 

@@ -68,7 +68,8 @@ struct node *rewrite_producer(const struct rewrite *rw, value_id v);
 struct node *rewrite_producer_op(const struct rewrite *rw, value_id v, enum op op);
 /* A constant of one element of a number type. */
 bool rewrite_scalar(struct rewrite *rw, value_id v, double *x);
-bool rewrite_is_scalar(struct rewrite *rw, value_id v, double x); /* and it is x, within 2e-4 of it */
+bool rewrite_is_scalar(struct rewrite *rw, value_id v,
+		       double x); /* and it is x, within 2e-4 of it */
 
 static inline const struct shape *shape_of_value(const struct graph *g, value_id v)
 {
@@ -83,7 +84,8 @@ value_id constant_scale(struct graph *g, value_id v, uint32_t axis, const float 
 /* The same elements as bytes in memory. */
 value_id constant_load(struct graph *g, value_id v, struct diag *d);
 
-/* Does a permutation leave the order of all axes longer than one as it is? Then it moves nothing. */
+/* Does a permutation leave the order of all axes longer than one as it is? Then it moves nothing.
+ */
 bool perm_moves_nothing(const struct shape *s, const int64_t *perm);
 
 #endif

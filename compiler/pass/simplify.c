@@ -38,8 +38,8 @@ static void simplify_node(struct rewrite *rw, node_id id)
 	case OP_UNARY:
 	case OP_BINARY:
 	case OP_TERNARY:
-		if (simplify_skip_expand(rw, id) || simplify_algebra(rw, id) || simplify_activation(rw, id) ||
-		    simplify_norm(rw, id))
+		if (simplify_skip_expand(rw, id) || simplify_algebra(rw, id) ||
+		    simplify_activation(rw, id) || simplify_norm(rw, id))
 			return;
 		simplify_sink_reshape(rw, id);
 		break;

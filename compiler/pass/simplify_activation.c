@@ -86,7 +86,8 @@ static bool expand_binary(struct expansion *e, const struct node *n, struct poly
 		return poly_mul(&a, &b, out);
 	for (int i = 0; i <= DEGREE; i++) {
 		for (int j = 0; j < 2; j++)
-			out->c[i][j] = n->op == OP_add ? a.c[i][j] + b.c[i][j] : a.c[i][j] - b.c[i][j];
+			out->c[i][j] =
+				n->op == OP_add ? a.c[i][j] + b.c[i][j] : a.c[i][j] - b.c[i][j];
 	}
 	return true;
 }
@@ -112,7 +113,11 @@ static bool expand(struct expansion *e, value_id v, struct poly *out)
 	if (!n || n->epilogue_count)
 		return false;
 	switch (n->op) {
-	case OP_add: case OP_sub: case OP_mul: case OP_div: case OP_pow:
+	case OP_add:
+	case OP_sub:
+	case OP_mul:
+	case OP_div:
+	case OP_pow:
 		return expand_binary(e, n, out);
 	case OP_neg:
 		if (!expand(e, n->in[0], out))
@@ -136,7 +141,8 @@ static bool is_poly(struct rewrite *rw, value_id v, value_id x, value_id h, stru
 		return false;
 	for (int i = 0; i <= DEGREE; i++) {
 		for (int j = 0; j < 2; j++) {
-			if (!(fabs(have.c[i][j] - want.c[i][j]) <= 3e-4 * fabs(want.c[i][j]) + 1e-7))
+			if (!(fabs(have.c[i][j] - want.c[i][j]) <=
+			      3e-4 * fabs(want.c[i][j]) + 1e-7))
 				return false;
 		}
 	}
@@ -149,7 +155,8 @@ static const struct poly x_times_h = { .c = { [1] = { 0, 1 } } };
 
 static bool is_kernel(enum op op)
 {
-	return op == OP_erf || op == OP_tanh || op == OP_sigmoid || op == OP_hard_sigmoid || op == OP_clip;
+	return op == OP_erf || op == OP_tanh || op == OP_sigmoid || op == OP_hard_sigmoid ||
+	       op == OP_clip;
 }
 
 /* The values of an expression, nearest first: what x or h may be. */
@@ -162,14 +169,15 @@ static uint32_t collect(struct rewrite *rw, value_id root, value_id *list, bool 
 		value_id v = queue[head++];
 		const struct node *n = rewrite_producer(rw, v);
 
-		if (kernels ? n && !n->epilogue_count && is_kernel(n->op) : graph_value(rw->g, v)->kind != VALUE_CONST) {
+		if (kernels ? n && !n->epilogue_count && is_kernel(n->op)
+			    : graph_value(rw->g, v)->kind != VALUE_CONST) {
 			list[count++] = v;
 			if (kernels)
 				continue;
 		}
 		if (!n || n->epilogue_count ||
-		    !(n->op == OP_add || n->op == OP_sub || n->op == OP_mul || n->op == OP_div || n->op == OP_pow ||
-		      n->op == OP_neg))
+		    !(n->op == OP_add || n->op == OP_sub || n->op == OP_mul || n->op == OP_div ||
+		      n->op == OP_pow || n->op == OP_neg))
 			continue;
 		for (uint32_t k = 0; k < n->in_count && tail < MAX_CANDIDATES; k++)
 			queue[tail++] = n->in[k];
@@ -177,7 +185,8 @@ static uint32_t collect(struct rewrite *rw, value_id root, value_id *list, bool 
 	return count;
 }
 
-static bool emit(struct rewrite *rw, node_id id, enum op op, value_id x, const struct attr *attr, uint32_t count)
+static bool emit(struct rewrite *rw, node_id id, enum op op, value_id x, const struct attr *attr,
+		 uint32_t count)
 {
 	return rewrite_become(rw, id, rewrite_op(rw, op, &x, 1, attr, count, id));
 }
@@ -218,12 +227,14 @@ static bool tanh_forms(struct rewrite *rw, node_id id, value_id h, const struct 
 	uint32_t count = collect(rw, u, list, false);
 
 	if (p)
-		return is_poly(rw, y, p->in[0], h, x_times_h) && emit(rw, id, OP_mish, p->in[0], NULL, 0);
+		return is_poly(rw, y, p->in[0], h, x_times_h) &&
+		       emit(rw, id, OP_mish, p->in[0], NULL, 0);
 	for (uint32_t i = 0; i < count; i++) {
 		value_id x = list[i];
 
 		if (is_poly(rw, u, x, NO_ID,
-			    POLY([1] = { 0.7978845608028654 }, [3] = { 0.7978845608028654 * 0.044715 })) &&
+			    POLY([1] = { 0.7978845608028654 }, [3] = { 0.7978845608028654 *
+								       0.044715 })) &&
 		    is_poly(rw, y, x, h, half_x_half_xh))
 			return emit(rw, id, OP_gelu_tanh, x, NULL, 0);
 	}
@@ -241,7 +252,8 @@ static bool around(struct rewrite *rw, node_id id, value_id h)
 		return is_poly(rw, y, u, h, x_times_h) && emit(rw, id, OP_silu, u, NULL, 0);
 	case OP_tanh:
 		return tanh_forms(rw, id, h, k);
-	case OP_clip: case OP_hard_sigmoid:
+	case OP_clip:
+	case OP_hard_sigmoid:
 		return hard_forms(rw, id, h, k);
 	default:
 		break;
@@ -291,7 +303,9 @@ bool simplify_activation(struct rewrite *rw, node_id id)
 		if (simplify_with_scalar(rw, w, OP_mul, &x, &minus) && minus == -1)
 			return emit(rw, id, OP_sigmoid, x, NULL, 0);
 		return false;
-	case OP_add: case OP_mul: case OP_div:
+	case OP_add:
+	case OP_mul:
+	case OP_div:
 		count = collect(rw, n->out[0], list, true);
 		for (uint32_t i = 0; i < count && i < 3; i++) {
 			if (around(rw, id, list[i]))

@@ -62,10 +62,11 @@ static bool associate(struct rewrite *rw, node_id id)
 	value_id inner, x;
 	double a, b;
 
-	if (!simplify_with_scalar(rw, n->out[0], n->op, &inner, &a) || rewrite_uses(rw, inner) != 1 ||
-	    !simplify_with_scalar(rw, inner, n->op, &x, &b))
+	if (!simplify_with_scalar(rw, n->out[0], n->op, &inner, &a) ||
+	    rewrite_uses(rw, inner) != 1 || !simplify_with_scalar(rw, inner, n->op, &x, &b))
 		return false;
-	return rewrite_become(rw, id, binary(rw, n->op, x, scalar(rw, n->op == OP_add ? a + b : a * b), id));
+	return rewrite_become(
+		rw, id, binary(rw, n->op, x, scalar(rw, n->op == OP_add ? a + b : a * b), id));
 }
 
 static bool division(struct rewrite *rw, node_id id)
@@ -114,7 +115,8 @@ static bool range_of(const struct node *n, struct range *r)
 	}
 	if (n->op != OP_clip)
 		return false;
-	*r = (struct range){ node_float(n, ATTR_min, -INFINITY), node_float(n, ATTR_max, INFINITY) };
+	*r = (struct range){ node_float(n, ATTR_min, -INFINITY),
+			     node_float(n, ATTR_max, INFINITY) };
 	return r->low <= r->high;
 }
 
@@ -165,7 +167,8 @@ static bool limits(struct rewrite *rw, node_id id)
 	double x;
 
 	for (uint32_t k = 0; k < 2; k++) {
-		if (!rewrite_scalar(rw, n->in[k], &x) || !same_as_output(rw, n, n->in[1 - k]) || isnan(x))
+		if (!rewrite_scalar(rw, n->in[k], &x) || !same_as_output(rw, n, n->in[1 - k]) ||
+		    isnan(x))
 			continue;
 		*(n->op == OP_max ? &r.low : &r.high) = x;
 		return rewrite_become(rw, id, emit_range(rw, r, n->in[1 - k], id));
@@ -197,14 +200,16 @@ static bool uniform_slope(struct rewrite *rw, node_id id)
 
 	if (!rewrite_scalar(rw, n->in[1], &slope) || !same_as_output(rw, n, x))
 		return false;
-	return rewrite_become(rw, id, rewrite_op(rw, OP_leaky_relu, &x, 1, (struct attr[]){ attr_float(alpha, slope) },
-					     1, id));
+	return rewrite_become(rw, id,
+			      rewrite_op(rw, OP_leaky_relu, &x, 1,
+					 (struct attr[]){ attr_float(alpha, slope) }, 1, id));
 }
 
 /* A cast of what was just cast from the same type, where the first loses nothing. */
 static bool casts(struct rewrite *rw, node_id id)
 {
-	const struct node *n = graph_node(rw->g, id), *p = rewrite_producer_op(rw, n->in[0], OP_cast);
+	const struct node *n = graph_node(rw->g, id),
+			  *p = rewrite_producer_op(rw, n->in[0], OP_cast);
 	enum dtype from, middle;
 
 	if (same_as_output(rw, n, n->in[0]))
@@ -213,8 +218,8 @@ static bool casts(struct rewrite *rw, node_id id)
 		return false;
 	from = graph_value(rw->g, p->in[0])->dtype;
 	middle = graph_value(rw->g, n->in[0])->dtype;
-	if (dtype_is_float(from) != dtype_is_float(middle) || dtype_size(middle) <= dtype_size(from) ||
-	    middle == DTYPE_BOOL || from == DTYPE_BOOL)
+	if (dtype_is_float(from) != dtype_is_float(middle) ||
+	    dtype_size(middle) <= dtype_size(from) || middle == DTYPE_BOOL || from == DTYPE_BOOL)
 		return false;
 	if (same_as_output(rw, n, p->in[0]))
 		return rewrite_become(rw, id, p->in[0]);
@@ -231,7 +236,8 @@ bool simplify_algebra(struct rewrite *rw, node_id id)
 		return rewrite_become(rw, id, n->in[0]);
 	case OP_cast:
 		return casts(rw, id);
-	case OP_add: case OP_mul:
+	case OP_add:
+	case OP_mul:
 		return neutral(rw, id) || (f32 && associate(rw, id));
 	case OP_sub:
 		return neutral(rw, id);
@@ -239,11 +245,14 @@ bool simplify_algebra(struct rewrite *rw, node_id id)
 		return neutral(rw, id) || (f32 && division(rw, id));
 	case OP_pow:
 		return f32 && (neutral(rw, id) || power(rw, id));
-	case OP_min: case OP_max:
+	case OP_min:
+	case OP_max:
 		return f32 && limits(rw, id);
-	case OP_relu: case OP_clip:
+	case OP_relu:
+	case OP_clip:
 		return f32 && ranges(rw, id);
-	case OP_neg: case OP_reciprocal:
+	case OP_neg:
+	case OP_reciprocal:
 		return f32 && reciprocals(rw, id);
 	case OP_prelu:
 		return f32 && uniform_slope(rw, id);

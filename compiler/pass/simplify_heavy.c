@@ -11,7 +11,8 @@
 #include <string.h>
 
 /* The node again, with other inputs and one attribute changed. */
-static value_id changed(struct rewrite *rw, node_id id, const value_id *in, uint32_t count, struct attr a)
+static value_id changed(struct rewrite *rw, node_id id, const value_id *in, uint32_t count,
+			struct attr a)
 {
 	const struct node *n = graph_node(rw->g, id);
 	struct attr *attr = arena_new_array(&rw->tmp, struct attr, n->attr_count + 1);
@@ -41,7 +42,8 @@ static bool windows_fit(const struct node *n, const struct shape *x, const struc
 /* pad -> conv, avg_pool: the window's own padding, where zeros stand in both */
 static bool absorb_pad(struct rewrite *rw, node_id id)
 {
-	const struct node *n = graph_node(rw->g, id), *p = rewrite_producer_op(rw, n->in[0], OP_pad);
+	const struct node *n = graph_node(rw->g, id),
+			  *p = rewrite_producer_op(rw, n->in[0], OP_pad);
 	const struct shape *x = shape_of_value(rw->g, n->in[0]);
 	const int64_t *pads = node_ints(n, ATTR_pads, NULL), *outer;
 	uint32_t spatial = x->rank - 2;
@@ -75,7 +77,8 @@ static bool absorb_pad(struct rewrite *rw, node_id id)
 		node_set_attr(rw->g, rewrite_producer(rw, v), attr_int(count_include_pad, 1));
 		return rewrite_become(rw, id, v);
 	}
-	return rewrite_become(rw, id, changed(rw, id, in, n->in_count, attr_ints(pads, sum, 2 * spatial)));
+	return rewrite_become(rw, id,
+			      changed(rw, id, in, n->in_count, attr_ints(pads, sum, 2 * spatial)));
 }
 
 /*
@@ -85,10 +88,11 @@ static bool absorb_pad(struct rewrite *rw, node_id id)
  */
 static bool absorb_transpose(struct rewrite *rw, node_id id, uint32_t k)
 {
-	const struct node *n = graph_node(rw->g, id), *p = rewrite_producer_op(rw, n->in[k], OP_transpose);
+	const struct node *n = graph_node(rw->g, id),
+			  *p = rewrite_producer_op(rw, n->in[k], OP_transpose);
 	uint32_t rank = shape_of_value(rw->g, n->in[k])->rank;
-	struct attr flag = k ? attr_int(trans_b, !node_int(n, ATTR_trans_b, 0)) :
-			       attr_int(trans_a, !node_int(n, ATTR_trans_a, 0));
+	struct attr flag = k ? attr_int(trans_b, !node_int(n, ATTR_trans_b, 0))
+			     : attr_int(trans_a, !node_int(n, ATTR_trans_a, 0));
 	int64_t perm[MAX_RANK];
 	value_id in[3];
 
@@ -116,11 +120,13 @@ static bool absorb_scale(struct rewrite *rw, node_id id)
 		value_id in[3], x;
 
 		/* not into a weight: that would be one multiplication more, not less */
-		if (!simplify_with_scalar(rw, n->in[k], OP_mul, &x, &s) || rewrite_uses(rw, n->in[k]) != 1)
+		if (!simplify_with_scalar(rw, n->in[k], OP_mul, &x, &s) ||
+		    rewrite_uses(rw, n->in[k]) != 1)
 			continue;
 		memcpy(in, n->in, n->in_count * sizeof *in);
 		in[k] = x;
-		return rewrite_become(rw, id, changed(rw, id, in, n->in_count, attr_float(alpha, alpha * s)));
+		return rewrite_become(
+			rw, id, changed(rw, id, in, n->in_count, attr_float(alpha, alpha * s)));
 	}
 	return false;
 }
@@ -159,11 +165,12 @@ static bool spelt_attention(struct rewrite *rw, node_id id)
 		scores = add->in[side];
 		count = 4;
 	}
-	if (rewrite_uses(rw, scores) == 1 && simplify_with_scalar(rw, scores, OP_mul, &scores, &factor))
+	if (rewrite_uses(rw, scores) == 1 &&
+	    simplify_with_scalar(rw, scores, OP_mul, &scores, &factor))
 		scale = factor;
 	qk = rewrite_producer_op(rw, scores, OP_matmul);
-	if (!qk || qk->in_count != 2 || rewrite_uses(rw, scores) != 1 || node_int(qk, ATTR_trans_a, 0) ||
-	    !node_int(qk, ATTR_trans_b, 0))
+	if (!qk || qk->in_count != 2 || rewrite_uses(rw, scores) != 1 ||
+	    node_int(qk, ATTR_trans_a, 0) || !node_int(qk, ATTR_trans_b, 0))
 		return false;
 	in[0] = qk->in[0];
 	in[1] = qk->in[1];
@@ -174,9 +181,11 @@ static bool spelt_attention(struct rewrite *rw, node_id id)
 	if (shape_elements(shape_of_value(rw->g, scores)) <=
 	    2 * shape_elements(q) + shape_elements(k) + shape_elements(v))
 		return false;
-	return rewrite_become(rw, id, rewrite_op(rw, OP_attention, in, count,
-					     (struct attr[]){ attr_float(scale, scale * node_float(qk, ATTR_alpha, 1)) },
-					     1, id));
+	return rewrite_become(rw, id,
+			      rewrite_op(rw, OP_attention, in, count,
+					 (struct attr[]){ attr_float(
+						 scale, scale * node_float(qk, ATTR_alpha, 1)) },
+					 1, id));
 }
 
 bool simplify_heavy(struct rewrite *rw, node_id id)
@@ -188,8 +197,8 @@ bool simplify_heavy(struct rewrite *rw, node_id id)
 	case OP_avg_pool:
 		return absorb_pad(rw, id);
 	case OP_matmul:
-		return absorb_transpose(rw, id, 0) || absorb_transpose(rw, id, 1) || absorb_scale(rw, id) ||
-		       spelt_attention(rw, id);
+		return absorb_transpose(rw, id, 0) || absorb_transpose(rw, id, 1) ||
+		       absorb_scale(rw, id) || spelt_attention(rw, id);
 	default:
 		return false;
 	}

@@ -21,10 +21,12 @@ static bool all_equal(const int64_t *list, uint32_t count, int64_t x)
 	return true;
 }
 
-/* The only axis of which the slice leaves something out, in steps of one; rank: there is none such. */
+/* The only axis of which the slice leaves something out, in steps of one; rank: there is none such.
+ */
 static uint32_t sliced_axis(const struct graph *g, const struct node *slice)
 {
-	const struct shape *from = shape_of_value(g, slice->in[0]), *to = shape_of_value(g, slice->out[0]);
+	const struct shape *from = shape_of_value(g, slice->in[0]),
+			   *to = shape_of_value(g, slice->out[0]);
 	const int64_t *step = node_ints(slice, ATTR_steps, NULL);
 	uint32_t axis = from->rank;
 
@@ -47,8 +49,10 @@ static uint32_t sliced_axis(const struct graph *g, const struct node *slice)
  */
 static bool reshape_of_slice(struct rewrite *rw, node_id id)
 {
-	const struct node *n = graph_node(rw->g, id), *p = rewrite_producer_op(rw, n->in[0], OP_slice);
-	struct shape part = *shape_of_value(rw->g, n->in[0]), to = *shape_of_value(rw->g, n->out[0]), whole = to;
+	const struct node *n = graph_node(rw->g, id),
+			  *p = rewrite_producer_op(rw, n->in[0], OP_slice);
+	struct shape part = *shape_of_value(rw->g, n->in[0]),
+		     to = *shape_of_value(rw->g, n->out[0]), whole = to;
 	struct group group[2 * MAX_RANK];
 	int64_t inner = 1, starts[MAX_RANK] = { 0 }, steps[MAX_RANK];
 	uint32_t axis, k = 0, first;
@@ -82,7 +86,8 @@ static bool reshape_of_slice(struct rewrite *rw, node_id id)
 	if (v == NO_ID)
 		return false;
 	v = rewrite_op(rw, OP_slice, &v, 1,
-		       (struct attr[]){ attr_ints(starts, starts, to.rank), attr_ints(steps, steps, to.rank),
+		       (struct attr[]){ attr_ints(starts, starts, to.rank),
+					attr_ints(steps, steps, to.rank),
 					attr_ints(shape, to.dim, to.rank) },
 		       3, id);
 	return rewrite_become(rw, id, v);
@@ -90,7 +95,8 @@ static bool reshape_of_slice(struct rewrite *rw, node_id id)
 
 static bool view_reshape(struct rewrite *rw, node_id id)
 {
-	const struct node *n = graph_node(rw->g, id), *p = rewrite_producer_op(rw, n->in[0], OP_reshape);
+	const struct node *n = graph_node(rw->g, id),
+			  *p = rewrite_producer_op(rw, n->in[0], OP_reshape);
 	struct shape to = *shape_of_value(rw->g, n->out[0]);
 
 	if (same_shape_as_input(rw, n))
@@ -102,7 +108,8 @@ static bool view_reshape(struct rewrite *rw, node_id id)
 
 static bool view_transpose(struct rewrite *rw, node_id id)
 {
-	const struct node *n = graph_node(rw->g, id), *p = rewrite_producer_op(rw, n->in[0], OP_transpose);
+	const struct node *n = graph_node(rw->g, id),
+			  *p = rewrite_producer_op(rw, n->in[0], OP_transpose);
 	const int64_t *perm = node_ints(n, ATTR_perm, NULL);
 	uint32_t rank = shape_of_value(rw->g, n->in[0])->rank;
 	int64_t both[MAX_RANK];
@@ -121,7 +128,8 @@ static bool slice_of_concat(struct rewrite *rw, node_id id, const struct node *p
 {
 	const struct node *n = graph_node(rw->g, id);
 	int64_t axis = node_int(p, ATTR_axis, 0), begin = 0, starts[MAX_RANK];
-	const int64_t *start = node_ints(n, ATTR_starts, NULL), *step = node_ints(n, ATTR_steps, NULL);
+	const int64_t *start = node_ints(n, ATTR_starts, NULL),
+		      *step = node_ints(n, ATTR_steps, NULL);
 	const struct shape *want = shape_of_value(rw->g, n->out[0]);
 	int64_t first, last;
 
@@ -152,7 +160,8 @@ static bool view_slice(struct rewrite *rw, node_id id)
 {
 	const struct node *n = graph_node(rw->g, id), *p = rewrite_producer(rw, n->in[0]);
 	uint32_t rank = shape_of_value(rw->g, n->in[0])->rank;
-	const int64_t *start = node_ints(n, ATTR_starts, NULL), *step = node_ints(n, ATTR_steps, NULL);
+	const int64_t *start = node_ints(n, ATTR_starts, NULL),
+		      *step = node_ints(n, ATTR_steps, NULL);
 	const struct shape want = *shape_of_value(rw->g, n->out[0]);
 	int64_t starts[MAX_RANK], steps[MAX_RANK];
 	const int64_t *p_start, *p_step;
@@ -178,7 +187,8 @@ static bool view_slice(struct rewrite *rw, node_id id)
 	}
 	v = p->in[0];
 	v = rewrite_op(rw, OP_slice, &v, 1,
-		       (struct attr[]){ attr_ints(starts, starts, rank), attr_ints(steps, steps, rank),
+		       (struct attr[]){ attr_ints(starts, starts, rank),
+					attr_ints(steps, steps, rank),
 					attr_ints(shape, want.dim, rank) },
 		       3, id);
 	return rewrite_become(rw, id, v);
@@ -186,7 +196,8 @@ static bool view_slice(struct rewrite *rw, node_id id)
 
 static bool view_expand(struct rewrite *rw, node_id id)
 {
-	const struct node *n = graph_node(rw->g, id), *p = rewrite_producer_op(rw, n->in[0], OP_expand);
+	const struct node *n = graph_node(rw->g, id),
+			  *p = rewrite_producer_op(rw, n->in[0], OP_expand);
 	const struct shape to = *shape_of_value(rw->g, n->out[0]);
 	value_id v;
 
@@ -197,8 +208,10 @@ static bool view_expand(struct rewrite *rw, node_id id)
 	if (!p)
 		return false;
 	v = p->in[0];
-	return rewrite_become(rw, id, rewrite_op(rw, OP_expand, &v, 1,
-					     (struct attr[]){ attr_ints(shape, to.dim, to.rank) }, 1, id));
+	return rewrite_become(rw, id,
+			      rewrite_op(rw, OP_expand, &v, 1,
+					 (struct attr[]){ attr_ints(shape, to.dim, to.rank) }, 1,
+					 id));
 }
 
 /* Inputs that are concatenations along the same axis are taken apart. */
@@ -233,7 +246,8 @@ static bool view_concat(struct rewrite *rw, node_id id)
 
 static bool view_pad(struct rewrite *rw, node_id id)
 {
-	const struct node *n = graph_node(rw->g, id), *p = rewrite_producer_op(rw, n->in[0], OP_pad);
+	const struct node *n = graph_node(rw->g, id),
+			  *p = rewrite_producer_op(rw, n->in[0], OP_pad);
 	const struct shape to = *shape_of_value(rw->g, n->out[0]);
 	const int64_t *pads = node_ints(n, ATTR_pads, NULL), *inner;
 	int64_t list[2 * MAX_RANK];
@@ -249,13 +263,17 @@ static bool view_pad(struct rewrite *rw, node_id id)
 	}
 	v = n->in[0];
 	if (shrinks && shape_elements(&to) > 0)
-		return rewrite_become(rw, id, rewrite_op(rw, OP_slice, &v, 1,
-						     (struct attr[]){ attr_ints(starts, list, to.rank),
-								      attr_ints(steps, list + to.rank, to.rank),
-								      attr_ints(shape, to.dim, to.rank) },
-						     3, id));
-	if (!p || node_int(n, ATTR_mode, 0) != PAD_CONSTANT || node_int(p, ATTR_mode, 0) != PAD_CONSTANT || !grows ||
-	    node_float(n, ATTR_value, 0) != node_float(p, ATTR_value, 0) || rewrite_uses(rw, n->in[0]) != 1)
+		return rewrite_become(
+			rw, id,
+			rewrite_op(rw, OP_slice, &v, 1,
+				   (struct attr[]){ attr_ints(starts, list, to.rank),
+						    attr_ints(steps, list + to.rank, to.rank),
+						    attr_ints(shape, to.dim, to.rank) },
+				   3, id));
+	if (!p || node_int(n, ATTR_mode, 0) != PAD_CONSTANT ||
+	    node_int(p, ATTR_mode, 0) != PAD_CONSTANT || !grows ||
+	    node_float(n, ATTR_value, 0) != node_float(p, ATTR_value, 0) ||
+	    rewrite_uses(rw, n->in[0]) != 1)
 		return false;
 	inner = node_ints(p, ATTR_pads, NULL);
 	for (uint32_t i = 0; i < 2 * to.rank; i++) {
@@ -264,10 +282,12 @@ static bool view_pad(struct rewrite *rw, node_id id)
 		list[i] = pads[i] + inner[i];
 	}
 	v = p->in[0];
-	return rewrite_become(rw, id, rewrite_op(rw, OP_pad, &v, 1,
-					     (struct attr[]){ attr_ints(pads, list, 2 * to.rank),
-							      attr_float(value, node_float(n, ATTR_value, 0)) },
-					     2, id));
+	return rewrite_become(
+		rw, id,
+		rewrite_op(rw, OP_pad, &v, 1,
+			   (struct attr[]){ attr_ints(pads, list, 2 * to.rank),
+					    attr_float(value, node_float(n, ATTR_value, 0)) },
+			   2, id));
 }
 
 static bool view_resize(struct rewrite *rw, node_id id)
@@ -275,7 +295,8 @@ static bool view_resize(struct rewrite *rw, node_id id)
 	const struct node *n = graph_node(rw->g, id);
 	const struct attr *scales = node_attr(n, ATTR_scales);
 
-	if (!same_shape_as_input(rw, n) || node_int(n, ATTR_coordinates, 0) == COORD_TF_CROP_AND_RESIZE)
+	if (!same_shape_as_input(rw, n) ||
+	    node_int(n, ATTR_coordinates, 0) == COORD_TF_CROP_AND_RESIZE)
 		return false;
 	for (uint32_t i = 0; i < scales->count; i++) {
 		if (scales->floats[i] != 1)
@@ -287,16 +308,19 @@ static bool view_resize(struct rewrite *rw, node_id id)
 enum { MAX_INDICES = 4096 };
 
 /* Indices that are known and go up or down in equal steps. */
-static bool regular_indices(struct rewrite *rw, value_id v, int64_t size, int64_t *first, int64_t *step, int64_t *count)
+static bool regular_indices(struct rewrite *rw, value_id v, int64_t size, int64_t *first,
+			    int64_t *step, int64_t *count)
 {
 	const struct value *x = graph_value(rw->g, v);
 	int64_t list[MAX_INDICES];
 	int32_t narrow;
 
 	*count = shape_elements(&x->shape);
-	if (x->kind != VALUE_CONST || *count < 1 || *count > MAX_INDICES || !data_read(rw->g, v, list, rw->d))
+	if (x->kind != VALUE_CONST || *count < 1 || *count > MAX_INDICES ||
+	    !data_read(rw->g, v, list, rw->d))
 		return false;
-	for (int64_t i = *count; x->dtype == DTYPE_I32 && i-- > 0;) { /* widen in place, from the end */
+	for (int64_t i = *count;
+	     x->dtype == DTYPE_I32 && i-- > 0;) { /* widen in place, from the end */
 		memcpy(&narrow, (char *)list + 4 * i, 4);
 		list[i] = narrow;
 	}
@@ -319,7 +343,8 @@ static bool view_gather(struct rewrite *rw, node_id id)
 	const struct node *n = graph_node(rw->g, id);
 	const struct shape to = *shape_of_value(rw->g, n->out[0]);
 	struct shape part = *shape_of_value(rw->g, n->in[0]);
-	int64_t axis = node_int(n, ATTR_axis, 0), first, step, count, starts[MAX_RANK] = { 0 }, steps[MAX_RANK];
+	int64_t axis = node_int(n, ATTR_axis, 0), first, step, count, starts[MAX_RANK] = { 0 },
+		steps[MAX_RANK];
 	value_id v = n->in[0];
 
 	if (!regular_indices(rw, n->in[1], part.dim[axis], &first, &step, &count))
@@ -330,7 +355,8 @@ static bool view_gather(struct rewrite *rw, node_id id)
 	steps[axis] = step;
 	part.dim[axis] = count;
 	v = rewrite_op(rw, OP_slice, &v, 1,
-		       (struct attr[]){ attr_ints(starts, starts, part.rank), attr_ints(steps, steps, part.rank),
+		       (struct attr[]){ attr_ints(starts, starts, part.rank),
+					attr_ints(steps, steps, part.rank),
 					attr_ints(shape, part.dim, part.rank) },
 		       3, id);
 	return v != NO_ID && rewrite_become(rw, id, rewrite_reshape(rw, v, &to, id));
@@ -351,7 +377,8 @@ bool simplify_view(struct rewrite *rw, node_id id)
 		return view_expand(rw, id);
 	case OP_tile:
 		return same_shape_as_input(rw, n) &&
-		       all_equal(node_ints(n, ATTR_repeats, NULL), shape_of_value(rw->g, n->in[0])->rank, 1) &&
+		       all_equal(node_ints(n, ATTR_repeats, NULL),
+				 shape_of_value(rw->g, n->in[0])->rank, 1) &&
 		       rewrite_become(rw, id, n->in[0]);
 	case OP_concat:
 		return view_concat(rw, id);
@@ -401,7 +428,8 @@ bool simplify_skip_expand(struct rewrite *rw, node_id id)
 static bool along_last_axis(const struct shape *s, const struct shape *other)
 {
 	return s->rank && other->rank && s->rank <= other->rank &&
-	       s->dim[s->rank - 1] == other->dim[other->rank - 1] && shape_elements(s) == s->dim[s->rank - 1] &&
+	       s->dim[s->rank - 1] == other->dim[other->rank - 1] &&
+	       shape_elements(s) == s->dim[s->rank - 1] &&
 	       shape_elements(s) != shape_elements(other);
 }
 
@@ -438,7 +466,8 @@ bool simplify_sink_reshape(struct rewrite *rw, node_id id)
 	if (!from)
 		return false;
 	inner = *from;
-	for (uint32_t k = 0; k < graph_node(rw->g, id)->in_count; k++) { /* small ones must not raise the rank */
+	for (uint32_t k = 0; k < graph_node(rw->g, id)->in_count;
+	     k++) { /* small ones must not raise the rank */
 		const struct shape *s = shape_of_value(rw->g, in[k]);
 
 		if (shape_equal(s, &inner))
@@ -448,7 +477,8 @@ bool simplify_sink_reshape(struct rewrite *rw, node_id id)
 		else if (!along_last_axis(s, &inner))
 			return false;
 		else
-			in[k] = rewrite_reshape(rw, in[k], &(struct shape){ 1, { s->dim[s->rank - 1] } }, id);
+			in[k] = rewrite_reshape(rw, in[k],
+						&(struct shape){ 1, { s->dim[s->rank - 1] } }, id);
 	}
 	n = graph_node(rw->g, id);
 	v = rewrite_op(rw, n->op, in, n->in_count, n->attr, n->attr_count, id);

@@ -36,14 +36,16 @@ static bool reduced(struct rewrite *rw, value_id v, enum op op, value_id *x, uin
 }
 
 /* y = n / sqrt(v + eps) in any of its forms: gives n and v */
-static bool over_root(struct rewrite *rw, const struct node *y, value_id *top, value_id *v, double *eps)
+static bool over_root(struct rewrite *rw, const struct node *y, value_id *top, value_id *v,
+		      double *eps)
 {
 	for (uint32_t k = 0; k < 2; k++) {
 		const struct node *root = rewrite_producer(rw, y->in[k]);
 
 		if (!root || root->epilogue_count)
 			continue;
-		if (!((y->op == OP_mul && root->op == OP_rsqrt) || (y->op == OP_div && k == 1 && root->op == OP_sqrt)))
+		if (!((y->op == OP_mul && root->op == OP_rsqrt) ||
+		      (y->op == OP_div && k == 1 && root->op == OP_sqrt)))
 			continue;
 		*top = y->in[1 - k];
 		return simplify_with_scalar(rw, root->in[0], OP_add, v, eps);
@@ -78,7 +80,8 @@ static bool spelt_norm(struct rewrite *rw, node_id id)
 	if (!over_root(rw, n, &top, &v, &eps) || !mean_square(rw, v, &d, &axis) || d != top)
 		return false;
 	sub = rewrite_producer_op(rw, d, OP_sub);
-	if (sub && reduced(rw, sub->in[1], OP_reduce_mean, &x, &axis2) && x == sub->in[0] && axis2 == axis) {
+	if (sub && reduced(rw, sub->in[1], OP_reduce_mean, &x, &axis2) && x == sub->in[0] &&
+	    axis2 == axis) {
 		op = OP_layer_norm;
 		d = x;
 	}
@@ -89,7 +92,8 @@ static bool spelt_norm(struct rewrite *rw, node_id id)
 }
 
 /* An operand for exactly the normalised axes: one scale or bias for each of their elements. */
-static value_id fitting(struct rewrite *rw, value_id v, const struct shape *x, uint32_t axis, node_id like)
+static value_id fitting(struct rewrite *rw, value_id v, const struct shape *x, uint32_t axis,
+			node_id like)
 {
 	const struct shape *s = shape_of_value(rw->g, v);
 	struct shape part = { 0 };
@@ -166,7 +170,8 @@ static bool spelt_softmax(struct rewrite *rw, node_id id)
 		return false;
 	x = e->in[0];
 	sub = rewrite_producer_op(rw, x, OP_sub);
-	if (sub && reduced(rw, sub->in[1], OP_reduce_max, &v, &axis2) && v == sub->in[0] && axis2 == axis)
+	if (sub && reduced(rw, sub->in[1], OP_reduce_max, &v, &axis2) && v == sub->in[0] &&
+	    axis2 == axis)
 		x = v; /* else: the operation guards against overflow by itself */
 	v = rewrite_op(rw, OP_softmax, &x, 1, (struct attr[]){ attr_int(axis, axis) }, 1, id);
 	return rewrite_become(rw, id, v);
@@ -176,13 +181,14 @@ static bool spelt_softmax(struct rewrite *rw, node_id id)
 static bool reduce_nothing(struct rewrite *rw, node_id id)
 {
 	const struct node *n = graph_node(rw->g, id);
-	const struct shape to = *shape_of_value(rw->g, n->out[0]), *x = shape_of_value(rw->g, n->in[0]);
+	const struct shape to = *shape_of_value(rw->g, n->out[0]),
+			   *x = shape_of_value(rw->g, n->in[0]);
 	value_id v;
 	uint32_t count;
 	const int64_t *axes = node_ints(n, ATTR_axes, &count);
 
-	if (n->op != OP_reduce_sum && n->op != OP_reduce_mean && n->op != OP_reduce_max && n->op != OP_reduce_min &&
-	    n->op != OP_reduce_prod)
+	if (n->op != OP_reduce_sum && n->op != OP_reduce_mean && n->op != OP_reduce_max &&
+	    n->op != OP_reduce_min && n->op != OP_reduce_prod)
 		return false;
 	for (uint32_t i = 0; i < count; i++) {
 		if (x->dim[axes[i]] != 1)
@@ -194,7 +200,8 @@ static bool reduce_nothing(struct rewrite *rw, node_id id)
 
 static bool log_of_softmax(struct rewrite *rw, node_id id)
 {
-	const struct node *n = graph_node(rw->g, id), *p = rewrite_producer_op(rw, n->in[0], OP_softmax);
+	const struct node *n = graph_node(rw->g, id),
+			  *p = rewrite_producer_op(rw, n->in[0], OP_softmax);
 	value_id x, v;
 
 	if (!p || rewrite_uses(rw, n->in[0]) != 1)
