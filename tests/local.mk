@@ -80,3 +80,5 @@ TESTS += %D%/test_plan
 check_PROGRAMS += %D%/test_codegen
 %C%_test_codegen_SOURCES = %D%/test_codegen.c $(kernel_harness)
 TESTS += %D%/test_codegen
+dist_check_SCRIPTS += %D%/test_runtime_threads.sh
+TESTS += %D%/test_runtime_threads.sh
