@@ -289,7 +289,7 @@ static void test_data(void)
 			  .perm_set = true,
 			  .perm = { 1, 0 } };
 	double sum = 0, square = 0, fourth = 0;
-	char path[] = "/tmp/edge-test-XXXXXX";
+	char path[] = "test-ir-XXXXXX";
 	int fd = mkstemp(path);
 	value_id v;
 	clock_t t;
