@@ -565,7 +565,7 @@ static void test_networks(const char *data)
 int main(void)
 {
 	const char *srcdir = getenv("EDGE_SRCDIR"), *data = getenv("EDGE_DATA");
-	char tmp[] = "/tmp/test_onnx.XXXXXX";
+	char tmp[] = "test_onnx.XXXXXX";
 	int fd = mkstemp(tmp);
 
 	if (fd < 0)

@@ -144,7 +144,7 @@ int main(void)
 {
 	const char *srcdir = getenv("EDGE_SRCDIR");
 	struct arena a = { 0 };
-	char tmp[] = "/tmp/test_safetensors.XXXXXX";
+	char tmp[] = "test_safetensors.XXXXXX";
 	const char *folder = arena_printf(&a, "%s/tests/corpus/safetensors", srcdir ? srcdir : ".");
 	int fd = mkstemp(tmp);
 

@@ -109,7 +109,9 @@ static bool check_supported(struct onnx_import *im, const Onnx__GraphProto *grap
 		diag_error(im->d, im->span, "unsupported operator%s: %s", groups > 1 ? "s" : "",
 			   strbuf_str(&list));
 	if (groups && im->functions)
-		diag_hint(im->d, "The model defines functions of its own; save it with functions inlined.");
+		diag_hint(
+			im->d,
+			"The model defines functions of its own; save it with functions inlined.");
 	strbuf_free(&list);
 	free(group);
 	return groups == 0;
