@@ -174,11 +174,12 @@ static const char *tool_path(const char *variable, const char *configured)
 static pid_t start_clang(struct work *w, enum native_isa isa)
 {
 	const char *name = isas[isa].name;
-	const char *argv[] = { tool_path("EDGE_CLANG", EDGE_CLANG_PATH), "-x", "cl", "-cl-std=CL1.2", "-target",
+	const char *argv[] = { tool_path("EDGE_CLANG", EDGE_CLANG_PATH), "-x", "cl", "-cl-std=CL1.2", "-cl-ext=+cl_khr_fp64,+cl_khr_fp16", "-target",
 			       isas[isa].target, isas[isa].march,
 			       /* without it clang prefers 256-bit code on 512-bit CPUs */
 			       isa == NATIVE_X86_64_V4 ? "-mprefer-vector-width=512" : "-O3", "-O3", "-fPIC",
-			       "-ffp-contract=fast", "-fno-math-errno", "-fno-jump-tables",
+			       /* a loop that copies must not become a call of memcpy */
+			       "-fno-builtin", "-ffp-contract=fast", "-fno-math-errno", "-fno-jump-tables",
 			       "-fno-asynchronous-unwind-tables", "-fno-stack-protector", "-fvisibility=hidden",
 			       "-Wno-psabi", "-c", work_path(w, "kernels", ".cl"), "-o", work_path(w, name, ".o"),
 			       NULL };
