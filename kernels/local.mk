@@ -13,8 +13,3 @@ CLEANFILES += %D%/embedded.c
 	{ for f in $(KERNEL_FILES); do \
 		if test -f $$f; then echo $$f; else echo $(srcdir)/$$f; fi; \
 	done; } | LC_ALL=C $(AWK) -f $(srcdir)/%D%/embed.awk > $@.tmp && mv $@.tmp $@
-
-# What every operation means, in plain C.
-libedgec_la_SOURCES += %D%/ref/ref.h %D%/ref/ref_internal.h %D%/ref/ref.c %D%/ref/ref_number.c \
-	%D%/ref/ref_scalar.c %D%/ref/ref_elementwise.c %D%/ref/ref_move.c %D%/ref/ref_resize.c \
-	%D%/ref/ref_matmul.c %D%/ref/ref_conv.c %D%/ref/ref_reduce.c %D%/ref/ref_norm.c %D%/ref/ref_rnn.c

@@ -105,9 +105,9 @@ EDGE_OVERLOAD float EDGE_FN(join16)(float16 v)
 {
 	float8 a = JOIN(v.lo, v.hi);
 	float4 b = JOIN(a.lo, a.hi);
-	float2 c = JOIN(b.lo, b.hi);
+	float c = JOIN(b.x, b.y), d = JOIN(b.z, b.w);
 
-	return JOIN(c.x, c.y);
+	return JOIN(c, d);
 }
 
 __kernel EDGE_SINGLE void KERNEL(__global const TYPE *restrict x, const int outputs, const int block, const int width,
