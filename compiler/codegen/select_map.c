@@ -40,14 +40,15 @@ static void merge_dims(struct shape *s, struct operand *op, uint32_t count)
 static bool launch(struct codegen *c, node_id id, const struct node *n, struct operand *op, uint32_t count)
 {
 	struct shape s = *value_shape(c, n->out[0]);
-	bool vector = epilogue_is_vector(c, n, DTYPE_F32);
 	int64_t width, rows, total, item, block, height;
+	bool vector;
 	struct build b;
 
 	merge_dims(&s, op, count);
 	total = shape_elements(&s);
 	width = s.rank ? s.dim[s.rank - 1] : 1;
 	rows = total / width;
+	vector = width >= 4 && epilogue_is_vector(c, n, DTYPE_F32);
 	/* enough work for a work-item to be worth its start, enough work-items for every core */
 	item = total / 32 < 1024 ? 1024 : total / 32 > 16384 ? 16384 : total / 32;
 	block = width <= item ? width : ceil_div(item, 16) * 16;
