@@ -23,6 +23,7 @@ enum { MAX_BLOCK = 10000 };
 
 static const struct setting_spec device_settings[] = {
 	{ "backend", "v:native|opencl", SETTING_ONCE },
+	{ "cpu", "v:LIST", SETTING_ONCE },
 	{ "threads", "v:INT", SETTING_ONCE },
 	{ "storage", "v:RATE", SETTING_ONCE },
 	{ "memory", "v:RATE", SETTING_ONCE },
@@ -247,9 +248,37 @@ static bool is(const struct setting *m, const char *name)
 	return !strcmp(m->spec->name, name);
 }
 
+/* Instruction sets of native code; the bits are those of decl_device.isas. */
+static const struct {
+	const char *name;
+	unsigned bit;
+} cpus[] = { { "x86-64-v3", 1 }, { "x86-64-v4", 2 }, { "aarch64", 3 } };
+
+static void device_cpu(struct sema *s, struct decl_device *out, const struct setting_value *v)
+{
+	for (uint32_t i = 0; i < COUNT(cpus); i++) {
+		if (strcmp(cpus[i].name, v->text))
+			continue;
+		if (out->isas & 1u << cpus[i].bit)
+			diag_error(s->diag, v->span, "\"%s\" stands twice in the list", v->text);
+		out->isas |= 1u << cpus[i].bit;
+		return;
+	}
+	diag_error(s->diag, v->span, "unknown instruction set \"%s\"", v->text);
+	diag_hint(s->diag, "Known are x86-64-v3, x86-64-v4 and aarch64.");
+}
+
+static struct span device_cpus(struct sema *s, struct decl_device *out, const struct setting *m)
+{
+	for (uint32_t i = 0; i < m->values.len; i++)
+		device_cpu(s, out, &m->values.data[i]);
+	return m->values.data[0].span;
+}
+
 static void resolve_device(struct sema *s, const struct ast_decl *decl)
 {
 	struct decl_device out = { .name = decl->name.text, .span = decl->name.span };
+	struct span cpu = { 0 };
 
 	for (uint32_t i = 0; i < decl->body.len; i++) {
 		struct setting m = match(s, BLOCK_DEVICE, decl, i);
@@ -260,6 +289,8 @@ static void resolve_device(struct sema *s, const struct ast_decl *decl)
 		v = setting_get(&m, "v");
 		if (is(&m, "backend"))
 			out.backend = strcmp(v->text, "native") ? DECL_BACKEND_OPENCL : DECL_BACKEND_NATIVE;
+		else if (is(&m, "cpu"))
+			cpu = device_cpus(s, &out, &m);
 		else if (is(&m, "kernels"))
 			out.kernels = strcmp(v->text, "cpu") ? DECL_KERNELS_GPU : DECL_KERNELS_CPU;
 		else if (is(&m, "weights"))
@@ -276,6 +307,10 @@ static void resolve_device(struct sema *s, const struct ast_decl *decl)
 			out.threads = (uint32_t)v->integer;
 		else
 			diag_error(s->diag, v->span, "a device has 1 to 1024 threads");
+	}
+	if (cpu.file && (out.backend == DECL_BACKEND_OPENCL || out.kernels == DECL_KERNELS_GPU)) {
+		diag_error(s->diag, cpu, "\"cpu\" names instruction sets of native code, and device \"%s\" has none", out.name);
+		diag_hint(s->diag, "Write backend native; and kernels cpu; or leave \"cpu\" out.");
 	}
 	vec_push(s->arena, &s->project->devices, out);
 }
