@@ -199,7 +199,7 @@ static struct schedule *make_schedule(struct arena *a, const struct net *n, uint
 {
 	struct sched_model *m = arena_new_array(a, struct sched_model, models);
 	struct sched_request r = { .name = "test", .models = m, .model_count = models, .target = t,
-				   .device_budget = budget };
+				   .device_budget = budget, .host_budget = t->unified ? 0 : 3 * SCHED_PAGE };
 	struct diag d;
 
 	for (uint32_t i = 0; i < models; i++)
@@ -235,7 +235,9 @@ static void test_random(void)
 		char expected[64];
 
 		t.align = i % 5 ? 128 : 512;
-		t.unified = i % 7 != 0;
+		t.unified = i % 4 != 0; /* else a tiny host budget: reads of one page */
+		if (i % 3 == 0)
+			t.max_region_bytes = 640 * 1024; /* several resident regions, split launches */
 		s = make_schedule(&a, n, models, &t, 0, sink);
 		smallest = s->smallest_budget;
 		most = s->device_bytes;
@@ -346,6 +348,35 @@ static void test_quality(void)
 	arena_release(&a);
 }
 
+/* Pinning grows with the budget, also where everything could hide behind compute. */
+static void test_graded(void)
+{
+	struct arena a = { 0 };
+	struct target t = target_host();
+	struct net n = net_new(&a, "graded");
+	value_id x = graph_add_input(n.g, "x", DTYPE_F32, net_shape(768));
+	struct schedule *s;
+	uint64_t low, high, streamed[9];
+	uint32_t grows = 0;
+
+	for (uint32_t i = 0; i < 24; i++)
+		x = net_linear(&n, x, 768, 24, 2000000000, arena_printf(&a, "layer %u", i));
+	graph_add_output(n.g, x, "y");
+	net_finish(&n);
+	s = make_schedule(&a, &n, 1, &t, 0, stderr);
+	low = s->smallest_budget;
+	high = s->device_bytes;
+	for (uint32_t i = 0; i < 9; i++) {
+		streamed[i] = make_schedule(&a, &n, 1, &t, low + (high - low) * i / 8, stderr)->streamed_bytes;
+		grows += i && streamed[i] > streamed[i - 1];
+	}
+	tap_ok(!grows && streamed[8] == 0 && streamed[7] < streamed[0] / 4,
+	       "residency is graded: %llu KiB are read in each run at the smallest budget, %llu at half, %llu at 7/8",
+	       (unsigned long long)streamed[0] >> 10, (unsigned long long)streamed[4] >> 10,
+	       (unsigned long long)streamed[7] >> 10);
+	arena_release(&a);
+}
+
 static void test_feed(void)
 {
 	struct arena a = { 0 };
@@ -448,6 +479,7 @@ int main(void)
 	test_random();
 	test_smallest();
 	test_quality();
+	test_graded();
 	test_feed();
 	test_effort();
 	return tap_done();

@@ -135,6 +135,8 @@ static bool choose(struct work *w, struct stream_plan *p)
 	uint64_t activations = w->s->activation_peak, budget = w->r->device_budget, least = stream_minimum(w);
 	struct resident all;
 
+	if (least > w->max_region) /* the stream area is one allocation */
+		least = UINT64_MAX - activations;
 	stream_all_resident(w, p);
 	resident_make(w, p, &all);
 	w->s->smallest_budget = activations + (least < all.bytes ? least : all.bytes);

@@ -7,8 +7,8 @@
  * block that the disk could not bring in time is pinned while there is room,
  * and makes its step wait afterwards. Room that is left pins blocks from the
  * front, where a run has had no time to read ahead. The candidate with the
- * smallest sum of a cold and a warm run is taken. Candidates are few and a
- * walk is linear, so the whole is.
+ * smallest sum of a cold run, a warm run and a share of what is read in each
+ * run is taken. Candidates are few and a walk is linear, so the whole is.
  *
  * What the disk could hide if memory were no limit (fill.c) gives one more
  * ring size to try, and the numbers to judge the result by.
@@ -247,6 +247,16 @@ static void build(struct chooser *c, uint64_t target, uint64_t ring)
 	arena_release(&tmp);
 }
 
+/* Bytes that each run reads cost something even where they hide: power, and the disk's other users. */
+static double plan_cost(const struct work *w, const struct stream_plan *p)
+{
+	uint64_t streamed = 0;
+
+	for (uint32_t i = 0; i < p->blocks.len; i++)
+		streamed += p->blocks.data[i].pinned ? 0 : p->blocks.data[i].bytes;
+	return p->cold_ms + p->warm_ms + cost_transfer_ms(w->t, streamed) / 4;
+}
+
 static void try_candidate(struct chooser *c, uint64_t target, uint64_t ring)
 {
 	double cost;
@@ -261,7 +271,7 @@ static void try_candidate(struct chooser *c, uint64_t target, uint64_t ring)
 	if (c->tried && c->spent > EFFORT)
 		return;
 	build(c, target, ring);
-	cost = c->plan.cold_ms + c->plan.warm_ms;
+	cost = plan_cost(c->w, &c->plan);
 	/* much the same: the larger ring and block, tried first, bear more surprises */
 	if (!c->tried || cost < c->best.cost * 0.995) {
 		c->best.cost = cost;
