@@ -174,8 +174,8 @@ static const char *tool_path(const char *variable, const char *configured)
 static pid_t start_clang(struct work *w, enum native_isa isa)
 {
 	const char *name = isas[isa].name;
-	const char *argv[] = { tool_path("EDGE_CLANG", EDGE_CLANG_PATH), "-x", "cl", "-cl-std=CL1.2", "-cl-ext=+cl_khr_fp64,+cl_khr_fp16", "-target",
-			       isas[isa].target, isas[isa].march,
+	const char *argv[] = { tool_path("EDGE_CLANG", EDGE_CLANG_PATH), "-x", "cl", "-cl-std=CL1.2", "-Xclang",
+			       "-cl-ext=+cl_khr_fp64,+cl_khr_fp16", "-target", isas[isa].target, isas[isa].march,
 			       /* without it clang prefers 256-bit code on 512-bit CPUs */
 			       isa == NATIVE_X86_64_V4 ? "-mprefer-vector-width=512" : "-O3", "-O3", "-fPIC",
 			       /* a loop that copies must not become a call of memcpy */
