@@ -96,7 +96,8 @@ static void *worker(void *arg)
 	return NULL;
 }
 
-static enum edge_status fake_list(void (*visit)(void *, const struct device_info *), void *ctx, struct failure *f)
+static enum edge_status fake_list(void (*visit)(void *, const struct device_info *), void *ctx,
+				  struct failure *f)
 {
 	(void)visit;
 	(void)ctx;
@@ -104,14 +105,18 @@ static enum edge_status fake_list(void (*visit)(void *, const struct device_info
 	return EDGE_OK;
 }
 
-static enum edge_status fake_open(const struct device_request *request, struct device **out, struct failure *f)
+static enum edge_status fake_open(const struct device_request *request, struct device **out,
+				  struct failure *f)
 {
 	struct device *d = calloc(1, sizeof(*d));
 
 	(void)request;
 	(void)f;
-	d->info = (struct device_info){ .backend = "fake", .name = "fake", .driver = "none", .threads = 1,
-		.unified = !fake_settings.discrete };
+	d->info = (struct device_info){ .backend = "fake",
+					.name = "fake",
+					.driver = "none",
+					.threads = 1,
+					.unified = !fake_settings.discrete };
 	pthread_mutex_init(&d->lock, NULL);
 	pthread_cond_init(&d->changed, NULL);
 	pthread_create(&d->thread, NULL, worker, d);
@@ -138,8 +143,8 @@ static const struct device_info *fake_info(const struct device *d)
 	return &d->info;
 }
 
-static enum edge_status fake_region_create(struct device *d, uint64_t bytes, void *host, struct device_region **out,
-	struct failure *f)
+static enum edge_status fake_region_create(struct device *d, uint64_t bytes, void *host,
+					   struct device_region **out, struct failure *f)
 {
 	struct device_region *r = calloc(1, sizeof(*r));
 
@@ -159,8 +164,9 @@ static void fake_region_destroy(struct device *d, struct device_region *r)
 	free(r);
 }
 
-static enum edge_status fake_buffer_create(struct device *d, struct device_region *r, uint64_t offset, uint64_t bytes,
-	struct device_buffer **out, struct failure *f)
+static enum edge_status fake_buffer_create(struct device *d, struct device_region *r,
+					   uint64_t offset, uint64_t bytes,
+					   struct device_buffer **out, struct failure *f)
 {
 	(void)d;
 	(void)f;
@@ -177,12 +183,13 @@ static void fake_buffer_destroy(struct device *d, struct device_buffer *b)
 }
 
 static enum edge_status fake_program_build(struct device *d, const struct device_code *code,
-	struct device_program **out, struct failure *f)
+					   struct device_program **out, struct failure *f)
 {
 	(void)d;
 	(void)code;
 	*out = NULL;
-	return fake_settings.fail_build ? rt_fail(f, EDGE_DEVICE, "the fake compiler failed") : EDGE_OK;
+	return fake_settings.fail_build ? rt_fail(f, EDGE_DEVICE, "the fake compiler failed")
+					: EDGE_OK;
 }
 
 static void fake_program_destroy(struct device *d, struct device_program *p)
@@ -191,8 +198,9 @@ static void fake_program_destroy(struct device *d, struct device_program *p)
 	(void)p;
 }
 
-static enum edge_status fake_launch_create(struct device *d, const struct device_launch_request *request,
-	struct device_launch **out, struct failure *f)
+static enum edge_status fake_launch_create(struct device *d,
+					   const struct device_launch_request *request,
+					   struct device_launch **out, struct failure *f)
 {
 	const struct device_argument *a = request->arg;
 
@@ -200,8 +208,8 @@ static enum edge_status fake_launch_create(struct device *d, const struct device
 	if (request->arg_count != 5)
 		return rt_fail(f, EDGE_DEVICE, "axpy takes 5 arguments");
 	*out = malloc(sizeof(**out));
-	**out = (struct device_launch){ (float *)a[0].buffer->data, (float *)a[1].buffer->data, (float)a[2].value.f,
-		(int)a[3].value.i, (int)a[4].value.i };
+	**out = (struct device_launch){ (float *)a[0].buffer->data, (float *)a[1].buffer->data,
+					(float)a[2].value.f, (int)a[3].value.i, (int)a[4].value.i };
 	return EDGE_OK;
 }
 
@@ -224,7 +232,8 @@ static enum edge_status enqueue(struct device *d, const struct job *j, struct de
 	return EDGE_OK;
 }
 
-static enum edge_status fake_submit(struct device *d, struct device_launch *l, struct device_fence *fence, struct failure *f)
+static enum edge_status fake_submit(struct device *d, struct device_launch *l,
+				    struct device_fence *fence, struct failure *f)
 {
 	struct job j = { .kind = JOB_AXPY, .launch = *l };
 
@@ -233,8 +242,9 @@ static enum edge_status fake_submit(struct device *d, struct device_launch *l, s
 	return enqueue(d, &j, fence);
 }
 
-static enum edge_status fake_write(struct device *d, struct device_region *r, uint64_t offset, const void *bytes,
-	uint64_t size, struct device_fence *fence, struct failure *f)
+static enum edge_status fake_write(struct device *d, struct device_region *r, uint64_t offset,
+				   const void *bytes, uint64_t size, struct device_fence *fence,
+				   struct failure *f)
 {
 	struct job j = { .kind = JOB_COPY, .to = r->data + offset, .from = bytes, .size = size };
 
@@ -242,8 +252,9 @@ static enum edge_status fake_write(struct device *d, struct device_region *r, ui
 	return enqueue(d, &j, fence);
 }
 
-static enum edge_status fake_read(struct device *d, struct device_region *r, uint64_t offset, void *bytes, uint64_t size,
-	struct device_fence *fence, struct failure *f)
+static enum edge_status fake_read(struct device *d, struct device_region *r, uint64_t offset,
+				  void *bytes, uint64_t size, struct device_fence *fence,
+				  struct failure *f)
 {
 	struct job j = { .kind = JOB_COPY, .to = bytes, .from = r->data + offset, .size = size };
 
@@ -281,7 +292,8 @@ static enum edge_status fake_finish(struct device *d, struct failure *f)
 	return EDGE_OK;
 }
 
-static enum edge_status fake_fence_wait(struct device *d, const struct device_fence *fence, struct failure *f)
+static enum edge_status fake_fence_wait(struct device *d, const struct device_fence *fence,
+					struct failure *f)
 {
 	(void)f;
 	wait_for(d, (uint64_t)(uintptr_t)fence->handle);
@@ -294,8 +306,8 @@ static void fake_fence_reset(struct device *d, struct device_fence *fence)
 	fence->handle = NULL;
 }
 
-static enum edge_status fake_fence_times(struct device *d, const struct device_fence *fence, int64_t *start, int64_t *end,
-	struct failure *f)
+static enum edge_status fake_fence_times(struct device *d, const struct device_fence *fence,
+					 int64_t *start, int64_t *end, struct failure *f)
 {
 	struct job *j = &d->ring[((uintptr_t)fence->handle - 1) % RING];
 
@@ -305,8 +317,8 @@ static enum edge_status fake_fence_times(struct device *d, const struct device_f
 	return EDGE_OK;
 }
 
-static enum edge_status fake_upload(struct device *d, struct device_region *r, uint64_t offset, const void *bytes,
-	uint64_t size, struct failure *f)
+static enum edge_status fake_upload(struct device *d, struct device_region *r, uint64_t offset,
+				    const void *bytes, uint64_t size, struct failure *f)
 {
 	(void)d;
 	(void)f;
@@ -315,11 +327,28 @@ static enum edge_status fake_upload(struct device *d, struct device_region *r, u
 }
 
 const struct device_ops fake_ops = {
-	.name = "fake", .backend = EDGE_BACKEND_OPENCL, .list = fake_list, .open = fake_open, .close = fake_close,
-	.info = fake_info, .region_create = fake_region_create, .region_destroy = fake_region_destroy,
-	.buffer_create = fake_buffer_create, .buffer_destroy = fake_buffer_destroy, .program_build = fake_program_build,
-	.program_destroy = fake_program_destroy, .launch_create = fake_launch_create,
-	.launch_destroy = fake_launch_destroy, .submit = fake_submit, .write = fake_write, .read = fake_read,
-	.mark = fake_mark, .flush = fake_flush, .finish = fake_finish, .fence_wait = fake_fence_wait,
-	.fence_reset = fake_fence_reset, .fence_times = fake_fence_times, .upload = fake_upload,
+	.name = "fake",
+	.backend = EDGE_BACKEND_OPENCL,
+	.list = fake_list,
+	.open = fake_open,
+	.close = fake_close,
+	.info = fake_info,
+	.region_create = fake_region_create,
+	.region_destroy = fake_region_destroy,
+	.buffer_create = fake_buffer_create,
+	.buffer_destroy = fake_buffer_destroy,
+	.program_build = fake_program_build,
+	.program_destroy = fake_program_destroy,
+	.launch_create = fake_launch_create,
+	.launch_destroy = fake_launch_destroy,
+	.submit = fake_submit,
+	.write = fake_write,
+	.read = fake_read,
+	.mark = fake_mark,
+	.flush = fake_flush,
+	.finish = fake_finish,
+	.fence_wait = fake_fence_wait,
+	.fence_reset = fake_fence_reset,
+	.fence_times = fake_fence_times,
+	.upload = fake_upload,
 };

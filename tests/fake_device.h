@@ -12,9 +12,9 @@
 #include "device/device.h"
 
 struct fake_settings {
-	bool discrete;       /* regions are its own memory: plans need staging */
-	unsigned launch_us;  /* each launch takes at least so long */
-	int fail_launch;     /* the launch of this number (from 1) cannot be submitted */
+	bool discrete;	    /* regions are its own memory: plans need staging */
+	unsigned launch_us; /* each launch takes at least so long */
+	int fail_launch;    /* the launch of this number (from 1) cannot be submitted */
 	bool fail_build;
 };
 

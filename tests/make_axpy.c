@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * make_axpy.c - a plan by hand for tests in shell: PLAN CHUNKS FLOATS SLOTS RESIDENT ROUNDS [staging]
+ * make_axpy.c - a plan by hand, for tests in shell
+ *
+ *	make_axpy PLAN CHUNKS FLOATS SLOTS RESIDENT ROUNDS [staging]
  *
  * Writes PLAN, and beside it PLAN.x.npy and PLAN.y.npy: an input and its exact output.
  */
@@ -34,12 +36,16 @@ int main(int argc, char **argv)
 	bool good;
 
 	if (argc < 7) {
-		fputs("usage: make_axpy PLAN CHUNKS FLOATS SLOTS RESIDENT ROUNDS [staging]\n", stderr);
+		fputs("usage: make_axpy PLAN CHUNKS FLOATS SLOTS RESIDENT ROUNDS [staging]\n",
+		      stderr);
 		return 2;
 	}
-	a = (struct axpy_plan){ .chunks = (uint32_t)atoi(argv[2]), .chunk_floats = (uint32_t)atoi(argv[3]),
-		.slots = (uint32_t)atoi(argv[4]), .resident = (uint32_t)atoi(argv[5]), .rounds = (uint32_t)atoi(argv[6]),
-		.staging = argc > 7 };
+	a = (struct axpy_plan){ .chunks = (uint32_t)atoi(argv[2]),
+				.chunk_floats = (uint32_t)atoi(argv[3]),
+				.slots = (uint32_t)atoi(argv[4]),
+				.resident = (uint32_t)atoi(argv[5]),
+				.rounds = (uint32_t)atoi(argv[6]),
+				.staging = argc > 7 };
 	x = calloc(a.chunk_floats, sizeof(*x));
 	y = calloc(a.chunk_floats, sizeof(*y));
 	if (!x || !y)
@@ -49,7 +55,8 @@ int main(int argc, char **argv)
 	axpy_expected(&a, x, y);
 	builder_init(&b);
 	builder_axpy(&b, &a);
-	good = builder_write(&b, argv[1]) && save(argv[1], "x", x, a.chunk_floats) && save(argv[1], "y", y, a.chunk_floats);
+	good = builder_write(&b, argv[1]) && save(argv[1], "x", x, a.chunk_floats) &&
+	       save(argv[1], "y", y, a.chunk_floats);
 	builder_free(&b);
 	free(x);
 	free(y);

@@ -28,12 +28,18 @@ static uint64_t round_up(uint64_t n, uint64_t unit)
 void builder_init(struct plan_builder *b)
 {
 	static const uint32_t stride[] = {
-		[EDGE_SECTION_META] = sizeof(struct edge_meta), [EDGE_SECTION_STRINGS] = 1,
-		[EDGE_SECTION_REGIONS] = sizeof(struct edge_region), [EDGE_SECTION_BUFFERS] = sizeof(struct edge_buffer),
-		[EDGE_SECTION_PROGRAMS] = sizeof(struct edge_program), [EDGE_SECTION_KERNELS] = sizeof(struct edge_kernel),
-		[EDGE_SECTION_PARAMS] = sizeof(struct edge_param), [EDGE_SECTION_STEPS] = sizeof(struct edge_step),
-		[EDGE_SECTION_ARGS] = sizeof(struct edge_arg), [EDGE_SECTION_TENSORS] = sizeof(struct edge_tensor),
-		[EDGE_SECTION_MODELS] = sizeof(struct edge_model), [EDGE_SECTION_CHUNKS] = sizeof(struct edge_chunk),
+		[EDGE_SECTION_META] = sizeof(struct edge_meta),
+		[EDGE_SECTION_STRINGS] = 1,
+		[EDGE_SECTION_REGIONS] = sizeof(struct edge_region),
+		[EDGE_SECTION_BUFFERS] = sizeof(struct edge_buffer),
+		[EDGE_SECTION_PROGRAMS] = sizeof(struct edge_program),
+		[EDGE_SECTION_KERNELS] = sizeof(struct edge_kernel),
+		[EDGE_SECTION_PARAMS] = sizeof(struct edge_param),
+		[EDGE_SECTION_STEPS] = sizeof(struct edge_step),
+		[EDGE_SECTION_ARGS] = sizeof(struct edge_arg),
+		[EDGE_SECTION_TENSORS] = sizeof(struct edge_tensor),
+		[EDGE_SECTION_MODELS] = sizeof(struct edge_model),
+		[EDGE_SECTION_CHUNKS] = sizeof(struct edge_chunk),
 		[EDGE_SECTION_READS] = sizeof(struct edge_read),
 	};
 	uint32_t kind;
@@ -80,7 +86,8 @@ uint32_t builder_add(struct plan_builder *b, uint32_t kind, const void *record, 
 
 uint32_t builder_chunk(struct plan_builder *b, const void *data, uint64_t bytes)
 {
-	struct edge_chunk chunk = { .offset = b->weights_size, .bytes = round_up(bytes, EDGE_PLAN_PAGE) };
+	struct edge_chunk chunk = { .offset = b->weights_size,
+				    .bytes = round_up(bytes, EDGE_PLAN_PAGE) };
 
 	b->weights = grow(b->weights, b->weights_size + chunk.bytes);
 	memset(b->weights + b->weights_size, 0, chunk.bytes);
@@ -110,11 +117,20 @@ unsigned char *builder_finish(struct plan_builder *b, size_t *size)
 		struct records *r = &b->section[kind];
 
 		if (kind == EDGE_SECTION_WEIGHTS)
-			table[count++] = (struct edge_section){ .kind = kind, .size = b->weights_size,
-				.count = (uint32_t)(b->weights_size / EDGE_PLAN_PAGE), .stride = EDGE_PLAN_PAGE };
+			table[count++] = (struct edge_section){
+				.kind = kind,
+				.size = b->weights_size,
+				.count = (uint32_t)(b->weights_size / EDGE_PLAN_PAGE),
+				.stride = EDGE_PLAN_PAGE
+			};
 		else if (r->stride)
-			table[count++] = (struct edge_section){ .kind = kind, .size = (uint64_t)r->count * r->stride, .count = r->count,
-				.stride = r->stride, .xxh3 = edge_xxh3(r->data, (size_t)r->count * r->stride) };
+			table[count++] = (struct edge_section){
+				.kind = kind,
+				.size = (uint64_t)r->count * r->stride,
+				.count = r->count,
+				.stride = r->stride,
+				.xxh3 = edge_xxh3(r->data, (size_t)r->count * r->stride)
+			};
 	}
 	table_size = count * sizeof(table[0]);
 	at = sizeof(h) + table_size;
@@ -214,7 +230,9 @@ void axpy_expected(const struct axpy_plan *a, const float *x, float *y)
 
 static uint32_t add_region(struct plan_builder *b, uint32_t kind, uint64_t bytes)
 {
-	struct edge_region r = { kind, kind == EDGE_REGION_STAGING ? EDGE_SPACE_HOST : EDGE_SPACE_DEVICE, round_up(bytes, 128) };
+	struct edge_region r = { kind,
+				 kind == EDGE_REGION_STAGING ? EDGE_SPACE_HOST : EDGE_SPACE_DEVICE,
+				 round_up(bytes, 128) };
 
 	if (r.space == EDGE_SPACE_DEVICE)
 		b->meta.planned_device_bytes += r.bytes;
@@ -236,30 +254,46 @@ static void add_kernel(struct plan_builder *b)
 		const char *name;
 		uint32_t kind, access;
 	} params[] = {
-		{ "w", EDGE_PARAM_GLOBAL, EDGE_PARAM_READ }, { "y", EDGE_PARAM_GLOBAL, EDGE_PARAM_READ | EDGE_PARAM_WRITE },
-		{ "a", EDGE_PARAM_F32, 0 }, { "n", EDGE_PARAM_I32, 0 }, { "rounds", EDGE_PARAM_I32, 0 },
+		{ "w", EDGE_PARAM_GLOBAL, EDGE_PARAM_READ },
+		{ "y", EDGE_PARAM_GLOBAL, EDGE_PARAM_READ | EDGE_PARAM_WRITE },
+		{ "a", EDGE_PARAM_F32, 0 },
+		{ "n", EDGE_PARAM_I32, 0 },
+		{ "rounds", EDGE_PARAM_I32, 0 },
 	};
-	struct edge_program program = { builder_string(b, axpy_source), builder_string(b, "-cl-std=CL1.2") };
+	struct edge_program program = { builder_string(b, axpy_source),
+					builder_string(b, "-cl-std=CL1.2") };
 	struct edge_kernel kernel = { .name = builder_string(b, "axpy"), .param_count = 5 };
 	uint32_t i;
 
 	kernel.program = builder_add(b, EDGE_SECTION_PROGRAMS, &program, sizeof(program));
 	builder_add(b, EDGE_SECTION_KERNELS, &kernel, sizeof(kernel));
 	for (i = 0; i < 5; i++) {
-		struct edge_param p = { params[i].kind, params[i].access, builder_string(b, params[i].name), 0 };
+		struct edge_param p = { params[i].kind, params[i].access,
+					builder_string(b, params[i].name), 0 };
 
 		builder_add(b, EDGE_SECTION_PARAMS, &p, sizeof(p));
 	}
 }
 
-static void add_step(struct plan_builder *b, const struct axpy_plan *a, uint32_t i, uint32_t w, uint32_t y)
+static void add_step(struct plan_builder *b, const struct axpy_plan *a, uint32_t i, uint32_t w,
+		     uint32_t y)
 {
-	struct edge_step step = { .kind = EDGE_STEP_KERNEL, .arg_first = i * 5, .arg_count = 5, .global = { 1, 1, 1 },
-		.local = { 1, 1, 1 }, .reads_needed = i + 1, .flops = 2ull * a->chunk_floats, .bytes = 12ull * a->chunk_floats,
-		.predicted_ms = 0.1, .predicted_start_ms = 0.1 * i };
-	struct edge_arg arg[5] = { { .kind = EDGE_PARAM_GLOBAL, .buffer = w }, { .kind = EDGE_PARAM_GLOBAL, .buffer = y },
-		{ .kind = EDGE_PARAM_F32, .value.f = i + 1 }, { .kind = EDGE_PARAM_I32, .value.i = a->chunk_floats },
-		{ .kind = EDGE_PARAM_I32, .value.i = a->rounds ? a->rounds : 1 } };
+	struct edge_step step = { .kind = EDGE_STEP_KERNEL,
+				  .arg_first = i * 5,
+				  .arg_count = 5,
+				  .global = { 1, 1, 1 },
+				  .local = { 1, 1, 1 },
+				  .reads_needed = i + 1,
+				  .flops = 2ull * a->chunk_floats,
+				  .bytes = 12ull * a->chunk_floats,
+				  .predicted_ms = 0.1,
+				  .predicted_start_ms = 0.1 * i };
+	struct edge_arg arg[5] = { { .kind = EDGE_PARAM_GLOBAL, .buffer = w },
+				   { .kind = EDGE_PARAM_GLOBAL, .buffer = y },
+				   { .kind = EDGE_PARAM_F32, .value.f = i + 1 },
+				   { .kind = EDGE_PARAM_I32, .value.i = a->chunk_floats },
+				   { .kind = EDGE_PARAM_I32,
+				     .value.i = a->rounds ? a->rounds : 1 } };
 	int k;
 
 	step.global[0] = (a->chunk_floats + 255) / 256;
@@ -268,10 +302,16 @@ static void add_step(struct plan_builder *b, const struct axpy_plan *a, uint32_t
 	builder_add(b, EDGE_SECTION_STEPS, &step, sizeof(step));
 }
 
-static void add_tensor(struct plan_builder *b, const struct axpy_plan *a, const char *name, uint32_t direction, uint32_t buffer)
+static void add_tensor(struct plan_builder *b, const struct axpy_plan *a, const char *name,
+		       uint32_t direction, uint32_t buffer)
 {
-	struct edge_tensor t = { .name = builder_string(b, name), .direction = direction, .dtype = EDGE_F32, .rank = 2,
-		.dim = { 1, a->chunk_floats }, .buffer = buffer, .bytes = 4ull * a->chunk_floats };
+	struct edge_tensor t = { .name = builder_string(b, name),
+				 .direction = direction,
+				 .dtype = EDGE_F32,
+				 .rank = 2,
+				 .dim = { 1, a->chunk_floats },
+				 .buffer = buffer,
+				 .bytes = 4ull * a->chunk_floats };
 
 	builder_add(b, EDGE_SECTION_TENSORS, &t, sizeof(t));
 }
@@ -280,7 +320,9 @@ void builder_axpy(struct plan_builder *b, const struct axpy_plan *a)
 {
 	uint64_t slot = round_up(4ull * a->chunk_floats, EDGE_PLAN_PAGE);
 	uint32_t activations, resident = 0, stream = 0, y, i, k;
-	struct edge_step io = { .kind = EDGE_STEP_INPUT, .global = { 1, 1, 1 }, .local = { 1, 1, 1 } };
+	struct edge_step io = { .kind = EDGE_STEP_INPUT,
+				.global = { 1, 1, 1 },
+				.local = { 1, 1, 1 } };
 	float *w = grow(NULL, 4ull * a->chunk_floats);
 	struct edge_model model = { .name = 0, .step_count = a->chunks + 2 };
 
@@ -302,8 +344,10 @@ void builder_axpy(struct plan_builder *b, const struct axpy_plan *a)
 	for (i = 0; i < a->chunks; i++) {
 		bool once = i < a->resident;
 		uint64_t offset = slot * (once ? i : (i - a->resident) % a->slots);
-		struct edge_read read = { .region = once ? resident : stream, .offset = offset, .after_step = EDGE_NONE,
-			.flags = once ? EDGE_READ_ONCE : 0 };
+		struct edge_read read = { .region = once ? resident : stream,
+					  .offset = offset,
+					  .after_step = EDGE_NONE,
+					  .flags = once ? EDGE_READ_ONCE : 0 };
 
 		for (k = 0; k < a->chunk_floats; k++)
 			w[k] = weight(i, k);
@@ -312,7 +356,9 @@ void builder_axpy(struct plan_builder *b, const struct axpy_plan *a)
 		if (!once && i - a->resident >= a->slots)
 			read.after_step = (int32_t)(i - a->slots) + 1;
 		builder_add(b, EDGE_SECTION_READS, &read, sizeof(read));
-		add_step(b, a, i, add_buffer(b, once ? resident : stream, offset, 4ull * a->chunk_floats), y);
+		add_step(b, a, i,
+			 add_buffer(b, once ? resident : stream, offset, 4ull * a->chunk_floats),
+			 y);
 	}
 	io.kind = EDGE_STEP_OUTPUT;
 	io.index = 1;
@@ -326,7 +372,8 @@ void builder_axpy(struct plan_builder *b, const struct axpy_plan *a)
 	b->meta.weights_bytes = b->weights_size;
 	b->meta.resident_bytes = slot * a->resident;
 	b->meta.streamed_bytes = slot * (a->chunks - a->resident);
-	b->meta.activation_peak_bytes = b->meta.activation_lower_bound_bytes = round_up(4ull * a->chunk_floats, 128);
+	b->meta.activation_peak_bytes = b->meta.activation_lower_bound_bytes =
+		round_up(4ull * a->chunk_floats, 128);
 	b->meta.smallest_budget_bytes = b->meta.planned_device_bytes;
 	free(w);
 }

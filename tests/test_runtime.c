@@ -52,7 +52,7 @@ static bool runs_as_expected(const struct axpy_plan *a, struct edgert_session *s
 	make_input(x, a->chunk_floats);
 	axpy_expected(a, x, expected);
 	good = edgert_set_input(s, edgert_find(s, "x"), x, bytes) == EDGE_OK &&
-		edgert_set_output(s, edgert_find(s, "y_0"), y, bytes) == EDGE_OK;
+	       edgert_set_output(s, edgert_find(s, "y_0"), y, bytes) == EDGE_OK;
 	for (i = 0; i < runs && good; i++) {
 		memset(y, 0xff, bytes);
 		good = edgert_run(s) == EDGE_OK && memcmp(y, expected, bytes) == 0;
@@ -65,7 +65,8 @@ static bool runs_as_expected(const struct axpy_plan *a, struct edgert_session *s
 	return good;
 }
 
-static void check_plan(const struct device_ops *ops, const char *device, const struct axpy_plan *a, const char *what, int runs)
+static void check_plan(const struct device_ops *ops, const char *device, const struct axpy_plan *a,
+		       const char *what, int runs)
 {
 	struct edgert_options options = { .plan = plan_path, .profile = runs > 2 };
 	struct edgert_session *s;
@@ -76,11 +77,13 @@ static void check_plan(const struct device_ops *ops, const char *device, const s
 		printf("# %s\n", edgert_last_error(NULL));
 		return;
 	}
-	tap_ok(runs_as_expected(a, s, runs), "%s: %s gives the expected bytes %d times", device, what, runs);
+	tap_ok(runs_as_expected(a, s, runs), "%s: %s gives the expected bytes %d times", device,
+	       what, runs);
 	edgert_report(s, &r);
-	tap_ok(r.planned_device_bytes == r.actual_device_bytes && r.planned_host_bytes == r.actual_host_bytes,
-		"%s: %s takes the planned memory, %llu and %llu bytes", device, what, (unsigned long long)r.actual_device_bytes,
-		(unsigned long long)r.actual_host_bytes);
+	tap_ok(r.planned_device_bytes == r.actual_device_bytes &&
+		       r.planned_host_bytes == r.actual_host_bytes,
+	       "%s: %s takes the planned memory, %llu and %llu bytes", device, what,
+	       (unsigned long long)r.actual_device_bytes, (unsigned long long)r.actual_host_bytes);
 	edgert_close(s);
 }
 
@@ -91,12 +94,18 @@ static void check_arrivals(const struct device_ops *ops, const char *device)
 		struct axpy_plan plan;
 		int runs;
 	} cases[] = {
-		{ "a resident plan", { .chunks = 9, .chunk_floats = 5000, .slots = 1, .resident = 9 }, 3 },
+		{ "a resident plan",
+		  { .chunks = 9, .chunk_floats = 5000, .slots = 1, .resident = 9 },
+		  3 },
 		{ "one slot", { .chunks = 9, .chunk_floats = 5000, .slots = 1 }, 3 },
 		{ "two slots", { .chunks = 25, .chunk_floats = 5000, .slots = 2 }, 3 },
-		{ "graded residency", { .chunks = 25, .chunk_floats = 5000, .slots = 3, .resident = 7 }, 3 },
+		{ "graded residency",
+		  { .chunks = 25, .chunk_floats = 5000, .slots = 3, .resident = 7 },
+		  3 },
 		{ "one chunk", { .chunks = 1, .chunk_floats = 17, .slots = 1 }, 2 },
-		{ "staging", { .chunks = 9, .chunk_floats = 5000, .slots = 2, .resident = 2, .staging = true }, 3 },
+		{ "staging",
+		  { .chunks = 9, .chunk_floats = 5000, .slots = 2, .resident = 2, .staging = true },
+		  3 },
 	};
 	size_t i;
 
@@ -147,8 +156,9 @@ static struct edgert_session *open_streamed(void)
 
 static void check_harmless_faults(void)
 {
-	static const char *const names[] = { [READ_SHORT] = "short reads", [READ_INTERRUPTED] = "interrupted reads",
-		[READ_SLOWLY] = "slow reads" };
+	static const char *const names[] = { [READ_SHORT] = "short reads",
+					     [READ_INTERRUPTED] = "interrupted reads",
+					     [READ_SLOWLY] = "slow reads" };
 	size_t i;
 
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -180,9 +190,11 @@ static void expect_failure(enum edge_status status, const char *word, const char
 	edgert_set_input(s, edgert_find(s, "x"), x, sizeof(x));
 	edgert_set_output(s, edgert_find(s, "y:0"), y, sizeof(y));
 	st = edgert_run(s);
-	tap_ok(st == status && strstr(edgert_last_error(s), word), "%s: %s", what, edgert_last_error(s));
+	tap_ok(st == status && strstr(edgert_last_error(s), word), "%s: %s", what,
+	       edgert_last_error(s));
 	again = edgert_run(s);
-	tap_ok(again == status && strstr(edgert_last_error(s), word), "%s: a broken session stays broken", what);
+	tap_ok(again == status && strstr(edgert_last_error(s), word),
+	       "%s: a broken session stays broken", what);
 	edgert_close(s);
 }
 
@@ -212,7 +224,8 @@ static bool changed;
 /* The fourth chunk finds the file shorter, or other, than it was. */
 static ssize_t truncating_pread(int fd, void *out, size_t bytes, off_t offset)
 {
-	if (__atomic_sub_fetch(&reads_before_fault, 1, __ATOMIC_RELAXED) == 0 && truncate(plan_path, original_size / 2) != 0)
+	if (__atomic_sub_fetch(&reads_before_fault, 1, __ATOMIC_RELAXED) == 0 &&
+	    truncate(plan_path, original_size / 2) != 0)
 		abort();
 	return pread(fd, out, bytes, offset);
 }
@@ -266,7 +279,8 @@ static void check_file_faults(void)
 	reads_before_fault = 6;
 	plan_file_pread = replacing_pread;
 	s = open_streamed();
-	tap_ok(s && runs_as_expected(&streamed, s, 1), "a file that is replaced by another is read to its end");
+	tap_ok(s && runs_as_expected(&streamed, s, 1),
+	       "a file that is replaced by another is read to its end");
 	edgert_close(s);
 	plan_file_pread = pread;
 
@@ -286,12 +300,13 @@ static void check_device_faults(void)
 	expect_failure(EDGE_DEVICE, "fake queue", "a launch that cannot be submitted");
 	fake_settings.fail_launch = 0;
 	fake_settings.fail_build = true;
-	tap_ok(session_open(&options, &fake_ops, &s) == EDGE_DEVICE && !s && strstr(edgert_last_error(NULL), "compiler"),
-		"a program that cannot be built: %s", edgert_last_error(NULL));
+	tap_ok(session_open(&options, &fake_ops, &s) == EDGE_DEVICE && !s &&
+		       strstr(edgert_last_error(NULL), "compiler"),
+	       "a program that cannot be built: %s", edgert_last_error(NULL));
 	fake_settings.fail_build = false;
 	fake_settings.discrete = true;
-	tap_ok(session_open(&options, &fake_ops, &s) == EDGE_UNSUPPORTED && !s, "a device of the wrong kind: %s",
-		edgert_last_error(NULL));
+	tap_ok(session_open(&options, &fake_ops, &s) == EDGE_UNSUPPORTED && !s,
+	       "a device of the wrong kind: %s", edgert_last_error(NULL));
 	fake_settings.discrete = false;
 }
 
@@ -314,27 +329,38 @@ static void check_early_close(void)
 
 static void check_arguments(void)
 {
-	struct edgert_options options = { .plan = plan_path, .resident = true }, none = { .plan = "/nonexistent/x.plan" };
+	struct edgert_options options = { .plan = plan_path, .resident = true },
+			      none = { .plan = "/nonexistent/x.plan" };
 	struct edgert_session *s;
 	struct edgert_tensor t;
 	float x[4096] = { 0 };
 
 	write_axpy(&streamed);
-	tap_ok(session_open(&options, &fake_ops, &s) == EDGE_ARGUMENT && strstr(edgert_last_error(NULL), "streams"),
-		"a streaming plan is not resident: %s", edgert_last_error(NULL));
-	tap_ok(session_open(&none, &fake_ops, &s) == EDGE_IO && strstr(edgert_last_error(NULL), "No such file"),
-		"no file: %s", edgert_last_error(NULL));
+	tap_ok(session_open(&options, &fake_ops, &s) == EDGE_ARGUMENT &&
+		       strstr(edgert_last_error(NULL), "streams"),
+	       "a streaming plan is not resident: %s", edgert_last_error(NULL));
+	tap_ok(session_open(&none, &fake_ops, &s) == EDGE_IO &&
+		       strstr(edgert_last_error(NULL), "No such file"),
+	       "no file: %s", edgert_last_error(NULL));
 	s = open_streamed();
 	tap_ok(edgert_tensor_count(s) == 2, "two tensors");
 	edgert_tensor_info(s, 0, &t);
-	tap_ok(!strcmp(t.name, "x") && !t.output && t.dtype == EDGE_F32 && t.rank == 2 && t.dim[0] == 1 && t.dim[1] == 4096 &&
-		t.bytes == 16384, "the input is described");
-	tap_ok(edgert_find(s, "y:0") == 1 && edgert_find(s, "y_0") == 1 && edgert_find(s, "y") == -1, "names are matched");
-	tap_ok(edgert_set_input(s, 0, x, 100) == EDGE_ARGUMENT, "wrong size: %s", edgert_last_error(s));
-	tap_ok(edgert_set_input(s, 1, x, sizeof(x)) == EDGE_ARGUMENT, "not an input: %s", edgert_last_error(s));
-	tap_ok(edgert_set_output(s, -1, x, sizeof(x)) == EDGE_ARGUMENT, "not an output: %s", edgert_last_error(s));
-	tap_ok(edgert_run(s) == EDGE_ARGUMENT && strstr(edgert_last_error(s), "\"x\""), "missing: %s", edgert_last_error(s));
-	tap_ok(edgert_set_input(s, 0, x, sizeof(x)) == EDGE_OK && edgert_run(s) == EDGE_OK, "and then it runs, without output");
+	tap_ok(!strcmp(t.name, "x") && !t.output && t.dtype == EDGE_F32 && t.rank == 2 &&
+		       t.dim[0] == 1 && t.dim[1] == 4096 && t.bytes == 16384,
+	       "the input is described");
+	tap_ok(edgert_find(s, "y:0") == 1 && edgert_find(s, "y_0") == 1 &&
+		       edgert_find(s, "y") == -1,
+	       "names are matched");
+	tap_ok(edgert_set_input(s, 0, x, 100) == EDGE_ARGUMENT, "wrong size: %s",
+	       edgert_last_error(s));
+	tap_ok(edgert_set_input(s, 1, x, sizeof(x)) == EDGE_ARGUMENT, "not an input: %s",
+	       edgert_last_error(s));
+	tap_ok(edgert_set_output(s, -1, x, sizeof(x)) == EDGE_ARGUMENT, "not an output: %s",
+	       edgert_last_error(s));
+	tap_ok(edgert_run(s) == EDGE_ARGUMENT && strstr(edgert_last_error(s), "\"x\""),
+	       "missing: %s", edgert_last_error(s));
+	tap_ok(edgert_set_input(s, 0, x, sizeof(x)) == EDGE_OK && edgert_run(s) == EDGE_OK,
+	       "and then it runs, without output");
 	tap_ok(!strcmp(edgert_last_error(s), ""), "no error is left");
 	edgert_close(s);
 }
@@ -372,9 +398,11 @@ static void check_stall(void)
 	session_open(&options, &fake_ops, &s);
 	tap_ok(runs_as_expected(&streamed, s, 2), "slow reads, twice");
 	edgert_report(s, &r);
-	tap_ok(r.stall_ms >= 3 && r.stall_ms <= r.run_ms, "stalled %.1f of %.1f ms", r.stall_ms, r.run_ms);
+	tap_ok(r.stall_ms >= 3 && r.stall_ms <= r.run_ms, "stalled %.1f of %.1f ms", r.stall_ms,
+	       r.run_ms);
 	for (i = 0; i < r.steps; i++) {
-		ordered = ordered && edgert_step_time(s, i, &start, &end) && start <= end && start >= before - 0.01;
+		ordered = ordered && edgert_step_time(s, i, &start, &end) && start <= end &&
+			  start >= before - 0.01;
 		before = end;
 	}
 	tap_ok(ordered, "steps have times, one after the other");
@@ -394,12 +422,16 @@ int main(void)
 	snprintf(plan_path, sizeof(plan_path), "%s/a.plan", directory);
 	check_arrivals(&fake_ops, "fake");
 	fake_settings.launch_us = 300;
-	check_plan(&fake_ops, "slow", &(struct axpy_plan){ .chunks = 30, .chunk_floats = 3000, .slots = 3, .resident = 4 },
-		"three slots", 3);
+	check_plan(&fake_ops, "slow",
+		   &(struct axpy_plan){
+			   .chunks = 30, .chunk_floats = 3000, .slots = 3, .resident = 4 },
+		   "three slots", 3);
 	fake_settings.launch_us = 0;
 	fake_settings.discrete = true;
-	check_plan(&fake_ops, "discrete", &(struct axpy_plan){ .chunks = 9, .chunk_floats = 3000, .slots = 2, .staging = true },
-		"staging", 3);
+	check_plan(&fake_ops, "discrete",
+		   &(struct axpy_plan){
+			   .chunks = 9, .chunk_floats = 3000, .slots = 2, .staging = true },
+		   "staging", 3);
 	fake_settings.discrete = false;
 	check_harmless_faults();
 	check_file_faults();

@@ -33,8 +33,9 @@ int main(int argc, char **argv)
 	for (i = 0; data && i < n; i++) {
 		edgert_tensor_info(s, i, &t);
 		data[i] = calloc(1, t.bytes + sizeof(float));
-		if (!data[i] || (t.output ? edgert_set_output(s, (int)i, data[i], t.bytes)
-					  : edgert_set_input(s, (int)i, data[i], t.bytes)) != EDGE_OK)
+		if (!data[i] ||
+		    (t.output ? edgert_set_output(s, (int)i, data[i], t.bytes)
+			      : edgert_set_input(s, (int)i, data[i], t.bytes)) != EDGE_OK)
 			return 1;
 		for (k = 0; !t.output && t.dtype == EDGE_F32 && k < t.bytes / sizeof(float); k++)
 			data[i][k] = 1;
@@ -52,7 +53,8 @@ int main(int argc, char **argv)
 		putchar('\n');
 	}
 	edgert_report(s, &r);
-	printf("%llu bytes of device memory, %.1f ms\n", (unsigned long long)r.actual_device_bytes, r.run_ms);
+	printf("%llu bytes of device memory, %.1f ms\n", (unsigned long long)r.actual_device_bytes,
+	       r.run_ms);
 	edgert_close(s);
 	for (i = 0; data && i < n; i++)
 		free(data[i]);

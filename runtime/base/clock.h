@@ -8,7 +8,10 @@
 /* Monotonic, in ns. */
 int64_t rt_now(void);
 
-static inline double rt_ms(int64_t ns) { return (double)ns / 1e6; }
+static inline double rt_ms(int64_t ns)
+{
+	return (double)ns / 1e6;
+}
 
 /*
  * When this process began, on rt_now()'s clock: the kernel's record is in

@@ -41,7 +41,8 @@ enum edge_status rt_fail_errno(struct failure *f, enum edge_status status, const
 		return status;
 	n = strlen(f->text);
 	/* the GNU variant returns the text, wherever it is */
-	snprintf(f->text + n, sizeof(f->text) - n, ": %s", strerror_r(saved, reason, sizeof(reason)));
+	snprintf(f->text + n, sizeof(f->text) - n, ": %s",
+		 strerror_r(saved, reason, sizeof(reason)));
 	return status;
 }
 

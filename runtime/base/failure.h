@@ -18,7 +18,7 @@ struct failure {
 	char text[2048];
 };
 
-/* Records and returns the status. A second failure of the same record does not replace the first. */
+/* Records and returns the status. A second failure does not replace the first. */
 enum edge_status rt_fail(struct failure *f, enum edge_status status, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 

@@ -20,7 +20,7 @@ enum { JSON_MAX_DEPTH = 16 };
 struct json {
 	FILE *out;
 	int depth;
-	bool compact;              /* no line breaks below the second level */
+	bool compact;		    /* no line breaks below the second level */
 	bool array[JSON_MAX_DEPTH]; /* what is open */
 	bool any[JSON_MAX_DEPTH];   /* whether it has a member */
 };

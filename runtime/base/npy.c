@@ -23,8 +23,9 @@ static const struct descr {
 	char text[3];
 	uint32_t dtype;
 } descrs[] = {
-	{ "f4", EDGE_F32 }, { "f2", EDGE_F16 }, { "f8", EDGE_F64 }, { "i8", EDGE_I64 }, { "i4", EDGE_I32 },
-	{ "i2", EDGE_I16 }, { "i1", EDGE_I8 }, { "u1", EDGE_U8 }, { "b1", EDGE_BOOL }, { "V2", EDGE_BF16 },
+	{ "f4", EDGE_F32 },  { "f2", EDGE_F16 },  { "f8", EDGE_F64 }, { "i8", EDGE_I64 },
+	{ "i4", EDGE_I32 },  { "i2", EDGE_I16 },  { "i1", EDGE_I8 },  { "u1", EDGE_U8 },
+	{ "b1", EDGE_BOOL }, { "V2", EDGE_BF16 },
 };
 
 struct cursor {
@@ -106,12 +107,14 @@ static bool shape(struct cursor *c, struct npy *out)
 	return true;
 }
 
-static enum edge_status element_type(const char *text, const char *name, struct npy *out, struct failure *f)
+static enum edge_status element_type(const char *text, const char *name, struct npy *out,
+				     struct failure *f)
 {
 	size_t i;
 
 	if (text[0] == '>' && strcmp(text + 1, "i1") != 0 && strcmp(text + 1, "u1") != 0)
-		return rt_fail(f, EDGE_UNSUPPORTED, "cannot read \"%s\": its numbers are big-endian (%s)", name, text);
+		return rt_fail(f, EDGE_UNSUPPORTED,
+			       "cannot read \"%s\": its numbers are big-endian (%s)", name, text);
 	if (text[0] == '<' || text[0] == '|' || text[0] == '=' || text[0] == '>')
 		text++;
 	for (i = 0; i < sizeof(descrs) / sizeof(descrs[0]); i++) {
@@ -120,12 +123,15 @@ static enum edge_status element_type(const char *text, const char *name, struct 
 			return EDGE_OK;
 		}
 	}
-	return rt_fail(f, EDGE_UNSUPPORTED, "cannot read \"%s\": element type \"%s\" is not supported", name, text);
+	return rt_fail(f, EDGE_UNSUPPORTED,
+		       "cannot read \"%s\": element type \"%s\" is not supported", name, text);
 }
 
-static enum edge_status dictionary(struct cursor *c, const char *name, struct npy *out, struct failure *f)
+static enum edge_status dictionary(struct cursor *c, const char *name, struct npy *out,
+				   struct failure *f)
 {
-	bool have_descr = false, have_order = false, have_shape = false, fortran = false, ok = take(c, '{');
+	bool have_descr = false, have_order = false, have_shape = false, fortran = false,
+	     ok = take(c, '{');
 	char key[16], descr[16] = "";
 
 	while (ok && !take(c, '}')) {
@@ -146,10 +152,15 @@ static enum edge_status dictionary(struct cursor *c, const char *name, struct np
 		}
 	}
 	if (!ok || !have_descr || !have_order || !have_shape)
-		return rt_fail(f, EDGE_BAD, "\"%s\" is not a tensor of numbers in a .npy file: its header is malformed", name);
+		return rt_fail(
+			f, EDGE_BAD,
+			"\"%s\" is not a tensor of numbers in a .npy file: its header is malformed",
+			name);
 	if (fortran && out->rank > 1)
 		return rt_fail(f, EDGE_UNSUPPORTED,
-			"cannot read \"%s\": it is in Fortran order; save numpy.ascontiguousarray(array) instead", name);
+			       "cannot read \"%s\": it is in Fortran order; save "
+			       "numpy.ascontiguousarray(array) instead",
+			       name);
 	return element_type(descr, name, out, f);
 }
 
@@ -160,17 +171,21 @@ static enum edge_status measure(struct npy *out, const char *name, size_t size, 
 
 	for (i = 0; i < out->rank; i++) {
 		if (out->dim[i] != 0 && n > UINT64_MAX / (uint64_t)out->dim[i])
-			return rt_fail(f, EDGE_BAD, "\"%s\" is damaged: its shape is too large", name);
+			return rt_fail(f, EDGE_BAD, "\"%s\" is damaged: its shape is too large",
+				       name);
 		n *= (uint64_t)out->dim[i];
 	}
 	out->bytes = n;
 	if (n > size - out->offset)
-		return rt_fail(f, EDGE_BAD, "\"%s\" is truncated: its shape needs %" PRIu64 " bytes and %" PRIu64 " follow the header",
-			name, n, (uint64_t)size - out->offset);
+		return rt_fail(f, EDGE_BAD,
+			       "\"%s\" is truncated: its shape needs %" PRIu64 " bytes and %" PRIu64
+			       " follow the header",
+			       name, n, (uint64_t)size - out->offset);
 	return EDGE_OK;
 }
 
-enum edge_status npy_parse(const void *data, size_t size, const char *name, struct npy *out, struct failure *f)
+enum edge_status npy_parse(const void *data, size_t size, const char *name, struct npy *out,
+			   struct failure *f)
 {
 	const uint8_t *b = data;
 	enum edge_status st;
@@ -181,7 +196,9 @@ enum edge_status npy_parse(const void *data, size_t size, const char *name, stru
 	if (size < 10 || memcmp(b, "\x93NUMPY", 6) != 0)
 		return rt_fail(f, EDGE_BAD, "\"%s\" is not a .npy file", name);
 	if (b[6] < 1 || b[6] > 3)
-		return rt_fail(f, EDGE_UNSUPPORTED, "cannot read \"%s\": .npy version %u.%u is not supported", name, b[6], b[7]);
+		return rt_fail(f, EDGE_UNSUPPORTED,
+			       "cannot read \"%s\": .npy version %u.%u is not supported", name,
+			       b[6], b[7]);
 	start = b[6] == 1 ? 10 : 12;
 	if (size < start)
 		return rt_fail(f, EDGE_BAD, "\"%s\" is truncated", name);
@@ -197,7 +214,8 @@ enum edge_status npy_parse(const void *data, size_t size, const char *name, stru
 	return measure(out, name, size, f);
 }
 
-static enum edge_status read_whole(int fd, const char *path, uint8_t *out, size_t size, struct failure *f)
+static enum edge_status read_whole(int fd, const char *path, uint8_t *out, size_t size,
+				   struct failure *f)
 {
 	size_t at = 0;
 
@@ -209,7 +227,9 @@ static enum edge_status read_whole(int fd, const char *path, uint8_t *out, size_
 		if (n < 0)
 			return rt_fail_errno(f, EDGE_IO, "could not read \"%s\"", path);
 		if (n == 0)
-			return rt_fail(f, EDGE_IO, "could not read \"%s\": it became shorter while it was read", path);
+			return rt_fail(f, EDGE_IO,
+				       "could not read \"%s\": it became shorter while it was read",
+				       path);
 		at += (size_t)n;
 	}
 	return EDGE_OK;
@@ -230,7 +250,8 @@ enum edge_status npy_load(const char *path, struct npy *out, void **data, struct
 		return rt_fail(f, EDGE_IO, "could not read \"%s\": not a file", path);
 	}
 	file = rt_alloc((size_t)info.st_size, 1);
-	st = file ? read_whole(fd, path, file, (size_t)info.st_size, f) : rt_fail(f, EDGE_MEMORY, "out of memory for \"%s\"", path);
+	st = file ? read_whole(fd, path, file, (size_t)info.st_size, f)
+		  : rt_fail(f, EDGE_MEMORY, "out of memory for \"%s\"", path);
 	close(fd);
 	if (st == EDGE_OK)
 		st = npy_parse(file, (size_t)info.st_size, path, out, f);
@@ -243,7 +264,8 @@ enum edge_status npy_load(const char *path, struct npy *out, void **data, struct
 	return EDGE_OK;
 }
 
-enum edge_status npy_save(const char *path, const struct npy *t, const void *data, struct failure *f)
+enum edge_status npy_save(const char *path, const struct npy *t, const void *data,
+			  struct failure *f)
 {
 	uint64_t bytes = edge_dtype_size(t->dtype);
 	const char *descr = "";
@@ -255,11 +277,14 @@ enum edge_status npy_save(const char *path, const struct npy *t, const void *dat
 	for (i = 0; i < sizeof(descrs) / sizeof(descrs[0]); i++)
 		if (descrs[i].dtype == t->dtype)
 			descr = descrs[i].text;
-	n = (size_t)snprintf(header, sizeof(header), "{'descr': '%c%s', 'fortran_order': False, 'shape': (",
-		bytes > 1 ? '<' : '|', descr);
+	n = (size_t)snprintf(header, sizeof(header),
+			     "{'descr': '%c%s', 'fortran_order': False, 'shape': (",
+			     bytes > 1 ? '<' : '|', descr);
 	for (i = 0; i < t->rank; i++) {
 		n += (size_t)snprintf(header + n, sizeof(header) - n, "%" PRId64 "%s", t->dim[i],
-			i + 1 < t->rank ? ", " : t->rank == 1 ? "," : "");
+				      i + 1 < t->rank ? ", "
+				      : t->rank == 1  ? ","
+						      : "");
 		bytes *= (uint64_t)t->dim[i];
 	}
 	n += (size_t)snprintf(header + n, sizeof(header) - n, "), }");
@@ -277,7 +302,8 @@ enum edge_status npy_save(const char *path, const struct npy *t, const void *dat
 	return rt_outfile_commit(&o, f);
 }
 
-const char *npy_shape_text(uint32_t dtype, uint32_t rank, const int64_t *dim, char *out, size_t size)
+const char *npy_shape_text(uint32_t dtype, uint32_t rank, const int64_t *dim, char *out,
+			   size_t size)
 {
 	size_t n = (size_t)snprintf(out, size, "%s[", edge_dtype_name(dtype));
 	uint32_t i;

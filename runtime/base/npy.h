@@ -19,15 +19,18 @@ struct npy {
 };
 
 /* Reads the header of a whole file in memory. name is for messages. */
-enum edge_status npy_parse(const void *data, size_t size, const char *name, struct npy *out, struct failure *f);
+enum edge_status npy_parse(const void *data, size_t size, const char *name, struct npy *out,
+			   struct failure *f);
 
 /* *data is the elements, to be freed with rt_free(). */
 enum edge_status npy_load(const char *path, struct npy *out, void **data, struct failure *f);
 
 /* Appears under its name only when complete. offset and bytes of t are not looked at. */
-enum edge_status npy_save(const char *path, const struct npy *t, const void *data, struct failure *f);
+enum edge_status npy_save(const char *path, const struct npy *t, const void *data,
+			  struct failure *f);
 
 /* "f32[1,3,224,224]"; returns out. */
-const char *npy_shape_text(uint32_t dtype, uint32_t rank, const int64_t *dim, char *out, size_t size);
+const char *npy_shape_text(uint32_t dtype, uint32_t rank, const int64_t *dim, char *out,
+			   size_t size);
 
 #endif

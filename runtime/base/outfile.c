@@ -61,7 +61,8 @@ enum edge_status rt_outfile_commit(struct rt_outfile *o, struct failure *f)
 	if (fclose(o->stream) != 0 && st == EDGE_OK)
 		st = rt_fail_errno(f, EDGE_IO, "could not write \"%s\"", o->path);
 	if (st == EDGE_OK && rename(o->temporary, o->path) != 0)
-		st = rt_fail_errno(f, EDGE_IO, "could not rename \"%s\" to \"%s\"", o->temporary, o->path);
+		st = rt_fail_errno(f, EDGE_IO, "could not rename \"%s\" to \"%s\"", o->temporary,
+				   o->path);
 	if (st != EDGE_OK)
 		unlink(o->temporary);
 	forget(o);

@@ -14,7 +14,7 @@ struct rt_outfile {
 
 /* Opens a temporary file beside path. */
 enum edge_status rt_outfile_open(struct rt_outfile *o, const char *path, struct failure *f);
-/* Writes what is left and renames; on failure the temporary file is gone and the old one untouched. */
+/* Writes what is left and renames. On failure only the temporary file is gone. */
 enum edge_status rt_outfile_commit(struct rt_outfile *o, struct failure *f);
 /* Removes the temporary file; nothing where none is open. */
 void rt_outfile_abandon(struct rt_outfile *o);

@@ -15,18 +15,25 @@
 #include <stdlib.h>
 
 static const char *const library_names[] = {
-	"libOpenCL.so.1", "libOpenCL.so", "/vendor/lib64/libOpenCL.so", "/system/vendor/lib64/libOpenCL.so",
-	"libGLES_mali.so", "libPVROCL.so",
+	"libOpenCL.so.1",
+	"libOpenCL.so",
+	"/vendor/lib64/libOpenCL.so",
+	"/system/vendor/lib64/libOpenCL.so",
+	"libGLES_mali.so",
+	"libPVROCL.so",
 };
 
 static struct cl_api api;
 static struct failure load_failure;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-/* Settings of drivers that we know, where the user has none of his own. Before the driver starts. */
+/* Settings of drivers that we know, where the user has none, before the driver starts. */
 static void prepare_drivers(void)
 {
-	/* PoCL: one generic function per kernel, built with the program, not one per work-group size at first use */
+	/*
+	 * PoCL: one generic function per kernel, built with the program, not
+	 * one per work-group size at first use.
+	 */
 	setenv("POCL_WORK_GROUP_SPECIALIZATION", "0", 0);
 }
 
@@ -55,14 +62,15 @@ static void load(void)
 		const char *why = dlerror();
 
 		rt_fail(&load_failure, EDGE_DEVICE,
-			"no OpenCL driver: could not load %s (%s); install a driver such as pocl-opencl-icd, or name its library in EDGE_OPENCL",
+			"no OpenCL driver: could not load %s (%s); install a driver such as "
+			"pocl-opencl-icd, or name its library in EDGE_OPENCL",
 			asked && *asked ? asked : library_names[0], why ? why : "no reason given");
 		return;
 	}
 #define CL_FIND(name) \
 	if (!(api.name = (__typeof__(api.name))(uintptr_t)dlsym(lib, #name))) \
 		rt_fail(&load_failure, EDGE_DEVICE, "no usable OpenCL driver: %s has no %s", \
-			asked && *asked ? asked : "libOpenCL.so", #name);
+			asked && *asked ? asked : library_names[0], #name);
 	CL_FUNCTIONS(CL_FIND)
 #undef CL_FIND
 }
@@ -78,19 +86,29 @@ const struct cl_api *cl_load(struct failure *f)
 }
 
 #define CL_ERRORS(X) \
-	X(CL_DEVICE_NOT_FOUND) X(CL_DEVICE_NOT_AVAILABLE) X(CL_COMPILER_NOT_AVAILABLE) \
-	X(CL_MEM_OBJECT_ALLOCATION_FAILURE) X(CL_OUT_OF_RESOURCES) X(CL_OUT_OF_HOST_MEMORY) \
-	X(CL_PROFILING_INFO_NOT_AVAILABLE) X(CL_MEM_COPY_OVERLAP) X(CL_BUILD_PROGRAM_FAILURE) X(CL_MAP_FAILURE) \
+	X(CL_DEVICE_NOT_FOUND) X(CL_DEVICE_NOT_AVAILABLE) \
+	X(CL_COMPILER_NOT_AVAILABLE) X(CL_MEM_OBJECT_ALLOCATION_FAILURE) \
+	X(CL_OUT_OF_RESOURCES) X(CL_OUT_OF_HOST_MEMORY) \
+	X(CL_PROFILING_INFO_NOT_AVAILABLE) X(CL_MEM_COPY_OVERLAP) \
+	X(CL_BUILD_PROGRAM_FAILURE) X(CL_MAP_FAILURE) \
 	X(CL_MISALIGNED_SUB_BUFFER_OFFSET) X(CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST) \
-	X(CL_COMPILE_PROGRAM_FAILURE) X(CL_LINKER_NOT_AVAILABLE) X(CL_LINK_PROGRAM_FAILURE) X(CL_INVALID_VALUE) \
-	X(CL_INVALID_DEVICE_TYPE) X(CL_INVALID_PLATFORM) X(CL_INVALID_DEVICE) X(CL_INVALID_CONTEXT) \
-	X(CL_INVALID_QUEUE_PROPERTIES) X(CL_INVALID_COMMAND_QUEUE) X(CL_INVALID_HOST_PTR) X(CL_INVALID_MEM_OBJECT) \
-	X(CL_INVALID_BINARY) X(CL_INVALID_BUILD_OPTIONS) X(CL_INVALID_PROGRAM) X(CL_INVALID_PROGRAM_EXECUTABLE) \
-	X(CL_INVALID_KERNEL_NAME) X(CL_INVALID_KERNEL_DEFINITION) X(CL_INVALID_KERNEL) X(CL_INVALID_ARG_INDEX) \
-	X(CL_INVALID_ARG_VALUE) X(CL_INVALID_ARG_SIZE) X(CL_INVALID_KERNEL_ARGS) X(CL_INVALID_WORK_DIMENSION) \
-	X(CL_INVALID_WORK_GROUP_SIZE) X(CL_INVALID_WORK_ITEM_SIZE) X(CL_INVALID_GLOBAL_OFFSET) \
-	X(CL_INVALID_EVENT_WAIT_LIST) X(CL_INVALID_EVENT) X(CL_INVALID_OPERATION) X(CL_INVALID_BUFFER_SIZE) \
-	X(CL_INVALID_GLOBAL_WORK_SIZE) X(CL_INVALID_PROPERTY)
+	X(CL_COMPILE_PROGRAM_FAILURE) X(CL_LINKER_NOT_AVAILABLE) \
+	X(CL_LINK_PROGRAM_FAILURE) X(CL_INVALID_VALUE) \
+	X(CL_INVALID_DEVICE_TYPE) X(CL_INVALID_PLATFORM) \
+	X(CL_INVALID_DEVICE) X(CL_INVALID_CONTEXT) \
+	X(CL_INVALID_QUEUE_PROPERTIES) X(CL_INVALID_COMMAND_QUEUE) \
+	X(CL_INVALID_HOST_PTR) X(CL_INVALID_MEM_OBJECT) \
+	X(CL_INVALID_BINARY) X(CL_INVALID_BUILD_OPTIONS) \
+	X(CL_INVALID_PROGRAM) X(CL_INVALID_PROGRAM_EXECUTABLE) \
+	X(CL_INVALID_KERNEL_NAME) X(CL_INVALID_KERNEL_DEFINITION) \
+	X(CL_INVALID_KERNEL) X(CL_INVALID_ARG_INDEX) \
+	X(CL_INVALID_ARG_VALUE) X(CL_INVALID_ARG_SIZE) \
+	X(CL_INVALID_KERNEL_ARGS) X(CL_INVALID_WORK_DIMENSION) \
+	X(CL_INVALID_WORK_GROUP_SIZE) X(CL_INVALID_WORK_ITEM_SIZE) \
+	X(CL_INVALID_GLOBAL_OFFSET) X(CL_INVALID_EVENT_WAIT_LIST) \
+	X(CL_INVALID_EVENT) X(CL_INVALID_OPERATION) \
+	X(CL_INVALID_BUFFER_SIZE) X(CL_INVALID_GLOBAL_WORK_SIZE) \
+	X(CL_INVALID_PROPERTY)
 
 const char *cl_error_name(cl_int code)
 {

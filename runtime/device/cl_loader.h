@@ -14,12 +14,16 @@
 #include <CL/cl.h>
 
 #define CL_FUNCTIONS(X) \
-	X(clGetPlatformIDs) X(clGetPlatformInfo) X(clGetDeviceIDs) X(clGetDeviceInfo) X(clCreateContext) \
-	X(clReleaseContext) X(clCreateCommandQueue) X(clReleaseCommandQueue) X(clCreateBuffer) X(clCreateSubBuffer) \
-	X(clReleaseMemObject) X(clCreateProgramWithSource) X(clBuildProgram) X(clGetProgramBuildInfo) \
-	X(clGetProgramInfo) X(clReleaseProgram) X(clCreateKernel) X(clGetKernelInfo) X(clSetKernelArg) \
-	X(clReleaseKernel) X(clEnqueueNDRangeKernel) X(clEnqueueWriteBuffer) X(clEnqueueReadBuffer) X(clFlush) \
-	X(clFinish) X(clEnqueueMarkerWithWaitList) X(clWaitForEvents) X(clRetainEvent) X(clReleaseEvent) X(clGetEventProfilingInfo)
+	X(clGetPlatformIDs) X(clGetPlatformInfo) X(clGetDeviceIDs) \
+	X(clGetDeviceInfo) X(clCreateContext) X(clReleaseContext) \
+	X(clCreateCommandQueue) X(clReleaseCommandQueue) X(clCreateBuffer) \
+	X(clCreateSubBuffer) X(clReleaseMemObject) X(clCreateProgramWithSource) \
+	X(clBuildProgram) X(clGetProgramBuildInfo) X(clGetProgramInfo) \
+	X(clReleaseProgram) X(clCreateKernel) X(clGetKernelInfo) \
+	X(clSetKernelArg) X(clReleaseKernel) X(clEnqueueNDRangeKernel) \
+	X(clEnqueueWriteBuffer) X(clEnqueueReadBuffer) X(clFlush) \
+	X(clFinish) X(clEnqueueMarkerWithWaitList) X(clWaitForEvents) \
+	X(clRetainEvent) X(clReleaseEvent) X(clGetEventProfilingInfo)
 
 struct cl_api {
 #define CL_FIELD(name) __typeof__(&name) name;

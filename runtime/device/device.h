@@ -40,8 +40,8 @@ struct device_fence {
 /* Kernels in the form that the backend takes; all of it outlives the program. */
 struct device_code {
 	const char *source, *options; /* opencl */
-	const void *block;            /* native: machine code, mapped executable */
-	const uint64_t *entry;        /* native: per kernel of the plan, its offset in the block */
+	const void *block;	      /* native: machine code, mapped executable */
+	const uint64_t *entry;	      /* native: per kernel of the plan, its offset in the block */
 	uint32_t entry_count;
 };
 
@@ -49,13 +49,14 @@ struct device_request {
 	const char *name;      /* only a device whose name contains this; NULL: any */
 	uint32_t kernel_style; /* enum edge_kernel_style: which kind is preferred */
 	uint32_t threads;      /* 0: all that it has */
-	bool profile;          /* fence_times will be called */
+	bool profile;	       /* fence_times will be called */
 };
 
 struct device_info {
-	const char *backend, *name, *driver; /* live as long as the device, or as the listing call */
-	uint32_t threads;                    /* that run kernels */
-	bool unified;                        /* kernels work on host memory in place: no staging */
+	/* texts live as long as the device, or as the listing call */
+	const char *backend, *name, *driver;
+	uint32_t threads; /* that run kernels */
+	bool unified;	  /* kernels work on host memory in place: no staging */
 	uint64_t memory_bytes, max_region_bytes; /* as the driver says; drivers err */
 };
 
@@ -81,11 +82,14 @@ struct device_ops {
 	const char *name;
 	uint32_t backend; /* enum edge_backend */
 
-	/* Calls visit for each device that could be opened. No device is not a failure; no driver is. */
-	enum edge_status (*list)(void (*visit)(void *ctx, const struct device_info *), void *ctx, struct failure *f);
+	/* Calls visit for each device there is. No device is not a failure; no driver is. */
+	enum edge_status (*list)(void (*visit)(void *ctx, const struct device_info *), void *ctx,
+				 struct failure *f);
 
-	enum edge_status (*open)(const struct device_request *request, struct device **out, struct failure *f);
-	void (*close)(struct device *d); /* NULL is fine; everything made on it is destroyed before */
+	enum edge_status (*open)(const struct device_request *request, struct device **out,
+				 struct failure *f);
+	/* NULL is fine; everything made on it is destroyed before */
+	void (*close)(struct device *d);
 	const struct device_info *(*info)(const struct device *d);
 
 	/*
@@ -93,28 +97,33 @@ struct device_ops {
 	 * (unified devices only), or NULL for the device's own memory.
 	 */
 	enum edge_status (*region_create)(struct device *d, uint64_t bytes, void *host,
-		struct device_region **out, struct failure *f);
+					  struct device_region **out, struct failure *f);
 	void (*region_destroy)(struct device *d, struct device_region *r);
-	/* offset is a multiple of 128; [offset, offset + bytes) lies in the region. Buffers may overlap. */
-	enum edge_status (*buffer_create)(struct device *d, struct device_region *r, uint64_t offset,
-		uint64_t bytes, struct device_buffer **out, struct failure *f);
+	/* offset: a multiple of 128; offset + bytes: within the region. Buffers may overlap. */
+	enum edge_status (*buffer_create)(struct device *d, struct device_region *r,
+					  uint64_t offset, uint64_t bytes,
+					  struct device_buffer **out, struct failure *f);
 	void (*buffer_destroy)(struct device *d, struct device_buffer *b);
 
 	/* Ready to run when it returns: nothing is left to be compiled at the first launch. */
 	enum edge_status (*program_build)(struct device *d, const struct device_code *code,
-		struct device_program **out, struct failure *f);
+					  struct device_program **out, struct failure *f);
 	void (*program_destroy)(struct device *d, struct device_program *p);
-	enum edge_status (*launch_create)(struct device *d, const struct device_launch_request *request,
-		struct device_launch **out, struct failure *f);
+	enum edge_status (*launch_create)(struct device *d,
+					  const struct device_launch_request *request,
+					  struct device_launch **out, struct failure *f);
 	void (*launch_destroy)(struct device *d, struct device_launch *l);
 
 	/* fence: NULL, or an empty one that is complete when the launch is. */
-	enum edge_status (*submit)(struct device *d, struct device_launch *l, struct device_fence *fence, struct failure *f);
+	enum edge_status (*submit)(struct device *d, struct device_launch *l,
+				   struct device_fence *fence, struct failure *f);
 	/* The caller's bytes stay as they are (write) or unread (read) until finish. */
-	enum edge_status (*write)(struct device *d, struct device_region *r, uint64_t offset, const void *bytes,
-		uint64_t size, struct device_fence *fence, struct failure *f);
-	enum edge_status (*read)(struct device *d, struct device_region *r, uint64_t offset, void *bytes,
-		uint64_t size, struct device_fence *fence, struct failure *f);
+	enum edge_status (*write)(struct device *d, struct device_region *r, uint64_t offset,
+				  const void *bytes, uint64_t size, struct device_fence *fence,
+				  struct failure *f);
+	enum edge_status (*read)(struct device *d, struct device_region *r, uint64_t offset,
+				 void *bytes, uint64_t size, struct device_fence *fence,
+				 struct failure *f);
 	/* fence is complete when everything submitted before is. */
 	enum edge_status (*mark)(struct device *d, struct device_fence *fence, struct failure *f);
 	/* What was submitted starts even if nothing follows. */
@@ -122,18 +131,19 @@ struct device_ops {
 	/* Everything submitted is done. */
 	enum edge_status (*finish)(struct device *d, struct failure *f);
 
-	enum edge_status (*fence_wait)(struct device *d, const struct device_fence *fence, struct failure *f);
+	enum edge_status (*fence_wait)(struct device *d, const struct device_fence *fence,
+				       struct failure *f);
 	void (*fence_reset)(struct device *d, struct device_fence *fence);
 	/*
 	 * Start and end of what a completed fence stands for, on the clock of
 	 * rt_now(). Only on a device opened with profile.
 	 */
-	enum edge_status (*fence_times)(struct device *d, const struct device_fence *fence, int64_t *start,
-		int64_t *end, struct failure *f);
+	enum edge_status (*fence_times)(struct device *d, const struct device_fence *fence,
+					int64_t *start, int64_t *end, struct failure *f);
 
-	/* For a device that is not unified: bytes into a region, outside the order, done on return. */
-	enum edge_status (*upload)(struct device *d, struct device_region *r, uint64_t offset, const void *bytes,
-		uint64_t size, struct failure *f);
+	/* Not on unified devices: bytes into a region, outside the order, done on return. */
+	enum edge_status (*upload)(struct device *d, struct device_region *r, uint64_t offset,
+				   const void *bytes, uint64_t size, struct failure *f);
 };
 
 /* NULL-terminated. */

@@ -81,14 +81,20 @@ static void describe(const struct cl_api *cl, cl_platform_id platform, struct ca
 	cl->clGetDeviceInfo(c->id, CL_DRIVER_VERSION, sizeof(version) - 1, version, NULL);
 	snprintf(c->driver, sizeof(c->driver), "%s %s", vendor, version);
 	c->info = (struct device_info){
-		.backend = "opencl", .name = c->name, .driver = c->driver, .threads = units,
-		.unified = (c->type & CL_DEVICE_TYPE_CPU) != 0, .memory_bytes = memory, .max_region_bytes = largest,
+		.backend = "opencl",
+		.name = c->name,
+		.driver = c->driver,
+		.threads = units,
+		.unified = (c->type & CL_DEVICE_TYPE_CPU) != 0,
+		.memory_bytes = memory,
+		.max_region_bytes = largest,
 	};
 }
 
 /* Calls visit for every device of every platform. */
-static enum edge_status each_device(const struct cl_api *cl, void (*visit)(void *, struct candidate *), void *ctx,
-	struct failure *f)
+static enum edge_status each_device(const struct cl_api *cl,
+				    void (*visit)(void *, struct candidate *), void *ctx,
+				    struct failure *f)
 {
 	cl_platform_id platform[MAX_PLATFORMS];
 	cl_device_id device[MAX_DEVICES];
@@ -97,12 +103,14 @@ static enum edge_status each_device(const struct cl_api *cl, void (*visit)(void 
 
 	if (code == -1001 || (code == CL_SUCCESS && platforms == 0))
 		return rt_fail(f, EDGE_DEVICE,
-			"no OpenCL driver: the loader knows of none; install a driver such as pocl-opencl-icd");
+			       "no OpenCL driver: the loader knows of none; install a driver such "
+			       "as pocl-opencl-icd");
 	if (code != CL_SUCCESS)
 		return failed(f, "clGetPlatformIDs", code);
 	for (p = 0; p < platforms && p < MAX_PLATFORMS; p++) {
 		devices = 0;
-		if (cl->clGetDeviceIDs(platform[p], CL_DEVICE_TYPE_ALL, MAX_DEVICES, device, &devices) != CL_SUCCESS)
+		if (cl->clGetDeviceIDs(platform[p], CL_DEVICE_TYPE_ALL, MAX_DEVICES, device,
+				       &devices) != CL_SUCCESS)
 			continue; /* a platform without a device */
 		for (d = 0; d < devices && d < MAX_DEVICES; d++) {
 			struct candidate c = { .id = device[d] };
@@ -126,7 +134,8 @@ static void list_one(void *ctx, struct candidate *c)
 	l->visit(l->ctx, &c->info);
 }
 
-static enum edge_status opencl_list(void (*visit)(void *, const struct device_info *), void *ctx, struct failure *f)
+static enum edge_status opencl_list(void (*visit)(void *, const struct device_info *), void *ctx,
+				    struct failure *f)
 {
 	struct listing l = { visit, ctx };
 	const struct cl_api *cl = cl_load(f);
@@ -143,7 +152,9 @@ struct choice {
 static void choose(void *ctx, struct candidate *c)
 {
 	struct choice *choice = ctx;
-	cl_device_type wanted = choice->request->kernel_style == EDGE_KERNELS_GPU ? CL_DEVICE_TYPE_GPU : CL_DEVICE_TYPE_CPU;
+	cl_device_type wanted = choice->request->kernel_style == EDGE_KERNELS_GPU
+					? CL_DEVICE_TYPE_GPU
+					: CL_DEVICE_TYPE_CPU;
 	int score = c->type & wanted ? 2 : 1;
 
 	if (choice->request->name && !strstr(c->name, choice->request->name))
@@ -178,13 +189,15 @@ static enum edge_status create_queues(struct device *d, struct failure *f)
 	d->context = d->cl->clCreateContext(NULL, 1, &d->id, NULL, NULL, &code);
 	if (!d->context)
 		return failed(f, "clCreateContext", code);
-	d->queue = d->cl->clCreateCommandQueue(d->context, d->id, d->profile ? CL_QUEUE_PROFILING_ENABLE : 0, &code);
+	d->queue = d->cl->clCreateCommandQueue(d->context, d->id,
+					       d->profile ? CL_QUEUE_PROFILING_ENABLE : 0, &code);
 	if (!d->queue)
 		return failed(f, "clCreateCommandQueue", code);
 	return EDGE_OK;
 }
 
-static enum edge_status opencl_open(const struct device_request *request, struct device **out, struct failure *f)
+static enum edge_status opencl_open(const struct device_request *request, struct device **out,
+				    struct failure *f)
 {
 	struct choice choice = { .request = request };
 	const struct cl_api *cl = cl_load(f);
@@ -204,8 +217,11 @@ static enum edge_status opencl_open(const struct device_request *request, struct
 	if ((st = each_device(cl, choose, &choice, f)) != EDGE_OK)
 		return st;
 	if (choice.score == 0)
-		return request->name ? rt_fail(f, EDGE_DEVICE, "no OpenCL device whose name contains \"%s\"", request->name)
-				     : rt_fail(f, EDGE_DEVICE, "no OpenCL device: the driver offers none");
+		return request->name ? rt_fail(f, EDGE_DEVICE,
+					       "no OpenCL device whose name contains \"%s\"",
+					       request->name)
+				     : rt_fail(f, EDGE_DEVICE,
+					       "no OpenCL device: the driver offers none");
 	if (!(d = rt_alloc(1, sizeof(*d))))
 		return rt_fail(f, EDGE_MEMORY, "out of memory");
 	d->cl = cl;
@@ -240,8 +256,8 @@ static void opencl_region_destroy(struct device *d, struct device_region *r)
 	rt_free(r);
 }
 
-static enum edge_status opencl_region_create(struct device *d, uint64_t bytes, void *host, struct device_region **out,
-	struct failure *f)
+static enum edge_status opencl_region_create(struct device *d, uint64_t bytes, void *host,
+					     struct device_region **out, struct failure *f)
 {
 	struct device_region *r = rt_alloc(1, sizeof(*r));
 	cl_int code;
@@ -250,11 +266,16 @@ static enum edge_status opencl_region_create(struct device *d, uint64_t bytes, v
 	if (!r)
 		return rt_fail(f, EDGE_MEMORY, "out of memory");
 	r->bytes = bytes;
-	r->mem = d->cl->clCreateBuffer(d->context, CL_MEM_READ_WRITE | (host ? CL_MEM_USE_HOST_PTR : 0), (size_t)bytes, host, &code);
+	r->mem = d->cl->clCreateBuffer(d->context,
+				       CL_MEM_READ_WRITE | (host ? CL_MEM_USE_HOST_PTR : 0),
+				       (size_t)bytes, host, &code);
 	if (!r->mem) {
 		rt_free(r);
-		return rt_fail(f, EDGE_MEMORY, "clCreateBuffer failed: %s for %llu bytes; the device takes at most %llu at once",
-			cl_error_name(code), (unsigned long long)bytes, (unsigned long long)d->info.max_region_bytes);
+		return rt_fail(f, EDGE_MEMORY,
+			       "clCreateBuffer failed: %s for %llu bytes; the device takes at most "
+			       "%llu at once",
+			       cl_error_name(code), (unsigned long long)bytes,
+			       (unsigned long long)d->info.max_region_bytes);
 	}
 	*out = r;
 	return EDGE_OK;
@@ -269,8 +290,9 @@ static void opencl_buffer_destroy(struct device *d, struct device_buffer *b)
 	rt_free(b);
 }
 
-static enum edge_status opencl_buffer_create(struct device *d, struct device_region *r, uint64_t offset, uint64_t bytes,
-	struct device_buffer **out, struct failure *f)
+static enum edge_status opencl_buffer_create(struct device *d, struct device_region *r,
+					     uint64_t offset, uint64_t bytes,
+					     struct device_buffer **out, struct failure *f)
 {
 	cl_buffer_region range = { (size_t)offset, (size_t)bytes };
 	struct device_buffer *b = rt_alloc(1, sizeof(*b));
@@ -279,11 +301,12 @@ static enum edge_status opencl_buffer_create(struct device *d, struct device_reg
 	*out = NULL;
 	if (!b)
 		return rt_fail(f, EDGE_MEMORY, "out of memory");
-	b->mem = d->cl->clCreateSubBuffer(r->mem, CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION, &range, &code);
+	b->mem = d->cl->clCreateSubBuffer(r->mem, CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION,
+					  &range, &code);
 	if (!b->mem) {
 		rt_free(b);
-		return rt_fail(f, EDGE_DEVICE, "clCreateSubBuffer failed: %s at offset %llu", cl_error_name(code),
-			(unsigned long long)offset);
+		return rt_fail(f, EDGE_DEVICE, "clCreateSubBuffer failed: %s at offset %llu",
+			       cl_error_name(code), (unsigned long long)offset);
 	}
 	*out = b;
 	return EDGE_OK;
@@ -301,7 +324,8 @@ static void opencl_program_destroy(struct device *d, struct device_program *p)
 }
 
 /* The driver's words, as many as fit the record. */
-static enum edge_status build_failed(struct device *d, cl_program program, cl_int code, struct failure *f)
+static enum edge_status build_failed(struct device *d, cl_program program, cl_int code,
+				     struct failure *f)
 {
 	size_t size = 0;
 	char *log;
@@ -310,13 +334,14 @@ static enum edge_status build_failed(struct device *d, cl_program program, cl_in
 	log = rt_alloc(size + 1, 1);
 	if (log)
 		d->cl->clGetProgramBuildInfo(program, d->id, CL_PROGRAM_BUILD_LOG, size, log, NULL);
-	rt_fail(f, EDGE_DEVICE, "clBuildProgram failed: %s: %s", cl_error_name(code), log ? log : "");
+	rt_fail(f, EDGE_DEVICE, "clBuildProgram failed: %s: %s", cl_error_name(code),
+		log ? log : "");
 	rt_free(log);
 	return EDGE_DEVICE;
 }
 
 static enum edge_status opencl_program_build(struct device *d, const struct device_code *source,
-	struct device_program **out, struct failure *f)
+					     struct device_program **out, struct failure *f)
 {
 	struct device_program *p = rt_alloc(1, sizeof(*p));
 	enum edge_status st;
@@ -326,14 +351,18 @@ static enum edge_status opencl_program_build(struct device *d, const struct devi
 	*out = NULL;
 	if (!p)
 		return rt_fail(f, EDGE_MEMORY, "out of memory");
-	p->program = d->cl->clCreateProgramWithSource(d->context, 1, (const char **)(uintptr_t)&source->source, NULL, &code);
+	p->program = d->cl->clCreateProgramWithSource(d->context, 1,
+						      (const char **)(uintptr_t)&source->source,
+						      NULL, &code);
 	if (!p->program) {
 		st = failed(f, "clCreateProgramWithSource", code);
-	} else if ((code = d->cl->clBuildProgram(p->program, 1, &d->id, source->options, NULL, NULL)) != CL_SUCCESS) {
+	} else if ((code = d->cl->clBuildProgram(p->program, 1, &d->id, source->options, NULL,
+						 NULL)) != CL_SUCCESS) {
 		st = build_failed(d, p->program, code, f);
 	} else {
-		/* PoCL finishes its code here instead of at each kernel's first launch; others just answer */
-		d->cl->clGetProgramInfo(p->program, CL_PROGRAM_BINARY_SIZES, sizeof(binary_bytes), &binary_bytes, NULL);
+		/* PoCL finishes its code here, not at each first launch; others just answer */
+		d->cl->clGetProgramInfo(p->program, CL_PROGRAM_BINARY_SIZES, sizeof(binary_bytes),
+					&binary_bytes, NULL);
 		*out = p;
 		return EDGE_OK;
 	}
@@ -350,7 +379,8 @@ static void opencl_launch_destroy(struct device *d, struct device_launch *l)
 	rt_free(l);
 }
 
-static cl_int set_argument(struct device *d, cl_kernel kernel, cl_uint index, const struct device_argument *arg)
+static cl_int set_argument(struct device *d, cl_kernel kernel, cl_uint index,
+			   const struct device_argument *arg)
 {
 	cl_long i64 = arg->value.i;
 	cl_int i32 = (cl_int)arg->value.i;
@@ -370,24 +400,27 @@ static cl_int set_argument(struct device *d, cl_kernel kernel, cl_uint index, co
 	}
 }
 
-static enum edge_status fill_launch(struct device *d, struct device_launch *l, const struct device_launch_request *request,
-	struct failure *f)
+static enum edge_status fill_launch(struct device *d, struct device_launch *l,
+				    const struct device_launch_request *request, struct failure *f)
 {
 	cl_uint count = 0, i;
 	cl_int code;
 
 	l->kernel = d->cl->clCreateKernel(request->program->program, request->kernel, &code);
 	if (!l->kernel)
-		return rt_fail(f, EDGE_DEVICE, "clCreateKernel failed: %s for kernel \"%s\"", cl_error_name(code), request->kernel);
-	if ((code = d->cl->clGetKernelInfo(l->kernel, CL_KERNEL_NUM_ARGS, sizeof(count), &count, NULL)) != CL_SUCCESS)
+		return rt_fail(f, EDGE_DEVICE, "clCreateKernel failed: %s for kernel \"%s\"",
+			       cl_error_name(code), request->kernel);
+	if ((code = d->cl->clGetKernelInfo(l->kernel, CL_KERNEL_NUM_ARGS, sizeof(count), &count,
+					   NULL)) != CL_SUCCESS)
 		return failed(f, "clGetKernelInfo", code);
 	if (count != request->arg_count)
-		return rt_fail(f, EDGE_DEVICE, "kernel \"%s\" takes %u arguments and is given %u", request->kernel, count,
-			request->arg_count);
+		return rt_fail(f, EDGE_DEVICE, "kernel \"%s\" takes %u arguments and is given %u",
+			       request->kernel, count, request->arg_count);
 	for (i = 0; i < count; i++)
 		if ((code = set_argument(d, l->kernel, i, &request->arg[i])) != CL_SUCCESS)
-			return rt_fail(f, EDGE_DEVICE, "clSetKernelArg failed: %s for argument %u of kernel \"%s\"",
-				cl_error_name(code), i, request->kernel);
+			return rt_fail(f, EDGE_DEVICE,
+				       "clSetKernelArg failed: %s for argument %u of kernel \"%s\"",
+				       cl_error_name(code), i, request->kernel);
 	for (i = 0; i < 3; i++) {
 		l->global[i] = request->global[i];
 		l->local[i] = request->local[i];
@@ -395,8 +428,9 @@ static enum edge_status fill_launch(struct device *d, struct device_launch *l, c
 	return EDGE_OK;
 }
 
-static enum edge_status opencl_launch_create(struct device *d, const struct device_launch_request *request,
-	struct device_launch **out, struct failure *f)
+static enum edge_status opencl_launch_create(struct device *d,
+					     const struct device_launch_request *request,
+					     struct device_launch **out, struct failure *f)
 {
 	struct device_launch *l = rt_alloc(1, sizeof(*l));
 	enum edge_status st;
@@ -413,7 +447,7 @@ static enum edge_status opencl_launch_create(struct device *d, const struct devi
 
 /* ---- execution */
 
-/* Where the event of the next command goes: the caller's fence, or the anchor when it is still wanted. */
+/* Where the next command's event goes: the fence, or the anchor while it is wanted. */
 static cl_event *event_place(struct device *d, struct device_fence *fence, cl_event *own)
 {
 	*own = NULL;
@@ -435,11 +469,13 @@ static void event_keep(struct device *d, struct device_fence *fence, cl_event ow
 	}
 }
 
-static enum edge_status opencl_submit(struct device *d, struct device_launch *l, struct device_fence *fence, struct failure *f)
+static enum edge_status opencl_submit(struct device *d, struct device_launch *l,
+				      struct device_fence *fence, struct failure *f)
 {
 	bool anchor = d->profile && !d->anchor;
 	cl_event own, *place = event_place(d, fence, &own);
-	cl_int code = d->cl->clEnqueueNDRangeKernel(d->queue, l->kernel, 3, NULL, l->global, l->local, 0, NULL, place);
+	cl_int code = d->cl->clEnqueueNDRangeKernel(d->queue, l->kernel, 3, NULL, l->global,
+						    l->local, 0, NULL, place);
 
 	if (code != CL_SUCCESS)
 		return failed(f, "clEnqueueNDRangeKernel", code);
@@ -447,12 +483,14 @@ static enum edge_status opencl_submit(struct device *d, struct device_launch *l,
 	return EDGE_OK;
 }
 
-static enum edge_status opencl_write(struct device *d, struct device_region *r, uint64_t offset, const void *bytes,
-	uint64_t size, struct device_fence *fence, struct failure *f)
+static enum edge_status opencl_write(struct device *d, struct device_region *r, uint64_t offset,
+				     const void *bytes, uint64_t size, struct device_fence *fence,
+				     struct failure *f)
 {
 	bool anchor = d->profile && !d->anchor;
 	cl_event own, *place = event_place(d, fence, &own);
-	cl_int code = d->cl->clEnqueueWriteBuffer(d->queue, r->mem, CL_FALSE, (size_t)offset, (size_t)size, bytes, 0, NULL, place);
+	cl_int code = d->cl->clEnqueueWriteBuffer(d->queue, r->mem, CL_FALSE, (size_t)offset,
+						  (size_t)size, bytes, 0, NULL, place);
 
 	if (code != CL_SUCCESS)
 		return failed(f, "clEnqueueWriteBuffer", code);
@@ -460,12 +498,14 @@ static enum edge_status opencl_write(struct device *d, struct device_region *r, 
 	return EDGE_OK;
 }
 
-static enum edge_status opencl_read(struct device *d, struct device_region *r, uint64_t offset, void *bytes, uint64_t size,
-	struct device_fence *fence, struct failure *f)
+static enum edge_status opencl_read(struct device *d, struct device_region *r, uint64_t offset,
+				    void *bytes, uint64_t size, struct device_fence *fence,
+				    struct failure *f)
 {
 	bool anchor = d->profile && !d->anchor;
 	cl_event own, *place = event_place(d, fence, &own);
-	cl_int code = d->cl->clEnqueueReadBuffer(d->queue, r->mem, CL_FALSE, (size_t)offset, (size_t)size, bytes, 0, NULL, place);
+	cl_int code = d->cl->clEnqueueReadBuffer(d->queue, r->mem, CL_FALSE, (size_t)offset,
+						 (size_t)size, bytes, 0, NULL, place);
 
 	if (code != CL_SUCCESS)
 		return failed(f, "clEnqueueReadBuffer", code);
@@ -498,7 +538,8 @@ static enum edge_status opencl_finish(struct device *d, struct failure *f)
 	return code == CL_SUCCESS ? EDGE_OK : failed(f, "clFinish", code);
 }
 
-static enum edge_status opencl_fence_wait(struct device *d, const struct device_fence *fence, struct failure *f)
+static enum edge_status opencl_fence_wait(struct device *d, const struct device_fence *fence,
+					  struct failure *f)
 {
 	cl_event event = fence->handle;
 	cl_int code = d->cl->clWaitForEvents(1, &event);
@@ -513,19 +554,22 @@ static void opencl_fence_reset(struct device *d, struct device_fence *fence)
 	fence->handle = NULL;
 }
 
-static enum edge_status opencl_fence_times(struct device *d, const struct device_fence *fence, int64_t *start, int64_t *end,
-	struct failure *f)
+static enum edge_status opencl_fence_times(struct device *d, const struct device_fence *fence,
+					   int64_t *start, int64_t *end, struct failure *f)
 {
 	cl_ulong queued = 0, began = 0, ended = 0;
 	cl_event event = fence->handle;
 	cl_int code = CL_INVALID_EVENT;
 
 	if (d->anchor)
-		code = d->cl->clGetEventProfilingInfo(d->anchor, CL_PROFILING_COMMAND_QUEUED, sizeof(queued), &queued, NULL);
+		code = d->cl->clGetEventProfilingInfo(d->anchor, CL_PROFILING_COMMAND_QUEUED,
+						      sizeof(queued), &queued, NULL);
 	if (code == CL_SUCCESS)
-		code = d->cl->clGetEventProfilingInfo(event, CL_PROFILING_COMMAND_START, sizeof(began), &began, NULL);
+		code = d->cl->clGetEventProfilingInfo(event, CL_PROFILING_COMMAND_START,
+						      sizeof(began), &began, NULL);
 	if (code == CL_SUCCESS)
-		code = d->cl->clGetEventProfilingInfo(event, CL_PROFILING_COMMAND_END, sizeof(ended), &ended, NULL);
+		code = d->cl->clGetEventProfilingInfo(event, CL_PROFILING_COMMAND_END,
+						      sizeof(ended), &ended, NULL);
 	if (code != CL_SUCCESS)
 		return failed(f, "clGetEventProfilingInfo", code);
 	*start = d->anchor_host + (int64_t)(began - queued);
@@ -534,8 +578,8 @@ static enum edge_status opencl_fence_times(struct device *d, const struct device
 }
 
 /* Only the uploading thread uses the second queue, so it may be made here. */
-static enum edge_status opencl_upload(struct device *d, struct device_region *r, uint64_t offset, const void *bytes,
-	uint64_t size, struct failure *f)
+static enum edge_status opencl_upload(struct device *d, struct device_region *r, uint64_t offset,
+				      const void *bytes, uint64_t size, struct failure *f)
 {
 	cl_int code = CL_SUCCESS;
 
@@ -544,18 +588,34 @@ static enum edge_status opencl_upload(struct device *d, struct device_region *r,
 		if (!d->uploads)
 			return failed(f, "clCreateCommandQueue", code);
 	}
-	code = d->cl->clEnqueueWriteBuffer(d->uploads, r->mem, CL_TRUE, (size_t)offset, (size_t)size, bytes, 0, NULL, NULL);
+	code = d->cl->clEnqueueWriteBuffer(d->uploads, r->mem, CL_TRUE, (size_t)offset,
+					   (size_t)size, bytes, 0, NULL, NULL);
 	return code == CL_SUCCESS ? EDGE_OK : failed(f, "clEnqueueWriteBuffer", code);
 }
 
 const struct device_ops opencl_ops = {
-	.name = "opencl", .backend = EDGE_BACKEND_OPENCL,
-	.list = opencl_list, .open = opencl_open, .close = opencl_close, .info = opencl_info,
-	.region_create = opencl_region_create, .region_destroy = opencl_region_destroy,
-	.buffer_create = opencl_buffer_create, .buffer_destroy = opencl_buffer_destroy,
-	.program_build = opencl_program_build, .program_destroy = opencl_program_destroy,
-	.launch_create = opencl_launch_create, .launch_destroy = opencl_launch_destroy,
-	.submit = opencl_submit, .write = opencl_write, .read = opencl_read, .mark = opencl_mark, .flush = opencl_flush,
-	.finish = opencl_finish, .fence_wait = opencl_fence_wait, .fence_reset = opencl_fence_reset,
-	.fence_times = opencl_fence_times, .upload = opencl_upload,
+	.name = "opencl",
+	.backend = EDGE_BACKEND_OPENCL,
+	.list = opencl_list,
+	.open = opencl_open,
+	.close = opencl_close,
+	.info = opencl_info,
+	.region_create = opencl_region_create,
+	.region_destroy = opencl_region_destroy,
+	.buffer_create = opencl_buffer_create,
+	.buffer_destroy = opencl_buffer_destroy,
+	.program_build = opencl_program_build,
+	.program_destroy = opencl_program_destroy,
+	.launch_create = opencl_launch_create,
+	.launch_destroy = opencl_launch_destroy,
+	.submit = opencl_submit,
+	.write = opencl_write,
+	.read = opencl_read,
+	.mark = opencl_mark,
+	.flush = opencl_flush,
+	.finish = opencl_finish,
+	.fence_wait = opencl_fence_wait,
+	.fence_reset = opencl_fence_reset,
+	.fence_times = opencl_fence_times,
+	.upload = opencl_upload,
 };

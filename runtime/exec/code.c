@@ -24,7 +24,8 @@ static const struct edge_code *best_code(const struct edge_plan *p)
 	const struct edge_code *best = NULL;
 
 	for (uint32_t i = 0; i < p->code_count; i++)
-		if (isa_supported(p->codes[i].isa) && (!best || isa_rank(p->codes[i].isa) > isa_rank(best->isa)))
+		if (isa_supported(p->codes[i].isa) &&
+		    (!best || isa_rank(p->codes[i].isa) > isa_rank(best->isa)))
 			best = &p->codes[i];
 	return best;
 }
@@ -35,9 +36,11 @@ static enum edge_status no_code(struct edgert_session *s)
 	size_t n = 0;
 
 	for (uint32_t i = 0; i < s->plan.code_count && n < sizeof list; i++)
-		n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", i ? ", " : "", isa_name(s->plan.codes[i].isa));
-	return rt_fail(&s->failure, EDGE_UNSUPPORTED, "plan holds native code for %s, this CPU is %s (plan \"%s\")", list,
-		isa_cpu_name(), s->file.path);
+		n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", i ? ", " : "",
+				      isa_name(s->plan.codes[i].isa));
+	return rt_fail(&s->failure, EDGE_UNSUPPORTED,
+		       "plan holds native code for %s, this CPU is %s (plan \"%s\")", list,
+		       isa_cpu_name(), s->file.path);
 }
 
 static void *copy_code(const void *from, size_t bytes)
@@ -68,11 +71,13 @@ enum edge_status session_map_code(struct edgert_session *s)
 		return no_code(s);
 	offset = p->blocks_offset + c->offset;
 	if (offset % (uint64_t)sysconf(_SC_PAGESIZE) == 0)
-		at = mmap(NULL, c->bytes, PROT_READ | PROT_EXEC, MAP_PRIVATE, s->file.fd, (off_t)offset);
+		at = mmap(NULL, c->bytes, PROT_READ | PROT_EXEC, MAP_PRIVATE, s->file.fd,
+			  (off_t)offset);
 	else
 		at = copy_code(p->data + offset, c->bytes);
 	if (at == MAP_FAILED)
-		return rt_fail_errno(&s->failure, EDGE_MEMORY, "could not map the code of plan \"%s\"", s->file.path);
+		return rt_fail_errno(&s->failure, EDGE_MEMORY,
+				     "could not map the code of plan \"%s\"", s->file.path);
 	s->code.block = at;
 	s->code.bytes = c->bytes;
 	s->code.entry = p->entries + (uint64_t)(c - p->codes) * p->kernel_count;

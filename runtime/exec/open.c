@@ -35,10 +35,12 @@ static enum edge_status load_plan(struct edgert_session *s, const struct edgert_
 		return st;
 	if ((st = plan_check(s->file.data, s->file.size, &s->plan, why, sizeof(why))) != EDGE_OK)
 		return rt_fail(&s->failure, st, "plan \"%s\" %s: %s", options->plan,
-			st == EDGE_UNSUPPORTED ? "is not supported" : "is damaged", why);
+			       st == EDGE_UNSUPPORTED ? "is not supported" : "is damaged", why);
 	if (s->plan.meta->kind != EDGE_PLAN_RUN)
-		return rt_fail(&s->failure, EDGE_UNSUPPORTED, "cannot run plan \"%s\": %s plans are not supported yet", options->plan,
-			s->plan.meta->kind == EDGE_PLAN_TRAIN ? "training" : "generating");
+		return rt_fail(&s->failure, EDGE_UNSUPPORTED,
+			       "cannot run plan \"%s\": %s plans are not supported yet",
+			       options->plan,
+			       s->plan.meta->kind == EDGE_PLAN_TRAIN ? "training" : "generating");
 	return EDGE_OK;
 }
 
@@ -57,8 +59,9 @@ static enum edge_status refuse_streaming(struct edgert_session *s)
 	if (first_streamed(&s->plan) == s->plan.read_count)
 		return EDGE_OK;
 	return rt_fail(&s->failure, EDGE_ARGUMENT,
-		"plan \"%s\" is not resident: it streams %" PRIu64 " bytes in each run; compile it with a larger budget", s->file.path,
-		s->plan.meta->streamed_bytes);
+		       "plan \"%s\" is not resident: it streams %" PRIu64
+		       " bytes in each run; compile it with a larger budget",
+		       s->file.path, s->plan.meta->streamed_bytes);
 }
 
 static enum edge_status make_records(struct edgert_session *s)
@@ -73,8 +76,10 @@ static enum edge_status make_records(struct edgert_session *s)
 	s->steps = rt_alloc(p->step_count, sizeof(*s->steps));
 	s->tensors = rt_alloc(p->tensor_count, sizeof(*s->tensors));
 	s->model_ms = rt_alloc(p->model_count, sizeof(*s->model_ms));
-	return s->regions && s->memory && s->in_place && s->buffers && s->programs && s->steps && s->tensors && s->model_ms
-		? EDGE_OK : out_of_memory(s);
+	return s->regions && s->memory && s->in_place && s->buffers && s->programs && s->steps &&
+			       s->tensors && s->model_ms
+		       ? EDGE_OK
+		       : out_of_memory(s);
 }
 
 /*
@@ -97,8 +102,10 @@ static enum edge_status take_host_memory(struct edgert_session *s)
 			continue;
 		s->memory[i] = rt_map(&s->account, host ? RT_HOST : RT_DEVICE, p->regions[i].bytes);
 		if (!s->memory[i])
-			return rt_fail_errno(&s->failure, EDGE_MEMORY, "could not get %" PRIu64 " bytes for the plan's region %u",
-				p->regions[i].bytes, i);
+			return rt_fail_errno(&s->failure, EDGE_MEMORY,
+					     "could not get %" PRIu64
+					     " bytes for the plan's region %u",
+					     p->regions[i].bytes, i);
 		if (!host)
 			s->in_place[i] = s->memory[i];
 	}
@@ -112,17 +119,24 @@ static enum edge_status wait_step(void *ctx, uint32_t step, struct failure *f)
 	return s->ops->fence_wait(s->device, &s->steps[step].fence, f);
 }
 
-static enum edge_status upload(void *ctx, uint32_t region, uint64_t offset, const void *data, uint64_t bytes, struct failure *f)
+static enum edge_status upload(void *ctx, uint32_t region, uint64_t offset, const void *data,
+			       uint64_t bytes, struct failure *f)
 {
 	struct edgert_session *s = ctx;
 
 	return s->ops->upload(s->device, s->regions[region], offset, data, bytes, f);
 }
 
-static enum edge_status start_reading(struct edgert_session *s, const struct edgert_options *options)
+static enum edge_status start_reading(struct edgert_session *s,
+				      const struct edgert_options *options)
 {
 	struct stream_config config = {
-		.plan = &s->plan, .file = &s->file, .memory = s->in_place, .wait_step = wait_step, .upload = upload, .ctx = s,
+		.plan = &s->plan,
+		.file = &s->file,
+		.memory = s->in_place,
+		.wait_step = wait_step,
+		.upload = upload,
+		.ctx = s,
 		.record = options->profile,
 	};
 
@@ -152,14 +166,16 @@ static void choose_fences(struct edgert_session *s, bool all)
 	}
 	for (i = 0; i < p->model_count; i++)
 		if (s->timed && p->models[i].step_count > 0)
-			s->steps[p->models[i].step_first + p->models[i].step_count - 1].fenced = true;
+			s->steps[p->models[i].step_first + p->models[i].step_count - 1].fenced =
+				true;
 }
 
 static enum edge_status open_device(struct edgert_session *s, const struct edgert_options *options)
 {
 	const struct edge_meta *meta = s->plan.meta;
 	struct device_request request = {
-		.name = options->device, .kernel_style = meta->kernel_style,
+		.name = options->device,
+		.kernel_style = meta->kernel_style,
 		.threads = options->threads ? options->threads : meta->threads,
 	};
 	enum edge_status st;
@@ -169,13 +185,16 @@ static enum edge_status open_device(struct edgert_session *s, const struct edger
 	if (!s->ops)
 		s->ops = device_backend(meta->backend);
 	if (!s->ops)
-		return rt_fail(&s->failure, EDGE_UNSUPPORTED, "plan \"%s\" is for a backend that this program lacks", s->file.path);
+		return rt_fail(&s->failure, EDGE_UNSUPPORTED,
+			       "plan \"%s\" is for a backend that this program lacks",
+			       s->file.path);
 	if ((st = s->ops->open(&request, &s->device, &s->failure)) != EDGE_OK)
 		return st;
 	if (s->staging == UINT32_MAX && s->plan.read_count > 0 && !s->ops->info(s->device)->unified)
 		return rt_fail(&s->failure, EDGE_UNSUPPORTED,
-			"plan \"%s\" is for a device that shares memory with the host, and \"%s\" does not", s->file.path,
-			s->ops->info(s->device)->name);
+			       "plan \"%s\" is for a device that shares memory with the host, and "
+			       "\"%s\" does not",
+			       s->file.path, s->ops->info(s->device)->name);
 	return EDGE_OK;
 }
 
@@ -188,14 +207,14 @@ static uint64_t measure_driver(const struct edgert_session *s)
 	for (i = 0; i < s->plan.region_count; i++)
 		if (s->memory[i])
 			regions += rt_resident(s->memory[i], s->plan.regions[i].bytes);
-	/* the peak may be from before the regions filled, so this is rather too little than too much */
+	/* the peak may be from before the regions filled: rather too little than too much */
 	now = now > regions ? now - regions : 0;
 	peak = peak > regions ? peak - regions : 0;
 	return now > peak ? now : peak;
 }
 
 enum edge_status session_open(const struct edgert_options *options, const struct device_ops *ops,
-	struct edgert_session **out)
+			      struct edgert_session **out)
 {
 	struct edgert_session *s = rt_alloc(1, sizeof(*s));
 	enum edge_status st;
@@ -207,13 +226,15 @@ enum edge_status session_open(const struct edgert_options *options, const struct
 	s->opened = rt_now();
 	s->ops = ops;
 	s->file.fd = s->file.direct_fd = -1;
-	if ((st = load_plan(s, options)) != EDGE_OK || (options->resident && (st = refuse_streaming(s)) != EDGE_OK) ||
+	if ((st = load_plan(s, options)) != EDGE_OK ||
+	    (options->resident && (st = refuse_streaming(s)) != EDGE_OK) ||
 	    (st = make_records(s)) != EDGE_OK || (st = take_host_memory(s)) != EDGE_OK)
 		goto fail;
 	/* memory of the device's own must exist before anything is read into it */
 	if (s->staging == UINT32_MAX && (st = start_reading(s, options)) != EDGE_OK)
 		goto fail;
-	if ((st = open_device(s, options)) != EDGE_OK || (st = session_prepare(s, options)) != EDGE_OK)
+	if ((st = open_device(s, options)) != EDGE_OK ||
+	    (st = session_prepare(s, options)) != EDGE_OK)
 		goto fail;
 	choose_fences(s, options->profile);
 	if (!s->stream && (st = start_reading(s, options)) != EDGE_OK)
@@ -221,7 +242,10 @@ enum edge_status session_open(const struct edgert_options *options, const struct
 	s->driver_rss = measure_driver(s);
 	if (options->resident && !stream_preload(s->stream, &s->failure)) {
 		st = s->failure.status != EDGE_OK ? s->failure.status
-			: rt_fail(&s->failure, EDGE_ARGUMENT, "plan \"%s\" cannot have all weights in memory before it runs", options->plan);
+						  : rt_fail(&s->failure, EDGE_ARGUMENT,
+							    "plan \"%s\" cannot have all weights "
+							    "in memory before it runs",
+							    options->plan);
 		goto fail;
 	}
 	s->ready = rt_now();

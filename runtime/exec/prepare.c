@@ -22,7 +22,8 @@ static enum edge_status create_regions(struct edgert_session *s)
 	for (i = 0; i < p->region_count; i++) {
 		if (p->regions[i].space != EDGE_SPACE_DEVICE)
 			continue;
-		st = s->ops->region_create(s->device, p->regions[i].bytes, s->in_place[i], &s->regions[i], &s->failure);
+		st = s->ops->region_create(s->device, p->regions[i].bytes, s->in_place[i],
+					   &s->regions[i], &s->failure);
 		if (st != EDGE_OK)
 			return st;
 		if (!s->in_place[i])
@@ -42,7 +43,8 @@ static enum edge_status create_buffers(struct edgert_session *s)
 
 		if (!s->regions[b->region])
 			continue; /* staging */
-		st = s->ops->buffer_create(s->device, s->regions[b->region], b->offset, b->bytes, &s->buffers[i], &s->failure);
+		st = s->ops->buffer_create(s->device, s->regions[b->region], b->offset, b->bytes,
+					   &s->buffers[i], &s->failure);
 		if (st != EDGE_OK)
 			return st;
 	}
@@ -57,8 +59,11 @@ static enum edge_status build_programs(struct edgert_session *s)
 
 	for (i = 0; i < p->program_count; i++) {
 		struct device_code code = {
-			.source = plan_string(p, p->programs[i].source), .options = plan_string(p, p->programs[i].options),
-			.block = s->code.block, .entry = s->code.entry, .entry_count = p->kernel_count,
+			.source = plan_string(p, p->programs[i].source),
+			.options = plan_string(p, p->programs[i].options),
+			.block = s->code.block,
+			.entry = s->code.entry,
+			.entry_count = p->kernel_count,
 		};
 
 		st = s->ops->program_build(s->device, &code, &s->programs[i], &s->failure);
@@ -68,13 +73,18 @@ static enum edge_status build_programs(struct edgert_session *s)
 	return EDGE_OK;
 }
 
-static enum edge_status create_launch(struct edgert_session *s, uint32_t index, struct device_argument *arg)
+static enum edge_status create_launch(struct edgert_session *s, uint32_t index,
+				      struct device_argument *arg)
 {
 	const struct edge_plan *p = &s->plan;
 	const struct edge_step *step = &p->steps[index];
 	const struct edge_kernel *k = &p->kernels[step->index];
 	struct device_launch_request request = {
-		.program = s->programs[k->program], .kernel = plan_string(p, k->name), .kernel_index = step->index, .arg = arg, .arg_count = step->arg_count,
+		.program = s->programs[k->program],
+		.kernel = plan_string(p, k->name),
+		.kernel_index = step->index,
+		.arg = arg,
+		.arg_count = step->arg_count,
 		.global = { step->global[0], step->global[1], step->global[2] },
 		.local = { step->local[0], step->local[1], step->local[2] },
 	};
@@ -91,7 +101,9 @@ static enum edge_status create_launch(struct edgert_session *s, uint32_t index, 
 		else
 			arg[i].value.i = a->value.i;
 		if (a->kind == EDGE_PARAM_GLOBAL && !arg[i].buffer)
-			return rt_fail(&s->failure, EDGE_BAD, "plan \"%s\" is damaged: step %u works on host memory", s->file.path, index);
+			return rt_fail(&s->failure, EDGE_BAD,
+				       "plan \"%s\" is damaged: step %u works on host memory",
+				       s->file.path, index);
 	}
 	return s->ops->launch_create(s->device, &request, &s->steps[index].launch, &s->failure);
 }
@@ -157,8 +169,9 @@ void edgert_close(struct edgert_session *s)
 	if (s->device)
 		destroy_device_objects(s);
 	for (i = 0; s->memory && i < s->plan.region_count; i++)
-		rt_unmap(&s->account, s->plan.regions[i].space == EDGE_SPACE_HOST ? RT_HOST : RT_DEVICE, s->memory[i],
-			s->plan.regions[i].bytes);
+		rt_unmap(&s->account,
+			 s->plan.regions[i].space == EDGE_SPACE_HOST ? RT_HOST : RT_DEVICE,
+			 s->memory[i], s->plan.regions[i].bytes);
 	plan_file_close(&s->file);
 	rt_free(s->regions);
 	rt_free(s->memory);

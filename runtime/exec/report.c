@@ -25,17 +25,28 @@ void edgert_report(const struct edgert_session *s, struct edgert_report *out)
 
 	stream_totals(s->stream, &totals);
 	*out = (struct edgert_report){
-		.plan = plan_string(&s->plan, meta->name), .backend = info->backend, .device = info->name, .driver = info->driver,
+		.plan = plan_string(&s->plan, meta->name),
+		.backend = info->backend,
+		.device = info->name,
+		.driver = info->driver,
 		.threads = info->threads,
-		.planned_device_bytes = meta->planned_device_bytes, .planned_host_bytes = meta->planned_host_bytes,
-		.actual_device_bytes = s->account.peak[RT_DEVICE], .actual_host_bytes = s->account.peak[RT_HOST],
-		.driver_rss_bytes = s->driver_rss, .peak_rss_bytes = rt_peak_rss(),
-		.steps = s->plan.step_count, .models = s->plan.model_count, .runs = s->runs,
-		.bytes_streamed = s->runs ? streamed_bytes(&s->plan) : 0, .bytes_read = totals.bytes,
+		.planned_device_bytes = meta->planned_device_bytes,
+		.planned_host_bytes = meta->planned_host_bytes,
+		.actual_device_bytes = s->account.peak[RT_DEVICE],
+		.actual_host_bytes = s->account.peak[RT_HOST],
+		.driver_rss_bytes = s->driver_rss,
+		.peak_rss_bytes = rt_peak_rss(),
+		.steps = s->plan.step_count,
+		.models = s->plan.model_count,
+		.runs = s->runs,
+		.bytes_streamed = s->runs ? streamed_bytes(&s->plan) : 0,
+		.bytes_read = totals.bytes,
 		.load_ms = session_ms(s->ready - s->opened),
 		.first_ms = s->runs ? session_ms(s->first_end - s->opened) : 0,
 		.run_ms = s->runs ? session_ms(s->run_end - s->run_begin) : 0,
-		.stall_ms = session_ms(s->stall), .predicted_ms = meta->predicted_ms, .lower_bound_ms = meta->lower_bound_ms,
+		.stall_ms = session_ms(s->stall),
+		.predicted_ms = meta->predicted_ms,
+		.lower_bound_ms = meta->lower_bound_ms,
 		.flops = meta->flops,
 	};
 	for (i = 0; i < s->plan.step_count; i++)
@@ -48,7 +59,8 @@ const char *edgert_model(const struct edgert_session *s, uint32_t index, double 
 	return plan_string(&s->plan, s->plan.models[index].name);
 }
 
-bool edgert_step_time(const struct edgert_session *s, uint32_t step, double *start_ms, double *end_ms)
+bool edgert_step_time(const struct edgert_session *s, uint32_t step, double *start_ms,
+		      double *end_ms)
 {
 	const struct step_state *state;
 
@@ -60,7 +72,8 @@ bool edgert_step_time(const struct edgert_session *s, uint32_t step, double *sta
 	return true;
 }
 
-bool edgert_read_time(const struct edgert_session *s, uint32_t read, double *start_ms, double *end_ms)
+bool edgert_read_time(const struct edgert_session *s, uint32_t read, double *start_ms,
+		      double *end_ms)
 {
 	const struct stream_record *records = stream_records(s->stream);
 

@@ -48,8 +48,10 @@ static enum edge_status submit_step(struct edgert_session *s, uint32_t index, st
 	if (t->bytes == 0 || (step->kind == EDGE_STEP_OUTPUT && !s->tensors[step->index].output))
 		return fence ? s->ops->mark(s->device, fence, f) : EDGE_OK;
 	if (step->kind == EDGE_STEP_INPUT)
-		return s->ops->write(s->device, s->regions[b->region], b->offset, s->tensors[step->index].input, t->bytes, fence, f);
-	return s->ops->read(s->device, s->regions[b->region], b->offset, s->tensors[step->index].output, t->bytes, fence, f);
+		return s->ops->write(s->device, s->regions[b->region], b->offset,
+				     s->tensors[step->index].input, t->bytes, fence, f);
+	return s->ops->read(s->device, s->regions[b->region], b->offset,
+			    s->tensors[step->index].output, t->bytes, fence, f);
 }
 
 static enum edge_status all_steps(struct edgert_session *s, struct failure *f)
@@ -58,7 +60,8 @@ static enum edge_status all_steps(struct edgert_session *s, struct failure *f)
 	uint32_t i;
 
 	for (i = 0; i < s->plan.step_count; i++) {
-		if ((st = await_reads(s, i, f)) != EDGE_OK || (st = submit_step(s, i, f)) != EDGE_OK)
+		if ((st = await_reads(s, i, f)) != EDGE_OK ||
+		    (st = submit_step(s, i, f)) != EDGE_OK)
 			return st;
 		if ((i + 1) % FLUSH_EVERY == 0 && (st = s->ops->flush(s->device, f)) != EDGE_OK)
 			return st;
@@ -80,7 +83,8 @@ static enum edge_status collect_times(struct edgert_session *s, struct failure *
 		if (!state->fenced)
 			continue;
 		if (s->timed && st == EDGE_OK)
-			st = s->ops->fence_times(s->device, &state->fence, &state->start, &state->end, f);
+			st = s->ops->fence_times(s->device, &state->fence, &state->start,
+						 &state->end, f);
 		s->ops->fence_reset(s->device, &state->fence);
 	}
 	return st;
@@ -94,7 +98,9 @@ static int64_t count_stall(const struct edgert_session *s)
 
 	for (i = 0; i < s->plan.step_count; i++) {
 		const struct step_state *state = &s->steps[i];
-		int64_t idle = i == 0 ? s->run_begin : s->timed ? s->steps[i - 1].end : state->waited;
+		int64_t idle = i == 0	  ? s->run_begin
+			       : s->timed ? s->steps[i - 1].end
+					  : state->waited;
 
 		if (state->waited && idle < s->run_begin)
 			idle = s->run_begin;
@@ -111,7 +117,9 @@ static void time_models(struct edgert_session *s)
 
 	for (i = 0; i < s->plan.model_count; i++) {
 		const struct edge_model *m = &s->plan.models[i];
-		int64_t end = m->step_count && s->timed ? s->steps[m->step_first + m->step_count - 1].end : from;
+		int64_t end = m->step_count && s->timed
+				      ? s->steps[m->step_first + m->step_count - 1].end
+				      : from;
 
 		if (!s->timed && s->plan.model_count == 1)
 			end = s->run_end;
@@ -159,7 +167,9 @@ static enum edge_status check_inputs(struct edgert_session *s)
 		if (missing++ == 0)
 			n = (size_t)snprintf(text, size, "plan \"%s\" needs input", s->file.path);
 		if (n < size)
-			n += (size_t)snprintf(text + n, size - n, "%s \"%s\"", missing > 1 ? "," : "", plan_string(p, p->tensors[i].name));
+			n += (size_t)snprintf(text + n, size - n, "%s \"%s\"",
+					      missing > 1 ? "," : "",
+					      plan_string(p, p->tensors[i].name));
 	}
 	if (!missing)
 		return EDGE_OK;

@@ -18,10 +18,10 @@
 struct step_state {
 	struct device_launch *launch; /* of kernels */
 	struct device_fence fence;
-	bool fenced;                  /* somebody wants to know when it is done */
-	bool starving;                /* needs more reads than the steps before it */
-	int64_t waited, arrived;      /* this run: the wait for its reads; 0: there was none */
-	int64_t start, end;           /* this run, where fenced and timed */
+	bool fenced;		 /* somebody wants to know when it is done */
+	bool starving;		 /* needs more reads than the steps before it */
+	int64_t waited, arrived; /* this run: the wait for its reads; 0: there was none */
+	int64_t start, end;	 /* this run, where fenced and timed */
 };
 
 struct tensor_state {
@@ -49,9 +49,9 @@ struct edgert_session {
 	} code;
 
 	struct rt_account account;
-	void **memory;     /* per region: the host's address of it, or NULL */
-	void **in_place;   /* per region: the same where kernels use that memory itself */
-	uint32_t staging;  /* index of the staging region, or UINT32_MAX */
+	void **memory;	  /* per region: the host's address of it, or NULL */
+	void **in_place;  /* per region: the same where kernels use that memory itself */
+	uint32_t staging; /* index of the staging region, or UINT32_MAX */
 	struct stream *stream;
 
 	struct step_state *steps;
@@ -66,7 +66,7 @@ struct edgert_session {
 
 /* Opens with a given backend; NULL: the plan's. Tests bring their own. */
 enum edge_status session_open(const struct edgert_options *options, const struct device_ops *ops,
-	struct edgert_session **out);
+			      struct edgert_session **out);
 
 /* code.c: nothing to do for plans of other backends. */
 enum edge_status session_map_code(struct edgert_session *s);
@@ -75,6 +75,9 @@ void session_unmap_code(struct edgert_session *s);
 /* Everything after the plan is checked and the I/O thread is on its way. */
 enum edge_status session_prepare(struct edgert_session *s, const struct edgert_options *options);
 
-static inline double session_ms(int64_t ns) { return (double)ns / 1e6; }
+static inline double session_ms(int64_t ns)
+{
+	return (double)ns / 1e6;
+}
 
 #endif

@@ -17,15 +17,19 @@ void edgert_tensor_info(const struct edgert_session *s, uint32_t index, struct e
 	const struct edge_tensor *t = &s->plan.tensors[index];
 
 	*out = (struct edgert_tensor){
-		.name = plan_string(&s->plan, t->name), .output = t->direction == EDGE_TENSOR_OUTPUT, .dtype = t->dtype,
-		.rank = t->rank, .bytes = t->bytes,
+		.name = plan_string(&s->plan, t->name),
+		.output = t->direction == EDGE_TENSOR_OUTPUT,
+		.dtype = t->dtype,
+		.rank = t->rank,
+		.bytes = t->bytes,
 	};
 	memcpy(out->dim, t->dim, sizeof(out->dim));
 }
 
 static char plain(char c)
 {
-	bool keep = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-';
+	bool keep = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+		    c == '_' || c == '.' || c == '-';
 
 	return keep ? c : '_';
 }
@@ -63,24 +67,28 @@ const char *edgert_dtype_name(uint32_t dtype)
 	return edge_dtype_name(dtype);
 }
 
-static enum edge_status check_tensor(struct edgert_session *s, int index, const void *data, uint64_t bytes, uint32_t direction)
+static enum edge_status check_tensor(struct edgert_session *s, int index, const void *data,
+				     uint64_t bytes, uint32_t direction)
 {
 	const struct edge_tensor *t;
 
 	if (s->broken)
 		return s->failure.status;
 	rt_failure_clear(&s->failure);
-	if (index < 0 || (uint32_t)index >= s->plan.tensor_count || s->plan.tensors[index].direction != direction)
-		return rt_fail(&s->failure, EDGE_ARGUMENT, "plan \"%s\" has no such %s", s->file.path,
-			direction == EDGE_TENSOR_INPUT ? "input" : "output");
+	if (index < 0 || (uint32_t)index >= s->plan.tensor_count ||
+	    s->plan.tensors[index].direction != direction)
+		return rt_fail(&s->failure, EDGE_ARGUMENT, "plan \"%s\" has no such %s",
+			       s->file.path, direction == EDGE_TENSOR_INPUT ? "input" : "output");
 	t = &s->plan.tensors[index];
 	if (data && bytes != t->bytes)
-		return rt_fail(&s->failure, EDGE_ARGUMENT, "tensor \"%s\" has %" PRIu64 " bytes, not %" PRIu64,
-			plan_string(&s->plan, t->name), t->bytes, bytes);
+		return rt_fail(&s->failure, EDGE_ARGUMENT,
+			       "tensor \"%s\" has %" PRIu64 " bytes, not %" PRIu64,
+			       plan_string(&s->plan, t->name), t->bytes, bytes);
 	return EDGE_OK;
 }
 
-enum edge_status edgert_set_input(struct edgert_session *s, int index, const void *data, uint64_t bytes)
+enum edge_status edgert_set_input(struct edgert_session *s, int index, const void *data,
+				  uint64_t bytes)
 {
 	enum edge_status st = check_tensor(s, index, data, bytes, EDGE_TENSOR_INPUT);
 

@@ -34,20 +34,28 @@ static void dump_meta(FILE *out, const struct edge_plan *p)
 
 	fputs("plan ", out);
 	text(out, p, m->name);
-	fprintf(out, " format %u.%u kind %u backend %u kernels %u threads %u\n  device ", p->header->prefix.major,
-		p->header->prefix.minor, m->kind, m->backend, m->kernel_style, m->threads);
+	fprintf(out, " format %u.%u kind %u backend %u kernels %u threads %u\n  device ",
+		p->header->prefix.major, p->header->prefix.minor, m->kind, m->backend,
+		m->kernel_style, m->threads);
 	text(out, p, m->device_name);
 	fputs(" compiler ", out);
 	text(out, p, m->compiler);
-	fprintf(out, "\n  budget device %" PRIu64 " host %" PRIu64 "\n  planned device %" PRIu64 " host %" PRIu64 "\n",
-		m->device_budget_bytes, m->host_budget_bytes, m->planned_device_bytes, m->planned_host_bytes);
-	fprintf(out, "  smallest budget %" PRIu64 "\n  weights %" PRIu64 " resident %" PRIu64 " streamed %" PRIu64 "\n",
+	fprintf(out,
+		"\n  budget device %" PRIu64 " host %" PRIu64 "\n  planned device %" PRIu64
+		" host %" PRIu64 "\n",
+		m->device_budget_bytes, m->host_budget_bytes, m->planned_device_bytes,
+		m->planned_host_bytes);
+	fprintf(out,
+		"  smallest budget %" PRIu64 "\n  weights %" PRIu64 " resident %" PRIu64
+		" streamed %" PRIu64 "\n",
 		m->smallest_budget_bytes, m->weights_bytes, m->resident_bytes, m->streamed_bytes);
-	fprintf(out, "  activations %" PRIu64 " lower bound %" PRIu64 "\n  flops %" PRIu64 "\n", m->activation_peak_bytes,
-		m->activation_lower_bound_bytes, m->flops);
-	fprintf(out, "  predicted %.6g ms lower bound %.6g ms\n", m->predicted_ms, m->lower_bound_ms);
-	fprintf(out, "  assumed storage %.6g B/s memory %.6g B/s compute %.6g FLOP/s launch %.6g ms\n", m->storage_bytes_per_s,
-		m->memory_bytes_per_s, m->flops_per_s, m->launch_ms);
+	fprintf(out, "  activations %" PRIu64 " lower bound %" PRIu64 "\n  flops %" PRIu64 "\n",
+		m->activation_peak_bytes, m->activation_lower_bound_bytes, m->flops);
+	fprintf(out, "  predicted %.6g ms lower bound %.6g ms\n", m->predicted_ms,
+		m->lower_bound_ms);
+	fprintf(out,
+		"  assumed storage %.6g B/s memory %.6g B/s compute %.6g FLOP/s launch %.6g ms\n",
+		m->storage_bytes_per_s, m->memory_bytes_per_s, m->flops_per_s, m->launch_ms);
 }
 
 static void dump_memory(FILE *out, const struct edge_plan *p)
@@ -57,10 +65,13 @@ static void dump_memory(FILE *out, const struct edge_plan *p)
 
 	for (i = 0; i < p->region_count; i++)
 		fprintf(out, "region %" PRIu32 " %s %s %" PRIu64 "\n", i, kinds[p->regions[i].kind],
-			p->regions[i].space == EDGE_SPACE_HOST ? "host" : "device", p->regions[i].bytes);
+			p->regions[i].space == EDGE_SPACE_HOST ? "host" : "device",
+			p->regions[i].bytes);
 	for (i = 0; i < p->buffer_count; i++)
-		fprintf(out, "buffer %" PRIu32 " region %" PRIu32 " offset %" PRIu64 " bytes %" PRIu64 "\n", i, p->buffers[i].region,
-			p->buffers[i].offset, p->buffers[i].bytes);
+		fprintf(out,
+			"buffer %" PRIu32 " region %" PRIu32 " offset %" PRIu64 " bytes %" PRIu64
+			"\n",
+			i, p->buffers[i].region, p->buffers[i].offset, p->buffers[i].bytes);
 }
 
 static void dump_tensors(FILE *out, const struct edge_plan *p)
@@ -70,7 +81,8 @@ static void dump_tensors(FILE *out, const struct edge_plan *p)
 	for (i = 0; i < p->tensor_count; i++) {
 		const struct edge_tensor *t = &p->tensors[i];
 
-		fprintf(out, "tensor %" PRIu32 " %s ", i, t->direction == EDGE_TENSOR_INPUT ? "input" : "output");
+		fprintf(out, "tensor %" PRIu32 " %s ", i,
+			t->direction == EDGE_TENSOR_INPUT ? "input" : "output");
 		text(out, p, t->name);
 		fprintf(out, " %s[", edge_dtype_name(t->dtype));
 		for (k = 0; k < t->rank; k++)
@@ -80,8 +92,10 @@ static void dump_tensors(FILE *out, const struct edge_plan *p)
 	for (i = 0; i < p->model_count; i++) {
 		fprintf(out, "model %" PRIu32 " ", i);
 		text(out, p, p->models[i].name);
-		fprintf(out, " steps %" PRIu32 "+%" PRIu32 " weights %" PRIu64 " flops %" PRIu64 "\n", p->models[i].step_first,
-			p->models[i].step_count, p->models[i].weights_bytes, p->models[i].flops);
+		fprintf(out,
+			" steps %" PRIu32 "+%" PRIu32 " weights %" PRIu64 " flops %" PRIu64 "\n",
+			p->models[i].step_first, p->models[i].step_count,
+			p->models[i].weights_bytes, p->models[i].flops);
 	}
 }
 
@@ -91,16 +105,19 @@ static void dump_kernels(FILE *out, const struct edge_plan *p)
 	uint32_t i, k;
 
 	for (i = 0; i < p->program_count; i++) {
-		fprintf(out, "program %" PRIu32 " source %zu bytes options ", i, strlen(plan_string(p, p->programs[i].source)));
+		fprintf(out, "program %" PRIu32 " source %zu bytes options ", i,
+			strlen(plan_string(p, p->programs[i].source)));
 		text(out, p, p->programs[i].options);
 		fputc('\n', out);
 	}
 	for (i = 0; i < p->kernel_count; i++) {
-		fprintf(out, "kernel %" PRIu32 " program %" PRIu32 " %s(", i, p->kernels[i].program, plan_string(p, p->kernels[i].name));
+		fprintf(out, "kernel %" PRIu32 " program %" PRIu32 " %s(", i, p->kernels[i].program,
+			plan_string(p, p->kernels[i].name));
 		for (k = 0; k < p->kernels[i].param_count; k++) {
 			const struct edge_param *a = &p->params[p->kernels[i].param_first + k];
 
-			fprintf(out, "%s%s%s%s %s", k ? ", " : "", kinds[a->kind], a->access & EDGE_PARAM_READ ? " r" : "",
+			fprintf(out, "%s%s%s%s %s", k ? ", " : "", kinds[a->kind],
+				a->access & EDGE_PARAM_READ ? " r" : "",
 				a->access & EDGE_PARAM_WRITE ? " w" : "", plan_string(p, a->name));
 		}
 		fputs(")\n", out);
@@ -127,12 +144,18 @@ static void dump_steps(FILE *out, const struct edge_plan *p)
 
 		fprintf(out, "step %" PRIu32 " %s %" PRIu32, i, kinds[s->kind], s->index);
 		if (s->kind == EDGE_STEP_KERNEL)
-			fprintf(out, " global %" PRIu32 ",%" PRIu32 ",%" PRIu32 " local %" PRIu32 ",%" PRIu32 ",%" PRIu32 " args", s->global[0],
-				s->global[1], s->global[2], s->local[0], s->local[1], s->local[2]);
+			fprintf(out,
+				" global %" PRIu32 ",%" PRIu32 ",%" PRIu32 " local %" PRIu32
+				",%" PRIu32 ",%" PRIu32 " args",
+				s->global[0], s->global[1], s->global[2], s->local[0], s->local[1],
+				s->local[2]);
 		for (k = 0; k < s->arg_count; k++)
 			dump_arg(out, &p->args[s->arg_first + k]);
-		fprintf(out, " model %" PRIu32 " reads %" PRIu32 " flops %" PRIu64 " bytes %" PRIu64 " ms %.6g at %.6g", s->model,
-			s->reads_needed, s->flops, s->bytes, s->predicted_ms, s->predicted_start_ms);
+		fprintf(out,
+			" model %" PRIu32 " reads %" PRIu32 " flops %" PRIu64 " bytes %" PRIu64
+			" ms %.6g at %.6g",
+			s->model, s->reads_needed, s->flops, s->bytes, s->predicted_ms,
+			s->predicted_start_ms);
 		if (p->debug) {
 			fputs(" op ", out);
 			text(out, p, p->debug[i].op);
@@ -148,14 +171,19 @@ static void dump_stream(FILE *out, const struct edge_plan *p)
 	uint32_t i;
 
 	for (i = 0; i < p->chunk_count; i++)
-		fprintf(out, "chunk %" PRIu32 " offset %" PRIu64 " bytes %" PRIu64 " xxh3 %016" PRIx64 "\n", i, p->chunks[i].offset,
-			p->chunks[i].bytes, p->chunks[i].xxh3);
+		fprintf(out,
+			"chunk %" PRIu32 " offset %" PRIu64 " bytes %" PRIu64 " xxh3 %016" PRIx64
+			"\n",
+			i, p->chunks[i].offset, p->chunks[i].bytes, p->chunks[i].xxh3);
 	for (i = 0; i < p->read_count; i++) {
 		const struct edge_read *r = &p->reads[i];
 
-		fprintf(out, "read %" PRIu32 " chunk %" PRIu32 " region %" PRIu32 " offset %" PRIu64 " after %" PRId32 "%s at %.6g to %.6g\n",
-			i, r->chunk, r->region, r->offset, r->after_step, r->flags & EDGE_READ_ONCE ? " once" : "",
-			r->predicted_start_ms, r->predicted_end_ms);
+		fprintf(out,
+			"read %" PRIu32 " chunk %" PRIu32 " region %" PRIu32 " offset %" PRIu64
+			" after %" PRId32 "%s at %.6g to %.6g\n",
+			i, r->chunk, r->region, r->offset, r->after_step,
+			r->flags & EDGE_READ_ONCE ? " once" : "", r->predicted_start_ms,
+			r->predicted_end_ms);
 	}
 }
 
@@ -166,8 +194,10 @@ static void dump_extras(FILE *out, const struct edge_plan *p)
 	for (i = 0; i < p->lifetime_count; i++) {
 		const struct edge_lifetime *l = &p->lifetimes[i];
 
-		fprintf(out, "lifetime region %" PRIu32 " offset %" PRIu64 " bytes %" PRIu64 " steps %" PRId32 "..%" PRId32 " ", l->region,
-			l->offset, l->bytes, l->first_step, l->last_step);
+		fprintf(out,
+			"lifetime region %" PRIu32 " offset %" PRIu64 " bytes %" PRIu64
+			" steps %" PRId32 "..%" PRId32 " ",
+			l->region, l->offset, l->bytes, l->first_step, l->last_step);
 		text(out, p, l->name);
 		fputc('\n', out);
 	}
@@ -191,5 +221,6 @@ void plan_dump(FILE *out, const struct edge_plan *p)
 	dump_extras(out, p);
 	/* last, because it is long */
 	for (uint32_t i = 0; i < p->program_count; i++)
-		fprintf(out, "source of program %" PRIu32 ":\n%s\n", i, plan_string(p, p->programs[i].source));
+		fprintf(out, "source of program %" PRIu32 ":\n%s\n", i,
+			plan_string(p, p->programs[i].source));
 }

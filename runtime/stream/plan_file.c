@@ -36,26 +36,29 @@ static bool unchanged(const struct plan_file *p, struct failure *f)
 		return false;
 	}
 	if ((uint64_t)info.st_size != p->size) {
-		rt_fail(f, EDGE_IO, "plan \"%s\" changed while it was in use: it was %zu bytes and is %lld now", p->path, p->size,
-			(long long)info.st_size);
+		rt_fail(f, EDGE_IO,
+			"plan \"%s\" changed while it was in use: it was %zu bytes and is %lld now",
+			p->path, p->size, (long long)info.st_size);
 		return false;
 	}
 	if (info.st_mtim.tv_sec != p->modified[0] || info.st_mtim.tv_nsec != p->modified[1]) {
-		rt_fail(f, EDGE_IO, "plan \"%s\" changed while it was in use: it was written to", p->path);
+		rt_fail(f, EDGE_IO, "plan \"%s\" changed while it was in use: it was written to",
+			p->path);
 		return false;
 	}
 	return true;
 }
 
-enum edge_status plan_file_read(const struct plan_file *p, uint64_t offset, uint64_t bytes, void *out, struct failure *f)
+enum edge_status plan_file_read(const struct plan_file *p, uint64_t offset, uint64_t bytes,
+				void *out, struct failure *f)
 {
-	bool direct = p->direct_fd >= 0 && offset % EDGE_PLAN_PAGE == 0 && bytes % EDGE_PLAN_PAGE == 0 &&
-		(uintptr_t)out % EDGE_PLAN_PAGE == 0;
+	bool direct = p->direct_fd >= 0 && offset % EDGE_PLAN_PAGE == 0 &&
+		      bytes % EDGE_PLAN_PAGE == 0 && (uintptr_t)out % EDGE_PLAN_PAGE == 0;
 	uint64_t at = 0;
 
 	while (at < bytes) {
-		ssize_t n = plan_file_pread(direct ? p->direct_fd : p->fd, (char *)out + at, (size_t)(bytes - at),
-			(off_t)(offset + at));
+		ssize_t n = plan_file_pread(direct ? p->direct_fd : p->fd, (char *)out + at,
+					    (size_t)(bytes - at), (off_t)(offset + at));
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -68,13 +71,17 @@ enum edge_status plan_file_read(const struct plan_file *p, uint64_t offset, uint
 
 			if (unchanged(p, f)) {
 				errno = saved;
-				rt_fail_errno(f, EDGE_IO, "could not read plan \"%s\" at offset %" PRIu64, p->path, offset + at);
+				rt_fail_errno(f, EDGE_IO,
+					      "could not read plan \"%s\" at offset %" PRIu64,
+					      p->path, offset + at);
 			}
 			return f->status;
 		}
 		if (n == 0) {
 			if (unchanged(p, f))
-				rt_fail(f, EDGE_IO, "could not read plan \"%s\": it ends at offset %" PRIu64, p->path, offset + at);
+				rt_fail(f, EDGE_IO,
+					"could not read plan \"%s\": it ends at offset %" PRIu64,
+					p->path, offset + at);
 			return f->status;
 		}
 		at += (uint64_t)n;
@@ -84,8 +91,8 @@ enum edge_status plan_file_read(const struct plan_file *p, uint64_t offset, uint
 	return EDGE_OK;
 }
 
-enum edge_status plan_file_read_chunk(const struct plan_file *p, const struct edge_chunk *chunk, uint32_t index, void *out,
-	struct failure *f)
+enum edge_status plan_file_read_chunk(const struct plan_file *p, const struct edge_chunk *chunk,
+				      uint32_t index, void *out, struct failure *f)
 {
 	enum edge_status st = plan_file_read(p, chunk->offset, chunk->bytes, out, f);
 
@@ -95,11 +102,13 @@ enum edge_status plan_file_read_chunk(const struct plan_file *p, const struct ed
 		return EDGE_OK;
 	if (!unchanged(p, f))
 		return f->status;
-	return rt_fail(f, EDGE_BAD, "plan \"%s\" is damaged: weight chunk %" PRIu32 " at offset %" PRIu64 " does not match its hash",
-		p->path, index, chunk->offset);
+	return rt_fail(f, EDGE_BAD,
+		       "plan \"%s\" is damaged: weight chunk %" PRIu32 " at offset %" PRIu64
+		       " does not match its hash",
+		       p->path, index, chunk->offset);
 }
 
-/* Where the weights section is, as far as an unchecked header can be trusted: only to leave that part out. */
+/* Where the weights section is. The header is unchecked: it only says what to leave out. */
 static void find_weights(const struct plan_file *p, uint64_t *start, uint64_t *end)
 {
 	struct edge_section s;
@@ -119,7 +128,8 @@ static void find_weights(const struct plan_file *p, uint64_t *start, uint64_t *e
 		if (at > EDGE_PLAN_PAGE - sizeof(s) || at + sizeof(s) > p->size)
 			return;
 		memcpy(&s, (char *)p->data + at, sizeof(s));
-		if (s.kind == EDGE_SECTION_WEIGHTS && s.offset <= p->size && s.size <= p->size - s.offset) {
+		if (s.kind == EDGE_SECTION_WEIGHTS && s.offset <= p->size &&
+		    s.size <= p->size - s.offset) {
 			*start = s.offset;
 			*end = s.offset + s.size;
 			return;
@@ -132,7 +142,7 @@ static enum edge_status read_records(struct plan_file *p, struct failure *f)
 	uint64_t head = p->size < EDGE_PLAN_PAGE ? p->size : EDGE_PLAN_PAGE, start, end;
 	enum edge_status st;
 
-	/* whole pages either side of the weights; what lies in a page with records is read with them */
+	/* whole pages on either side of the weights */
 	if ((st = plan_file_read(p, 0, head, p->data, f)) != EDGE_OK)
 		return st;
 	find_weights(p, &start, &end);
@@ -140,7 +150,8 @@ static enum edge_status read_records(struct plan_file *p, struct failure *f)
 	end = end / EDGE_PLAN_PAGE * EDGE_PLAN_PAGE;
 	if (start > p->size || start >= end)
 		start = end = p->size;
-	if (start > head && (st = plan_file_read(p, head, start - head, (char *)p->data + head, f)) != EDGE_OK)
+	if (start > head &&
+	    (st = plan_file_read(p, head, start - head, (char *)p->data + head, f)) != EDGE_OK)
 		return st;
 	if (end < head)
 		end = head;
@@ -160,15 +171,18 @@ static enum edge_status describe(struct plan_file *p, struct failure *f)
 	p->size = (size_t)info.st_size;
 	p->modified[0] = info.st_mtim.tv_sec;
 	p->modified[1] = info.st_mtim.tv_nsec;
-	p->data = mmap(NULL, p->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	p->data = mmap(NULL, p->size, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (p->data == MAP_FAILED) {
 		p->data = NULL;
-		return rt_fail_errno(f, EDGE_MEMORY, "could not reserve addresses for plan \"%s\"", p->path);
+		return rt_fail_errno(f, EDGE_MEMORY, "could not reserve addresses for plan \"%s\"",
+				     p->path);
 	}
 	return EDGE_OK;
 }
 
-enum edge_status plan_file_open(const char *path, enum plan_io io, struct plan_file *out, struct failure *f)
+enum edge_status plan_file_open(const char *path, enum plan_io io, struct plan_file *out,
+				struct failure *f)
 {
 	enum edge_status st;
 

@@ -14,20 +14,21 @@
 
 enum plan_io {
 	PLAN_IO_BUFFERED, /* through the page cache, with the kernel's read-ahead */
-	PLAN_IO_DIRECT    /* O_DIRECT where the file system has it, else buffered */
+	PLAN_IO_DIRECT	  /* O_DIRECT where the file system has it, else buffered */
 };
 
 struct plan_file {
 	char *path;
 	int fd;
-	int direct_fd;  /* -1: not in use */
-	void *data;     /* the file's size; zeros where the weights are */
+	int direct_fd; /* -1: not in use */
+	void *data;    /* the file's size; zeros where the weights are */
 	size_t size;
 	int64_t modified[2]; /* when opened: s, ns */
 };
 
 /* Reads everything but the weights. Nothing is checked yet: that is plan_check()'s work. */
-enum edge_status plan_file_open(const char *path, enum plan_io io, struct plan_file *out, struct failure *f);
+enum edge_status plan_file_open(const char *path, enum plan_io io, struct plan_file *out,
+				struct failure *f);
 /* Copes with a zeroed and with a half-opened one. */
 void plan_file_close(struct plan_file *p);
 
@@ -36,11 +37,12 @@ void plan_file_close(struct plan_file *p);
  * Allocates nothing; safe from several threads. What the failure says depends
  * on whether the file has changed since it was opened.
  */
-enum edge_status plan_file_read(const struct plan_file *p, uint64_t offset, uint64_t bytes, void *out, struct failure *f);
+enum edge_status plan_file_read(const struct plan_file *p, uint64_t offset, uint64_t bytes,
+				void *out, struct failure *f);
 
 /* Reads a chunk into a page-aligned place and compares its hash. */
-enum edge_status plan_file_read_chunk(const struct plan_file *p, const struct edge_chunk *chunk, uint32_t index,
-	void *out, struct failure *f);
+enum edge_status plan_file_read_chunk(const struct plan_file *p, const struct edge_chunk *chunk,
+				      uint32_t index, void *out, struct failure *f);
 
 /* What was written reaches the disk and leaves the page cache. */
 enum edge_status plan_file_evict(const char *path, struct failure *f);

@@ -27,9 +27,9 @@ struct stream {
 	pthread_mutex_t lock;
 	pthread_cond_t to_reader, to_submitter;
 	/* under the lock */
-	uint32_t run;       /* the run whose reads may be issued, from 1 */
-	uint32_t begun;     /* runs that the submitting thread has begun */
-	uint32_t done;      /* reads of this run that have arrived and are sound */
+	uint32_t run;	    /* the run whose reads may be issued, from 1 */
+	uint32_t begun;	    /* runs that the submitting thread has begun */
+	uint32_t done;	    /* reads of this run that have arrived and are sound */
 	uint32_t submitted; /* steps of this run whose completion can be waited for */
 	bool stop, blocked; /* blocked: the reader waits for a step */
 	int64_t arrived;    /* when done last grew */
@@ -39,7 +39,7 @@ struct stream {
 	/* the reader's own while a run goes on */
 	struct stream_record *record;
 	uint32_t first_streamed; /* read_count: nothing streams */
-	int64_t completed;       /* the last step known to be complete, or -1 */
+	int64_t completed;	 /* the last step known to be complete, or -1 */
 };
 
 static uint32_t read_count(const struct stream *s)
@@ -66,21 +66,26 @@ static bool wait_published(struct stream *s, uint32_t step)
 	return go;
 }
 
-static enum edge_status through_staging(struct stream *s, const struct edge_read *r, struct failure *f)
+static enum edge_status through_staging(struct stream *s, const struct edge_read *r,
+					struct failure *f)
 {
 	const struct edge_chunk *chunk = &s->config.plan->chunks[r->chunk];
 	enum edge_status st;
 
 	if (chunk->bytes > s->config.staging_bytes)
-		return rt_fail(f, EDGE_UNSUPPORTED, "plan has %llu bytes of staging memory for a chunk of %llu",
-			(unsigned long long)s->config.staging_bytes, (unsigned long long)chunk->bytes);
+		return rt_fail(f, EDGE_UNSUPPORTED,
+			       "plan has %llu bytes of staging memory for a chunk of %llu",
+			       (unsigned long long)s->config.staging_bytes,
+			       (unsigned long long)chunk->bytes);
 	st = plan_file_read_chunk(s->config.file, chunk, r->chunk, s->config.staging, f);
 	if (st != EDGE_OK)
 		return st;
-	return s->config.upload(s->config.ctx, r->region, r->offset, s->config.staging, chunk->bytes, f);
+	return s->config.upload(s->config.ctx, r->region, r->offset, s->config.staging,
+				chunk->bytes, f);
 }
 
-static enum edge_status perform(struct stream *s, uint32_t index, struct stream_record *when, struct failure *f)
+static enum edge_status perform(struct stream *s, uint32_t index, struct stream_record *when,
+				struct failure *f)
 {
 	const struct edge_read *r = &s->config.plan->reads[index];
 	const struct edge_chunk *chunk = &s->config.plan->chunks[r->chunk];
@@ -109,7 +114,8 @@ static enum edge_status perform(struct stream *s, uint32_t index, struct stream_
  */
 static uint32_t skip_resident(const struct stream *s, uint32_t done, uint32_t run)
 {
-	while (run > 1 && done < read_count(s) && (s->config.plan->reads[done].flags & EDGE_READ_ONCE))
+	while (run > 1 && done < read_count(s) &&
+	       (s->config.plan->reads[done].flags & EDGE_READ_ONCE))
 		done++;
 	return done;
 }
@@ -122,7 +128,8 @@ static bool one_read(struct stream *s, uint32_t index, uint32_t run)
 	struct failure f = { .status = EDGE_OK };
 	bool go;
 
-	if (r->after_step >= 0 && r->after_step > s->completed && !wait_published(s, (uint32_t)r->after_step))
+	if (r->after_step >= 0 && r->after_step > s->completed &&
+	    !wait_published(s, (uint32_t)r->after_step))
 		return false;
 	perform(s, index, &when, &f);
 	pthread_mutex_lock(&s->lock);
@@ -162,7 +169,8 @@ static void *reader(void *arg)
 	rt_seal(true);
 	for (run = 1; next_run(s, run); run++) {
 		s->completed = -1;
-		for (i = skip_resident(s, 0, run); i < read_count(s); i = skip_resident(s, i + 1, run))
+		for (i = skip_resident(s, 0, run); i < read_count(s);
+		     i = skip_resident(s, i + 1, run))
 			if (!one_read(s, i, run))
 				return NULL;
 		if (s->first_streamed == read_count(s))
@@ -173,7 +181,8 @@ static void *reader(void *arg)
 
 /* ---- the submitting thread */
 
-enum edge_status stream_start(const struct stream_config *config, struct stream **out, struct failure *f)
+enum edge_status stream_start(const struct stream_config *config, struct stream **out,
+			      struct failure *f)
 {
 	struct stream *s = rt_alloc(1, sizeof(*s));
 	uint32_t n = config->plan->read_count;

@@ -8,7 +8,7 @@
  *
  *	stream_start(&config, &s)           reads of the first run begin at once
  *	for each run:  stream_begin(s)
- *	    for each step:  stream_await(s, step.reads_needed)   ...submit...   stream_publish(s, step)
+ *	    for each step:  stream_await(s, step.reads_needed)  ...submit...  stream_publish(s, i)
  *	    stream_end(s)                    after everything submitted has completed
  *	stream_stop(s)
  */
@@ -28,24 +28,25 @@ struct stream_record {
 struct stream_config {
 	const struct edge_plan *plan;
 	const struct plan_file *file;
-	/* per region: where its bytes are for the host, or NULL; then they go through staging and upload() */
+	/* per region: the host's address of it; NULL: bytes go through staging and upload() */
 	void *const *memory;
 	void *staging;
 	uint64_t staging_bytes;
-	/* Returns when the step, which has been published, has completed. Called by the I/O thread. */
+	/* Returns when the step, which is published, is complete. Called by the I/O thread. */
 	enum edge_status (*wait_step)(void *ctx, uint32_t step, struct failure *f);
-	enum edge_status (*upload)(void *ctx, uint32_t region, uint64_t offset, const void *data, uint64_t bytes,
-		struct failure *f);
+	enum edge_status (*upload)(void *ctx, uint32_t region, uint64_t offset, const void *data,
+				   uint64_t bytes, struct failure *f);
 	void *ctx;
 	bool record; /* keep a stream_record per read */
 };
 
 struct stream_totals {
-	uint64_t bytes;   /* read in the current or last run */
-	int64_t busy_ns;  /* reading and checking in that run */
+	uint64_t bytes;	 /* read in the current or last run */
+	int64_t busy_ns; /* reading and checking in that run */
 };
 
-enum edge_status stream_start(const struct stream_config *config, struct stream **out, struct failure *f);
+enum edge_status stream_start(const struct stream_config *config, struct stream **out,
+			      struct failure *f);
 /* Returns soon, also in the middle of a run. NULL is fine. */
 void stream_stop(struct stream *s);
 
@@ -54,7 +55,8 @@ void stream_begin(struct stream *s);
 /* True: that many reads have been done, without waiting. */
 bool stream_ready(struct stream *s, uint32_t reads);
 /* Waits for them; *arrived is when the last one was done. Fails when the I/O thread has. */
-enum edge_status stream_await(struct stream *s, uint32_t reads, int64_t *arrived, struct failure *f);
+enum edge_status stream_await(struct stream *s, uint32_t reads, int64_t *arrived,
+			      struct failure *f);
 /* Step and all before it are submitted: wait_step() may be called for it. */
 void stream_publish(struct stream *s, uint32_t step);
 /* Waits for the run's last read. */

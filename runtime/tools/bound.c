@@ -28,7 +28,8 @@ double median_ms(double *v, uint32_t n)
 	return n == 0 ? 0 : n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
 }
 
-double lower_bound_ms(const struct edge_plan *p, const double *step_ms, double bytes_per_s, bool once)
+double lower_bound_ms(const struct edge_plan *p, const double *step_ms, double bytes_per_s,
+		      bool once)
 {
 	double rest = 0, read = 0, best = 0;
 	uint32_t i, r = 0;
@@ -46,8 +47,8 @@ double lower_bound_ms(const struct edge_plan *p, const double *step_ms, double b
 	return best;
 }
 
-static enum edge_status read_all(const struct plan_file *file, const struct edge_plan *p, bool once, void *memory,
-	uint64_t *bytes, struct failure *f)
+static enum edge_status read_all(const struct plan_file *file, const struct edge_plan *p, bool once,
+				 void *memory, uint64_t *bytes, struct failure *f)
 {
 	enum edge_status st = EDGE_OK;
 	uint32_t i;
@@ -56,14 +57,15 @@ static enum edge_status read_all(const struct plan_file *file, const struct edge
 	for (i = 0; i < p->read_count && st == EDGE_OK; i++) {
 		if (!once && (p->reads[i].flags & EDGE_READ_ONCE))
 			continue;
-		st = plan_file_read_chunk(file, &p->chunks[p->reads[i].chunk], p->reads[i].chunk, memory, f);
+		st = plan_file_read_chunk(file, &p->chunks[p->reads[i].chunk], p->reads[i].chunk,
+					  memory, f);
 		*bytes += p->chunks[p->reads[i].chunk].bytes;
 	}
 	return st;
 }
 
-enum edge_status measure_storage(const char *path, const struct edge_plan *p, bool direct, bool evicted, double *bytes_per_s,
-	struct failure *f)
+enum edge_status measure_storage(const char *path, const struct edge_plan *p, bool direct,
+				 bool evicted, double *bytes_per_s, struct failure *f)
 {
 	uint64_t largest = 0, bytes = 0;
 	struct rt_account account = { 0 };

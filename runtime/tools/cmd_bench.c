@@ -59,16 +59,16 @@ static char **child_arguments(int argc, char **argv, char *fd_text)
 
 	if (!a)
 		return NULL;
-	a[n++] = (char *)(uintptr_t)"edgert";
+	a[n++] = (char *)(uintptr_t) "edgert";
 	for (i = 0; i < argc; i++)
 		a[n++] = argv[i];
-	a[n++] = (char *)(uintptr_t)"--child";
+	a[n++] = (char *)(uintptr_t) "--child";
 	a[n++] = fd_text;
 	return a;
 }
 
-static enum edge_status one_process(char **arguments, int pipe_fd[2], struct child_report *report, double *total_ms,
-	int64_t *start, struct failure *f)
+static enum edge_status one_process(char **arguments, int pipe_fd[2], struct child_report *report,
+				    double *total_ms, int64_t *start, struct failure *f)
 {
 	int code = 0;
 	ssize_t n;
@@ -88,11 +88,13 @@ static enum edge_status one_process(char **arguments, int pipe_fd[2], struct chi
 	if (!WIFEXITED(code) || WEXITSTATUS(code) != 0)
 		return rt_fail(f, EDGE_IO, "a cold run failed");
 	n = read(pipe_fd[0], report, sizeof(*report));
-	return n == (ssize_t)sizeof(*report) ? EDGE_OK : rt_fail(f, EDGE_IO, "a cold run did not report");
+	return n == (ssize_t)sizeof(*report) ? EDGE_OK
+					     : rt_fail(f, EDGE_IO, "a cold run did not report");
 }
 
-static enum edge_status cold_runs(const struct tool_options *o, int argc, char **argv, struct tool_times *times, double *ms,
-	double *total, struct failure *f)
+static enum edge_status cold_runs(const struct tool_options *o, int argc, char **argv,
+				  struct tool_times *times, double *ms, double *total,
+				  struct failure *f)
 {
 	struct child_report report;
 	enum edge_status st = EDGE_OK;
@@ -109,7 +111,8 @@ static enum edge_status cold_runs(const struct tool_options *o, int argc, char *
 		st = rt_fail(f, EDGE_MEMORY, "out of memory");
 	for (i = 0; i < o->count && st == EDGE_OK; i++) {
 		if ((st = plan_file_evict(o->session.plan, f)) != EDGE_OK ||
-		    (st = one_process(arguments, pipe_fd, &report, &total[i], &start, f)) != EDGE_OK)
+		    (st = one_process(arguments, pipe_fd, &report, &total[i], &start, f)) !=
+			    EDGE_OK)
 			break;
 		ms[i] = rt_ms(report.first_output - start);
 		if (report.peak_rss > times->cold_peak_rss)
@@ -127,43 +130,68 @@ static enum edge_status cold_runs(const struct tool_options *o, int argc, char *
 
 /* ---- warm, and the bound */
 
-/* Times of each step in several runs: step_ms[step * RUNS_KEPT + run]. */
-static void keep_times(const struct edgert_session *s, double *step_ms, uint32_t count, uint32_t run)
-{
-	double start, end;
-	uint32_t i;
+/* The last RUNS_KEPT runs: how long each took, and each of its steps. */
+struct samples {
+	double run_ms[RUNS_KEPT];
+	double *step_ms; /* [run][step] */
+	uint32_t steps, runs;
+};
 
-	for (i = 0; i < count; i++) {
+static void keep_times(const struct edgert_session *s, struct samples *kept, double run_ms)
+{
+	uint32_t run = kept->runs++ % RUNS_KEPT, i;
+	double start, end;
+
+	kept->run_ms[run] = run_ms;
+	for (i = 0; i < kept->steps; i++) {
 		if (!edgert_step_time(s, i, &start, &end))
 			start = end = 0;
-		step_ms[i * RUNS_KEPT + run % RUNS_KEPT] = end - start;
+		kept->step_ms[(size_t)run * kept->steps + i] = end - start;
 	}
 }
 
-static enum edge_status warm_runs(struct edgert_session *s, uint32_t count, double *ms, double *step_ms, bool evict,
-	const char *path, struct failure *f)
+/* ms: each run's time, or NULL. */
+static enum edge_status warm_runs(struct edgert_session *s, uint32_t count, double *ms,
+				  struct samples *kept, bool evict, const char *path,
+				  struct failure *f)
 {
 	struct edgert_report r;
 	enum edge_status st;
 	uint32_t i;
 
+	kept->runs = 0;
 	for (i = 0; i < count; i++) {
-		if ((evict && (st = plan_file_evict(path, f)) != EDGE_OK) || (st = edgert_run(s)) != EDGE_OK)
+		if ((evict && (st = plan_file_evict(path, f)) != EDGE_OK) ||
+		    (st = edgert_run(s)) != EDGE_OK)
 			return st;
 		edgert_report(s, &r);
-		ms[i] = r.run_ms;
-		keep_times(s, step_ms, r.steps, i);
+		if (ms)
+			ms[i] = r.run_ms;
+		keep_times(s, kept, r.run_ms);
 	}
 	return EDGE_OK;
 }
 
-/* The median of each step's times, in place: the first `steps` of step_ms. */
-static void settle_times(double *step_ms, uint32_t steps, uint32_t runs)
+/* The run whose ratio to the bound of its own step times is the median. */
+static void choose_run(const struct edge_plan *p, const struct samples *kept,
+		       struct tool_times *times)
 {
-	uint32_t i;
+	uint32_t runs = kept->runs < RUNS_KEPT ? kept->runs : RUNS_KEPT, i;
+	double ratio[RUNS_KEPT], sorted[RUNS_KEPT], bound[RUNS_KEPT], middle;
 
-	for (i = 0; i < steps; i++)
-		step_ms[i] = median_ms(step_ms + (size_t)i * RUNS_KEPT, runs < RUNS_KEPT ? runs : RUNS_KEPT);
+	for (i = 0; i < runs; i++) {
+		bound[i] = lower_bound_ms(p, kept->step_ms + (size_t)i * kept->steps,
+					  times->storage_bytes_per_s, false);
+		sorted[i] = ratio[i] = kept->run_ms[i] / bound[i];
+	}
+	median_ms(sorted, runs);
+	middle = sorted[runs / 2];
+	for (i = 0; i < runs; i++) {
+		if (ratio[i] == middle) {
+			times->bound_ms = bound[i];
+			times->bound_run_ms = kept->run_ms[i];
+		}
+	}
 }
 
 /*
@@ -171,12 +199,12 @@ static void settle_times(double *step_ms, uint32_t steps, uint32_t runs)
  * plan is evicted, from runs that each begin with nothing in the page cache.
  * The disk is asked before and after, because it is not the same all the time.
  */
-static enum edge_status measure_bound(struct edgert_session *s, const struct tool_options *o, struct tool_times *times, double *ms,
-	double *step_ms, struct failure *f)
+static enum edge_status measure_bound(struct edgert_session *s, const struct tool_options *o,
+				      struct tool_times *times, struct samples *kept,
+				      struct failure *f)
 {
 	const struct edge_plan *p = edgert_plan(s);
 	bool direct = o->session.io == EDGERT_IO_DIRECT;
-	uint32_t runs = o->cold ? BOUND_RUNS : o->count;
 	double before, after;
 	enum edge_status st;
 
@@ -184,17 +212,13 @@ static enum edge_status measure_bound(struct edgert_session *s, const struct too
 		return EDGE_OK;
 	if ((st = measure_storage(o->session.plan, p, direct, o->cold, &before, f)) != EDGE_OK)
 		return st;
-	times->bound_run_ms = times->warm_ms;
-	if (o->cold) {
-		if ((st = warm_runs(s, BOUND_RUNS, ms, step_ms, true, o->session.plan, f)) != EDGE_OK)
-			return st;
-		times->bound_run_ms = median_ms(ms, BOUND_RUNS);
-	}
+	if (o->cold &&
+	    (st = warm_runs(s, BOUND_RUNS, NULL, kept, true, o->session.plan, f)) != EDGE_OK)
+		return st;
 	if ((st = measure_storage(o->session.plan, p, direct, o->cold, &after, f)) != EDGE_OK)
 		return st;
 	times->storage_bytes_per_s = before > after ? before : after;
-	settle_times(step_ms, p->step_count, runs);
-	times->bound_ms = lower_bound_ms(p, step_ms, times->storage_bytes_per_s, false);
+	choose_run(p, kept, times);
 	return EDGE_OK;
 }
 
@@ -205,34 +229,42 @@ static void table(const struct edgert_session *s, const struct tool_times *t, ui
 	edgert_report(s, &r);
 	printf("plan                %s, %u steps, %u kernels\n", r.plan, r.steps, r.kernels);
 	printf("device              %s, %s, %u threads\n", r.backend, r.device, r.threads);
-	printf("memory planned      %llu bytes (%s), host %llu\n", (unsigned long long)r.planned_device_bytes,
-		tool_size(r.planned_device_bytes), (unsigned long long)r.planned_host_bytes);
-	printf("memory taken        %llu bytes (%s), host %llu\n", (unsigned long long)r.actual_device_bytes,
-		tool_size(r.actual_device_bytes), (unsigned long long)r.actual_host_bytes);
+	printf("memory planned      %llu bytes (%s), host %llu\n",
+	       (unsigned long long)r.planned_device_bytes, tool_size(r.planned_device_bytes),
+	       (unsigned long long)r.planned_host_bytes);
+	printf("memory taken        %llu bytes (%s), host %llu\n",
+	       (unsigned long long)r.actual_device_bytes, tool_size(r.actual_device_bytes),
+	       (unsigned long long)r.actual_host_bytes);
 	printf("process             %s at most, %s of them the driver's and the program's\n",
-		tool_size(t->cold_peak_rss ? t->cold_peak_rss : r.peak_rss_bytes), tool_size(r.driver_rss_bytes));
+	       tool_size(t->cold_peak_rss ? t->cold_peak_rss : r.peak_rss_bytes),
+	       tool_size(r.driver_rss_bytes));
 	printf("load                %.2f ms\n", r.load_ms);
 	if (t->cold_process_ms > 0)
-		printf("cold                %.2f ms from start to first output, %.2f ms the whole process (median of %u)\n", t->cold_ms,
-			t->cold_process_ms, count);
+		printf("cold                %.2f ms from start to first output, %.2f ms the whole "
+		       "process (median of %u)\n",
+		       t->cold_ms, t->cold_process_ms, count);
 	else
 		printf("first output        %.2f ms after the start\n", t->cold_ms);
 	printf("warm                %.3f ms (median)\n", t->warm_ms);
 	if (r.flops)
 		printf("                    %.2f GFLOP/s\n", (double)r.flops / (t->warm_ms * 1e6));
 	if (r.predicted_ms > 0)
-		printf("predicted           %.3f ms, lower bound %.3f ms (a cold run, by the plan)\n", r.predicted_ms, r.lower_bound_ms);
+		printf("predicted           %.3f ms, lower bound %.3f ms (a cold run, by the "
+		       "plan)\n",
+		       r.predicted_ms, r.lower_bound_ms);
 	if (r.bytes_streamed) {
-		printf("streamed            %s in a run, stalled %.3f ms\n", tool_size(r.bytes_streamed), r.stall_ms);
+		printf("streamed            %s in a run, stalled %.3f ms\n",
+		       tool_size(r.bytes_streamed), r.stall_ms);
 		printf("storage             %.0f MB/s (%s)\n", t->storage_bytes_per_s / 1e6,
-			t->cold_process_ms > 0 ? "evicted" : "as the page cache has it");
-		printf("T and T*            %.3f ms and %.3f ms, ratio %.3f\n", t->bound_run_ms, t->bound_ms,
-			t->bound_ms > 0 ? t->bound_run_ms / t->bound_ms : 0);
+		       t->cold_process_ms > 0 ? "evicted" : "as the page cache has it");
+		printf("T and T*            %.3f ms and %.3f ms, ratio %.3f\n", t->bound_run_ms,
+		       t->bound_ms, t->bound_ms > 0 ? t->bound_run_ms / t->bound_ms : 0);
 	}
 }
 
-static enum edge_status measure(struct edgert_session *s, const struct tool_options *o, struct tool_tensors *t,
-	struct tool_times *times, double *ms, double *step_ms, struct failure *f)
+static enum edge_status measure(struct edgert_session *s, const struct tool_options *o,
+				struct tool_tensors *t, struct tool_times *times, double *ms,
+				struct samples *kept, struct failure *f)
 {
 	uint32_t warm = o->cold ? WARM_RUNS : o->count;
 	enum edge_status st;
@@ -241,10 +273,10 @@ static enum edge_status measure(struct edgert_session *s, const struct tool_opti
 		return st;
 	if (!o->cold)
 		times->cold_ms = rt_ms(rt_now() - tool_start);
-	if ((st = warm_runs(s, warm, ms, step_ms, false, o->session.plan, f)) != EDGE_OK)
+	if ((st = warm_runs(s, warm, ms, kept, false, o->session.plan, f)) != EDGE_OK)
 		return st;
 	times->warm_ms = median_ms(ms, warm);
-	if ((st = measure_bound(s, o, times, ms, step_ms, f)) != EDGE_OK)
+	if ((st = measure_bound(s, o, times, kept, f)) != EDGE_OK)
 		return st;
 	if (o->json)
 		report_json(stdout, s, times);
@@ -256,27 +288,28 @@ static enum edge_status measure(struct edgert_session *s, const struct tool_opti
 static int bench(const struct tool_options *o, int argc, char **argv)
 {
 	uint32_t room = o->count > WARM_RUNS ? o->count : WARM_RUNS;
-	double *ms = rt_alloc(room, sizeof(*ms)), *total = rt_alloc(room, sizeof(*total)), *step_ms = NULL;
+	double *ms = rt_alloc(room, sizeof(*ms)), *total = rt_alloc(room, sizeof(*total));
 	struct failure f = { .status = EDGE_OK };
+	struct samples kept = { .step_ms = NULL };
 	struct tool_times times = { 0 };
 	struct tool_tensors t = { 0 };
 	struct edgert_session *s = NULL;
 	int status = TOOL_OK;
 
 	if (!ms || !total)
-		return tool_error("out of memory");
-	if (o->cold && cold_runs(o, argc, argv, &times, ms, total, &f) != EDGE_OK) {
-		status = tool_error("%s", f.text);
-	} else if (edgert_open(&o->session, &s) != EDGE_OK) {
-		status = tool_error("%s", edgert_last_error(NULL));
-	} else if (!(step_ms = rt_alloc(edgert_plan(s)->step_count, RUNS_KEPT * sizeof(*step_ms)))) {
 		status = tool_error("out of memory");
-	} else if (measure(s, o, &t, &times, ms, step_ms, &f) != EDGE_OK) {
+	else if (o->cold && cold_runs(o, argc, argv, &times, ms, total, &f) != EDGE_OK)
+		status = tool_error("%s", f.text);
+	else if (edgert_open(&o->session, &s) != EDGE_OK)
+		status = tool_error("%s", edgert_last_error(NULL));
+	else if (!(kept.step_ms = rt_alloc(kept.steps = edgert_plan(s)->step_count,
+					   RUNS_KEPT * sizeof(double))))
+		status = tool_error("out of memory");
+	else if (measure(s, o, &t, &times, ms, &kept, &f) != EDGE_OK)
 		status = tool_error("%s", f.status != EDGE_OK ? f.text : edgert_last_error(s));
-	}
 	tensors_free(&t);
 	edgert_close(s);
-	rt_free(step_ms);
+	rt_free(kept.step_ms);
 	rt_free(total);
 	rt_free(ms);
 	return status;

@@ -23,7 +23,8 @@ static const char *only_plan(int argc, char **argv)
 	return NULL;
 }
 
-static enum edge_status open_checked(const char *path, struct plan_file *file, struct edge_plan *p, struct failure *f)
+static enum edge_status open_checked(const char *path, struct plan_file *file, struct edge_plan *p,
+				     struct failure *f)
 {
 	enum edge_status st = plan_file_open(path, PLAN_IO_BUFFERED, file, f);
 	char why[512];
@@ -31,11 +32,13 @@ static enum edge_status open_checked(const char *path, struct plan_file *file, s
 	if (st != EDGE_OK)
 		return st;
 	if ((st = plan_check(file->data, file->size, p, why, sizeof(why))) != EDGE_OK)
-		rt_fail(f, st, "plan \"%s\" %s: %s", path, st == EDGE_UNSUPPORTED ? "is not supported" : "is damaged", why);
+		rt_fail(f, st, "plan \"%s\" %s: %s", path,
+			st == EDGE_UNSUPPORTED ? "is not supported" : "is damaged", why);
 	return st;
 }
 
-static enum edge_status check_chunks(const struct plan_file *file, const struct edge_plan *p, struct failure *f)
+static enum edge_status check_chunks(const struct plan_file *file, const struct edge_plan *p,
+				     struct failure *f)
 {
 	enum edge_status st = EDGE_OK;
 	uint64_t largest = 1;
@@ -46,7 +49,8 @@ static enum edge_status check_chunks(const struct plan_file *file, const struct 
 		if (p->chunks[i].bytes > largest)
 			largest = p->chunks[i].bytes;
 	if (!(memory = rt_alloc(largest, 1)))
-		return rt_fail(f, EDGE_MEMORY, "out of memory for a chunk of %" PRIu64 " bytes", largest);
+		return rt_fail(f, EDGE_MEMORY, "out of memory for a chunk of %" PRIu64 " bytes",
+			       largest);
 	for (i = 0; i < p->chunk_count && st == EDGE_OK; i++)
 		st = plan_file_read_chunk(file, &p->chunks[i], i, memory, f);
 	rt_free(memory);
@@ -66,8 +70,8 @@ int cmd_verify(int argc, char **argv)
 	if (open_checked(path, &file, &p, &f) != EDGE_OK || check_chunks(&file, &p, &f) != EDGE_OK)
 		status = tool_error("%s", f.text);
 	else
-		printf("%s: sound, %" PRIu32 " steps, %" PRIu32 " weight chunks of %s\n", path, p.step_count, p.chunk_count,
-			tool_size(p.meta->weights_bytes));
+		printf("%s: sound, %" PRIu32 " steps, %" PRIu32 " weight chunks of %s\n", path,
+		       p.step_count, p.chunk_count, tool_size(p.meta->weights_bytes));
 	plan_file_close(&file);
 	return status;
 }
@@ -103,9 +107,11 @@ static void list_one(void *ctx, const struct device_info *info)
 
 	l->count++;
 	if (!l->json) {
-		printf("%s  %s\n    driver %s, %" PRIu32 " threads or units, memory %s, largest region %s%s\n", info->backend, info->name,
-			info->driver, info->threads, tool_size(info->memory_bytes), tool_size(info->max_region_bytes),
-			info->unified ? ", shares memory with the host" : "");
+		printf("%s  %s\n    driver %s, %" PRIu32
+		       " threads or units, memory %s, largest region %s%s\n",
+		       info->backend, info->name, info->driver, info->threads,
+		       tool_size(info->memory_bytes), tool_size(info->max_region_bytes),
+		       info->unified ? ", shares memory with the host" : "");
 		return;
 	}
 	json_object(l->json, NULL);

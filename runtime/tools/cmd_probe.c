@@ -84,14 +84,16 @@ struct probe_options {
 
 /* ---- the device */
 
-static enum edge_status make_region(struct probe *p, uint64_t bytes, void **memory, struct device_region **region,
-	struct device_buffer **buffer, struct failure *f)
+static enum edge_status make_region(struct probe *p, uint64_t bytes, void **memory,
+				    struct device_region **region, struct device_buffer **buffer,
+				    struct failure *f)
 {
 	bool unified = p->ops->info(p->device)->unified;
 	enum edge_status st;
 
 	if (unified && !(*memory = rt_map(&p->account, RT_DEVICE, bytes)))
-		return rt_fail_errno(f, EDGE_MEMORY, "could not get %llu bytes", (unsigned long long)bytes);
+		return rt_fail_errno(f, EDGE_MEMORY, "could not get %llu bytes",
+				     (unsigned long long)bytes);
 	if (unified)
 		memset(*memory, 0, bytes); /* pages of its own, not one page of zeros */
 	if ((st = p->ops->region_create(p->device, bytes, *memory, region, f)) != EDGE_OK)
@@ -101,16 +103,23 @@ static enum edge_status make_region(struct probe *p, uint64_t bytes, void **memo
 
 static enum edge_status prepare(struct probe *p, const struct probe_options *o, struct failure *f)
 {
-	struct device_request request = { .name = o->device, .kernel_style = EDGE_KERNELS_CPU, .threads = o->threads, .profile = true };
-	struct device_code code = { .source = probe_source, .options = "-cl-std=CL1.2", .entry = probe_native_entries(),
-		.entry_count = PROBE_KERNELS };
+	struct device_request request = { .name = o->device,
+					  .kernel_style = EDGE_KERNELS_CPU,
+					  .threads = o->threads,
+					  .profile = true };
+	struct device_code code = { .source = probe_source,
+				    .options = "-cl-std=CL1.2",
+				    .entry = probe_native_entries(),
+				    .entry_count = PROBE_KERNELS };
 	enum edge_status st;
 
 	p->ops = device_backend(o->opencl ? EDGE_BACKEND_OPENCL : EDGE_BACKEND_NATIVE);
 	p->small_bytes = 64ull * 65536;
 	if ((st = p->ops->open(&request, &p->device, f)) != EDGE_OK ||
-	    (st = make_region(p, p->small_bytes, &p->small_memory, &p->small, &p->small_buffer, f)) != EDGE_OK ||
-	    (st = make_region(p, MEMORY_BYTES, &p->large_memory, &p->large, &p->large_buffer, f)) != EDGE_OK)
+	    (st = make_region(p, p->small_bytes, &p->small_memory, &p->small, &p->small_buffer,
+			      f)) != EDGE_OK ||
+	    (st = make_region(p, MEMORY_BYTES, &p->large_memory, &p->large, &p->large_buffer, f)) !=
+		    EDGE_OK)
 		return st;
 	return p->ops->program_build(p->device, &code, &p->program, f);
 }
@@ -130,11 +139,18 @@ static void clean(struct probe *p)
 }
 
 /* Least time of `count` launches queued together, of several tries. */
-static enum edge_status time_launch(struct probe *p, const char *kernel, uint32_t index, const struct device_argument *arg, uint32_t args,
-	uint32_t items, uint32_t count, double *seconds, struct failure *f)
+static enum edge_status time_launch(struct probe *p, const char *kernel, uint32_t index,
+				    const struct device_argument *arg, uint32_t args,
+				    uint32_t items, uint32_t count, double *seconds,
+				    struct failure *f)
 {
-	struct device_launch_request request = { .program = p->program, .kernel = kernel, .kernel_index = index, .arg = arg, .arg_count = args,
-		.global = { items, 1, 1 }, .local = { 1, 1, 1 } };
+	struct device_launch_request request = { .program = p->program,
+						 .kernel = kernel,
+						 .kernel_index = index,
+						 .arg = arg,
+						 .arg_count = args,
+						 .global = { items, 1, 1 },
+						 .local = { 1, 1, 1 } };
 	struct device_launch *launch;
 	enum edge_status st = p->ops->launch_create(p->device, &request, &launch, f);
 	uint32_t try, i;
@@ -162,9 +178,12 @@ static enum edge_status measure_device(struct probe *p, struct failure *f)
 	uint32_t threads = p->ops->info(p->device)->threads, items = threads * 4;
 	uint32_t vectors = MEMORY_BYTES / 64 / items / 4 * 4;
 	struct device_argument peak[3] = { { .kind = EDGE_PARAM_GLOBAL, .buffer = p->small_buffer },
-		{ .kind = EDGE_PARAM_F32, .value.f = 0.5 }, { .kind = EDGE_PARAM_I32, .value.i = PEAK_ROUNDS } };
-	struct device_argument memory[3] = { peak[0], { .kind = EDGE_PARAM_GLOBAL, .buffer = p->large_buffer },
-		{ .kind = EDGE_PARAM_I32, .value.i = vectors } };
+					   { .kind = EDGE_PARAM_F32, .value.f = 0.5 },
+					   { .kind = EDGE_PARAM_I32, .value.i = PEAK_ROUNDS } };
+	struct device_argument memory[3] = { peak[0],
+					     { .kind = EDGE_PARAM_GLOBAL,
+					       .buffer = p->large_buffer },
+					     { .kind = EDGE_PARAM_I32, .value.i = vectors } };
 	enum edge_status st;
 	double s;
 
@@ -173,7 +192,8 @@ static enum edge_status measure_device(struct probe *p, struct failure *f)
 	if ((st = time_launch(p, "peak", PROBE_PEAK, peak, 3, items, 1, &s, f)) != EDGE_OK)
 		return st;
 	p->flops_per_s = (double)items * PEAK_ROUNDS * 12 * 16 * 2 / s;
-	if ((st = time_launch(p, "read_memory", PROBE_READ_MEMORY, memory, 3, items, 1, &s, f)) != EDGE_OK)
+	if ((st = time_launch(p, "read_memory", PROBE_READ_MEMORY, memory, 3, items, 1, &s, f)) !=
+	    EDGE_OK)
 		return st;
 	p->memory_bytes_per_s = (double)items * vectors * 64 / s;
 	if ((st = time_launch(p, "nothing", PROBE_NOTHING, peak, 1, 1, LAUNCHES, &s, f)) != EDGE_OK)
@@ -196,13 +216,16 @@ static enum edge_status write_file(int fd, void *memory, struct failure *f)
 			word[i] = state ^ state >> 29;
 		}
 		if (write(fd, memory, READ_BYTES) != READ_BYTES)
-			return rt_fail_errno(f, EDGE_IO, "could not write a temporary file of %s", tool_size(FILE_BYTES));
+			return rt_fail_errno(f, EDGE_IO, "could not write a temporary file of %s",
+					     tool_size(FILE_BYTES));
 	}
-	return fsync(fd) == 0 ? EDGE_OK : rt_fail_errno(f, EDGE_IO, "could not write a temporary file");
+	return fsync(fd) == 0 ? EDGE_OK
+			      : rt_fail_errno(f, EDGE_IO, "could not write a temporary file");
 }
 
 /* Evicted, then read in pieces as a plan's chunks are. */
-static enum edge_status read_file(int fd, uint64_t size, void *memory, double *bytes_per_s, struct failure *f)
+static enum edge_status read_file(int fd, uint64_t size, void *memory, double *bytes_per_s,
+				  struct failure *f)
 {
 	int try;
 
@@ -221,7 +244,9 @@ static enum edge_status read_file(int fd, uint64_t size, void *memory, double *b
 			if (n < 0 && errno == EINTR)
 				continue;
 			if (n <= 0)
-				return rt_fail_errno(f, EDGE_IO, "could not read the file that measures the disk");
+				return rt_fail_errno(
+					f, EDGE_IO,
+					"could not read the file that measures the disk");
 			at += (uint64_t)n;
 		}
 		rate = (double)size / ((double)(rt_now() - start) / 1e9);
@@ -254,7 +279,8 @@ static enum edge_status measure_disk(struct probe *p, const char *plan, struct f
 		st = write_file(fd, memory, f);
 	}
 	if (st == EDGE_OK)
-		st = read_file(fd, size > 0 ? (uint64_t)size : 0, memory, &p->storage_bytes_per_s, f);
+		st = read_file(fd, size > 0 ? (uint64_t)size : 0, memory, &p->storage_bytes_per_s,
+			       f);
 	close(fd);
 	rt_free(memory);
 	return st;
@@ -266,12 +292,14 @@ static void write_block(FILE *out, const struct probe *p, const struct probe_opt
 {
 	const struct device_info *info = p->ops->info(p->device);
 
-	fprintf(out, "# Measured by edgert %s on %s (%s).\n", edgert_version(), info->name, info->driver);
-	fprintf(out, "device %s {\n\tbackend %s;\n\tthreads %u;\n", o->name, info->backend, info->threads);
+	fprintf(out, "# Measured by edgert %s on %s (%s).\n", edgert_version(), info->name,
+		info->driver);
+	fprintf(out, "device %s {\n\tbackend %s;\n\tthreads %u;\n", o->name, info->backend,
+		info->threads);
 	if (p->storage_bytes_per_s > 0)
 		fprintf(out, "\tstorage %.0f MB/s;\n", p->storage_bytes_per_s / 1e6);
-	fprintf(out, "\tmemory %.1f GB/s;\n\tcompute %.1f GFLOP/s;\n\tlaunch %.2f us;\n}\n", p->memory_bytes_per_s / 1e9,
-		p->flops_per_s / 1e9, p->launch_s * 1e6);
+	fprintf(out, "\tmemory %.1f GB/s;\n\tcompute %.1f GFLOP/s;\n\tlaunch %.2f us;\n}\n",
+		p->memory_bytes_per_s / 1e9, p->flops_per_s / 1e9, p->launch_s * 1e6);
 }
 
 static bool is_identifier(const char *s)
@@ -290,7 +318,8 @@ static int probe(const struct probe_options *o)
 
 	if (o->output)
 		st = rt_outfile_open(&out, o->output, &f);
-	if (st == EDGE_OK && (st = prepare(&p, o, &f)) == EDGE_OK && (st = measure_device(&p, &f)) == EDGE_OK &&
+	if (st == EDGE_OK && (st = prepare(&p, o, &f)) == EDGE_OK &&
+	    (st = measure_device(&p, &f)) == EDGE_OK &&
 	    (st = measure_disk(&p, o->plan, &f)) == EDGE_OK) {
 		write_block(o->output ? out.stream : stdout, &p, o);
 		if (o->output)
@@ -303,17 +332,23 @@ static int probe(const struct probe_options *o)
 
 int cmd_probe(int argc, char **argv)
 {
-	static const struct option options[] = { { "name", required_argument, NULL, 'N' }, { "device", required_argument, NULL, 'd' },
-		{ "threads", required_argument, NULL, 't' },
-		{ "backend", required_argument, NULL, 'b' }, { NULL, 0, NULL, 0 } };
+	static const struct option options[] = { { "name", required_argument, NULL, 'N' },
+						 { "device", required_argument, NULL, 'd' },
+						 { "threads", required_argument, NULL, 't' },
+						 { "backend", required_argument, NULL, 'b' },
+						 { NULL, 0, NULL, 0 } };
 	struct probe_options o = { .name = "here" };
 	int c;
 
 	opterr = 0;
 	while ((c = getopt_long(argc, argv, ":o:", options, NULL)) != -1) {
 		switch (c) {
-		case 'o': o.output = optarg; break;
-		case 'd': o.device = optarg; break;
+		case 'o':
+			o.output = optarg;
+			break;
+		case 'd':
+			o.device = optarg;
+			break;
 		case 'N':
 			if (!is_identifier(optarg))
 				return tool_usage_error("\"%s\" cannot be a device's name", optarg);
@@ -322,18 +357,22 @@ int cmd_probe(int argc, char **argv)
 		case 'b':
 			o.opencl = !strcmp(optarg, "opencl");
 			if (!o.opencl && strcmp(optarg, "native"))
-				return tool_usage_error("\"%s\" is no backend; native and opencl are", optarg);
+				return tool_usage_error(
+					"\"%s\" is no backend; native and opencl are", optarg);
 			break;
 		case 't':
 			if (!tool_number("--threads", optarg, 1, &o.threads))
 				return TOOL_USAGE;
 			break;
 		default:
-			return tool_usage_error(c == ':' ? "option \"%s\" needs a value" : "probe has no option \"%s\"", argv[optind - 1]);
+			return tool_usage_error(c == ':' ? "option \"%s\" needs a value"
+							 : "probe has no option \"%s\"",
+						argv[optind - 1]);
 		}
 	}
 	if (optind + 1 < argc)
-		return tool_usage_error("probe takes one plan; \"%s\" is too much", argv[optind + 1]);
+		return tool_usage_error("probe takes one plan; \"%s\" is too much",
+					argv[optind + 1]);
 	o.plan = argv[optind];
 	return probe(&o);
 }

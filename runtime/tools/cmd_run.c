@@ -9,7 +9,8 @@
 #include <string.h>
 
 /* ms[] has room for count - 1 warm runs. */
-static enum edge_status run_all(struct edgert_session *s, uint32_t count, double *ms, struct tool_times *times)
+static enum edge_status run_all(struct edgert_session *s, uint32_t count, double *ms,
+				struct tool_times *times)
 {
 	struct edgert_report r;
 	enum edge_status st;
@@ -37,19 +38,21 @@ static void summary(const struct edgert_session *s, const struct tool_times *tim
 	printf("%s: %.2f ms from start to result", r.plan, times->cold_ms);
 	if (times->warm_ms > 0)
 		printf(", then %.2f ms a run", times->warm_ms);
-	printf("; %s of device memory (planned %s)", tool_size(r.actual_device_bytes), tool_size(r.planned_device_bytes));
+	printf("; %s of device memory (planned %s)", tool_size(r.actual_device_bytes),
+	       tool_size(r.planned_device_bytes));
 	if (r.bytes_streamed)
 		printf(", %s streamed in a run", tool_size(r.bytes_streamed));
 	putchar('\n');
 }
 
-static enum edge_status work(struct edgert_session *s, const struct tool_options *o, struct tool_tensors *t, double *ms,
-	struct failure *f)
+static enum edge_status work(struct edgert_session *s, const struct tool_options *o,
+			     struct tool_tensors *t, double *ms, struct failure *f)
 {
 	struct tool_times times = { 0 };
 	enum edge_status st;
 
-	if ((st = tensors_bind(t, s, o, 0, f)) != EDGE_OK || (st = run_all(s, o->count, ms, &times)) != EDGE_OK)
+	if ((st = tensors_bind(t, s, o, 0, f)) != EDGE_OK ||
+	    (st = run_all(s, o->count, ms, &times)) != EDGE_OK)
 		return st;
 	if (o->output_dir && (st = tensors_save(t, o->output_dir, false, f)) != EDGE_OK)
 		return st;

@@ -21,13 +21,16 @@ static const char usage[] =
 	"      --output-dir DIR            where outputs go, as DIR/NAME.npy\n"
 	"      --report FILE.json          measurements of the run\n"
 	"      --trace FILE.json           what ran and was read when, for a trace viewer\n"
-	"      --resident                  have all weights in memory before the clock starts; refuse a plan that streams\n"
+	"      --resident                  have all weights in memory before the clock starts; "
+	"refuse a plan that streams\n"
 	"      --repeat N                  run N times\n"
 	"      --threads N                 threads that run kernels\n"
 	"      --device TEXT               only a device whose name contains TEXT\n"
 	"      --io buffered|direct        read weights through the page cache, or past it\n"
-	"  bench PLAN [--cold] [-n N] [--json] [--input NAME=FILE.npy] [--threads N] [--device TEXT] [--io KIND]\n"
-	"      --cold                      start a process for each run, the plan evicted from the page cache\n"
+	"  bench PLAN [--cold] [-n N] [--json] [--input NAME=FILE.npy] [--threads N] [--device "
+	"TEXT] [--io KIND]\n"
+	"      --cold                      start a process for each run, the plan evicted from the "
+	"page cache\n"
 	"  verify PLAN                     check every byte of a plan\n"
 	"  dump PLAN                       print what a plan holds\n"
 	"  devices [--json]                list what plans can run on\n"
@@ -105,9 +108,12 @@ static const struct command {
 	const char *name;
 	int (*run)(int argc, char **argv);
 } commands[] = {
-	{ "execute", cmd_execute }, { "run", cmd_run }, { "bench", cmd_bench }, { "verify", cmd_verify }, { "dump", cmd_dump },
-	{ "devices", cmd_devices }, { "probe", cmd_probe }, { "train", not_supported }, { "render", not_supported },
-	{ "eval", not_supported }, { "generate", not_supported }, { "perplexity", not_supported },
+	{ "execute", cmd_execute },    { "run", cmd_run },
+	{ "bench", cmd_bench },	       { "verify", cmd_verify },
+	{ "dump", cmd_dump },	       { "devices", cmd_devices },
+	{ "probe", cmd_probe },	       { "train", not_supported },
+	{ "render", not_supported },   { "eval", not_supported },
+	{ "generate", not_supported }, { "perplexity", not_supported },
 };
 
 int main(int argc, char **argv)

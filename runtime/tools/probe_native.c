@@ -29,14 +29,23 @@ static float word_float(uint64_t word)
 #define PEAK_BODY                                                                                  \
 	vec16 *out = (vec16 *)(uintptr_t)arg[0], y = out[0];                                       \
 	float m = word_float(arg[1]);                                                              \
-	vec16 x = { m, m, m, m, m, m, m, m, m, m, m, m, m, m, m, m };                               \
+	vec16 x = { m, m, m, m, m, m, m, m, m, m, m, m, m, m, m, m };                              \
 	for (uint64_t item = range[0]; item < range[1]; item++) {                                  \
 		vec16 a = y, b = y + 1, c = y + 2, d = y + 3, e = y + 4, f = y + 5;                \
 		vec16 g = y + 6, h = y + 7, i = y + 8, j = y + 9, k = y + 10, l = y + 11;          \
 		for (int64_t r = (int64_t)arg[2]; r > 0; r--) {                                    \
-			a = a * x + y; b = b * x + y; c = c * x + y; d = d * x + y;                \
-			e = e * x + y; f = f * x + y; g = g * x + y; h = h * x + y;                \
-			i = i * x + y; j = j * x + y; k = k * x + y; l = l * x + y;                \
+			a = a * x + y;                                                             \
+			b = b * x + y;                                                             \
+			c = c * x + y;                                                             \
+			d = d * x + y;                                                             \
+			e = e * x + y;                                                             \
+			f = f * x + y;                                                             \
+			g = g * x + y;                                                             \
+			h = h * x + y;                                                             \
+			i = i * x + y;                                                             \
+			j = j * x + y;                                                             \
+			k = k * x + y;                                                             \
+			l = l * x + y;                                                             \
 		}                                                                                  \
 		out[1 + item] = a + b + c + d + e + f + g + h + i + j + k + l;                     \
 	}
@@ -49,14 +58,21 @@ static float word_float(uint64_t word)
 		const vec16 *p = in + (int64_t)item * n;                                           \
 		vec16 a = { 0 }, b = { 0 }, c = { 0 }, d = { 0 };                                  \
 		for (int64_t i = 0; i < n; i += 4) {                                               \
-			a += p[i]; b += p[i + 1]; c += p[i + 2]; d += p[i + 3];                    \
+			a += p[i];                                                                 \
+			b += p[i + 1];                                                             \
+			c += p[i + 2];                                                             \
+			d += p[i + 3];                                                             \
 		}                                                                                  \
 		out[1 + item] = a + b + c + d;                                                     \
 	}
 
 #define KERNELS(suffix, target)                                                                    \
-	target static void peak_##suffix(const uint64_t *arg, const uint64_t *range) { PEAK_BODY } \
-	target static void read_##suffix(const uint64_t *arg, const uint64_t *range) { READ_BODY }
+	target static void peak_##suffix(const uint64_t *arg, const uint64_t *range){              \
+		PEAK_BODY                                                                          \
+	} target static void read_##suffix(const uint64_t *arg, const uint64_t *range)             \
+	{                                                                                          \
+		READ_BODY                                                                          \
+	}
 
 #if defined(__x86_64__)
 KERNELS(v3, __attribute__((target("avx2,fma"))))

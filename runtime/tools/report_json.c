@@ -83,7 +83,8 @@ void report_json(FILE *out, const struct edgert_session *s, const struct tool_ti
 	json_end(&j);
 }
 
-enum edge_status report_save(const char *path, const struct edgert_session *s, const struct tool_times *t, struct failure *f)
+enum edge_status report_save(const char *path, const struct edgert_session *s,
+			     const struct tool_times *t, struct failure *f)
 {
 	struct rt_outfile o;
 	enum edge_status st = rt_outfile_open(&o, path, f);

@@ -27,14 +27,17 @@ static void list_inputs(const struct edgert_session *s, char *out, size_t size)
 	for (i = 0; i < edgert_tensor_count(s) && n < size; i++) {
 		edgert_tensor_info(s, i, &t);
 		if (!t.output)
-			n += (size_t)snprintf(out + n, size - n, "%s\n  %s : %s", inputs++ ? "" : "; the plan's inputs are", t.name,
-				npy_shape_text(t.dtype, t.rank, t.dim, shape, sizeof(shape)));
+			n += (size_t)snprintf(out + n, size - n, "%s\n  %s : %s",
+					      inputs++ ? "" : "; the plan's inputs are", t.name,
+					      npy_shape_text(t.dtype, t.rank, t.dim, shape,
+							     sizeof(shape)));
 	}
 	if (!inputs)
 		snprintf(out, size, "; the plan has no inputs");
 }
 
-static enum edge_status refuse(const struct edgert_session *s, struct failure *f, const char *what, const char *name)
+static enum edge_status refuse(const struct edgert_session *s, struct failure *f, const char *what,
+			       const char *name)
 {
 	char list[1500];
 
@@ -42,16 +45,18 @@ static enum edge_status refuse(const struct edgert_session *s, struct failure *f
 	return rt_fail(f, EDGE_ARGUMENT, "%s \"%s\"%s", what, name, list);
 }
 
-static enum edge_status check_shape(const struct edgert_tensor *t, const struct npy *n, const char *path, struct failure *f)
+static enum edge_status check_shape(const struct edgert_tensor *t, const struct npy *n,
+				    const char *path, struct failure *f)
 {
-	bool same = n->dtype == t->dtype && n->rank == t->rank && !memcmp(n->dim, t->dim, t->rank * sizeof(t->dim[0]));
+	bool same = n->dtype == t->dtype && n->rank == t->rank &&
+		    !memcmp(n->dim, t->dim, t->rank * sizeof(t->dim[0]));
 	char expected[160], found[160];
 
 	if (same)
 		return EDGE_OK;
 	return rt_fail(f, EDGE_ARGUMENT, "input \"%s\" is %s and \"%s\" holds %s", t->name,
-		npy_shape_text(t->dtype, t->rank, t->dim, expected, sizeof(expected)), path,
-		npy_shape_text(n->dtype, n->rank, n->dim, found, sizeof(found)));
+		       npy_shape_text(t->dtype, t->rank, t->dim, expected, sizeof(expected)), path,
+		       npy_shape_text(n->dtype, n->rank, n->dim, found, sizeof(found)));
 }
 
 static enum edge_status load_one(struct tool_tensors *t, const char *binding, struct failure *f)
@@ -73,7 +78,8 @@ static enum edge_status load_one(struct tool_tensors *t, const char *binding, st
 		st = refuse(t->session, f, "the plan has no input", name);
 	else if (t->data[index])
 		st = rt_fail(f, EDGE_ARGUMENT, "input \"%s\" is given twice", name);
-	else if ((st = npy_load(path, &n, &t->data[index], f)) == EDGE_OK && (st = check_shape(&info, &n, path, f)) == EDGE_OK)
+	else if ((st = npy_load(path, &n, &t->data[index], f)) == EDGE_OK &&
+		 (st = check_shape(&info, &n, path, f)) == EDGE_OK)
 		st = edgert_set_input(t->session, index, t->data[index], n.bytes);
 	rt_free(name);
 	return st;
@@ -98,19 +104,36 @@ static void fill_random(const struct edgert_tensor *t, void *data, uint64_t *sta
 		float v = (float)(r >> 40) / (1 << 23) - 1;
 
 		switch (t->dtype) {
-		case EDGE_F32: ((float *)data)[i] = v; break;
-		case EDGE_F64: ((double *)data)[i] = (double)v; break;
-		case EDGE_F16: ((uint16_t *)data)[i] = (uint16_t)((r & 0x83ff) | 0x3800); break; /* +-0.5 .. 1 */
-		case EDGE_BF16: ((uint16_t *)data)[i] = (uint16_t)((r & 0x807f) | 0x3f00); break;
-		case EDGE_I64: ((int64_t *)data)[i] = (int64_t)(r & 1); break;
-		case EDGE_I32: ((int32_t *)data)[i] = (int32_t)(r & 1); break;
-		case EDGE_I16: ((int16_t *)data)[i] = (int16_t)(r & 1); break;
-		default: ((uint8_t *)data)[i] = (uint8_t)(r & 1); break;
+		case EDGE_F32:
+			((float *)data)[i] = v;
+			break;
+		case EDGE_F64:
+			((double *)data)[i] = (double)v;
+			break;
+		case EDGE_F16:
+			((uint16_t *)data)[i] = (uint16_t)((r & 0x83ff) | 0x3800);
+			break; /* +-0.5 .. 1 */
+		case EDGE_BF16:
+			((uint16_t *)data)[i] = (uint16_t)((r & 0x807f) | 0x3f00);
+			break;
+		case EDGE_I64:
+			((int64_t *)data)[i] = (int64_t)(r & 1);
+			break;
+		case EDGE_I32:
+			((int32_t *)data)[i] = (int32_t)(r & 1);
+			break;
+		case EDGE_I16:
+			((int16_t *)data)[i] = (int16_t)(r & 1);
+			break;
+		default:
+			((uint8_t *)data)[i] = (uint8_t)(r & 1);
+			break;
 		}
 	}
 }
 
-static enum edge_status provide(struct tool_tensors *t, uint32_t i, uint64_t *seed, struct failure *f)
+static enum edge_status provide(struct tool_tensors *t, uint32_t i, uint64_t *seed,
+				struct failure *f)
 {
 	struct edgert_tensor info;
 
@@ -128,8 +151,8 @@ static enum edge_status provide(struct tool_tensors *t, uint32_t i, uint64_t *se
 	return edgert_set_input(t->session, (int)i, t->data[i], info.bytes);
 }
 
-enum edge_status tensors_bind(struct tool_tensors *t, struct edgert_session *s, const struct tool_options *o, uint64_t seed,
-	struct failure *f)
+enum edge_status tensors_bind(struct tool_tensors *t, struct edgert_session *s,
+			      const struct tool_options *o, uint64_t seed, struct failure *f)
 {
 	enum edge_status st = EDGE_OK;
 	uint32_t i;
@@ -154,8 +177,9 @@ static char *file_name(const char *directory, const char *name)
 		return NULL;
 	sprintf(path, "%s/%s.npy", directory, name);
 	for (i = n + 1; path[i]; i++) {
-		bool keep = (path[i] >= 'a' && path[i] <= 'z') || (path[i] >= 'A' && path[i] <= 'Z') ||
-			(path[i] >= '0' && path[i] <= '9') || strchr("_.-", path[i]);
+		bool keep = (path[i] >= 'a' && path[i] <= 'z') ||
+			    (path[i] >= 'A' && path[i] <= 'Z') ||
+			    (path[i] >= '0' && path[i] <= '9') || strchr("_.-", path[i]);
 
 		if (!keep)
 			path[i] = '_';
@@ -163,7 +187,8 @@ static char *file_name(const char *directory, const char *name)
 	return path;
 }
 
-enum edge_status tensors_save(const struct tool_tensors *t, const char *directory, bool quiet, struct failure *f)
+enum edge_status tensors_save(const struct tool_tensors *t, const char *directory, bool quiet,
+			      struct failure *f)
 {
 	enum edge_status st = rt_make_directory(directory, f);
 	struct edgert_tensor info;
@@ -181,7 +206,8 @@ enum edge_status tensors_save(const struct tool_tensors *t, const char *director
 			return rt_fail(f, EDGE_MEMORY, "out of memory");
 		st = npy_save(path, &n, t->data[i], f);
 		if (st == EDGE_OK && !quiet)
-			printf("%s : %s -> %s\n", info.name, npy_shape_text(n.dtype, n.rank, n.dim, shape, sizeof(shape)), path);
+			printf("%s : %s -> %s\n", info.name,
+			       npy_shape_text(n.dtype, n.rank, n.dim, shape, sizeof(shape)), path);
 		rt_free(path);
 	}
 	return st;

@@ -40,7 +40,7 @@ struct tool_options {
 	const char *output_dir, *report, *trace;
 	uint32_t count; /* --repeat, -n */
 	bool json, cold;
-	int child;      /* bench's own: descriptor to report to, or -1 */
+	int child; /* bench's own: descriptor to report to, or -1 */
 };
 
 /*
@@ -58,11 +58,12 @@ struct tool_tensors {
 	void **data; /* per tensor */
 };
 
-/* Loads --input files; what is missing is an error, or random if seed is not 0. Outputs get memory. */
-enum edge_status tensors_bind(struct tool_tensors *t, struct edgert_session *s, const struct tool_options *o, uint64_t seed,
-	struct failure *f);
+/* Loads --input files. A missing one is an error, or random if seed is not 0. */
+enum edge_status tensors_bind(struct tool_tensors *t, struct edgert_session *s,
+			      const struct tool_options *o, uint64_t seed, struct failure *f);
 /* DIR/NAME.npy for every output; prints a line for each unless quiet. */
-enum edge_status tensors_save(const struct tool_tensors *t, const char *directory, bool quiet, struct failure *f);
+enum edge_status tensors_save(const struct tool_tensors *t, const char *directory, bool quiet,
+			      struct failure *f);
 void tensors_free(struct tool_tensors *t);
 
 /* ---- report_json.c */
@@ -77,7 +78,8 @@ struct tool_times {
 
 /* One object with the fixed keys. */
 void report_json(FILE *out, const struct edgert_session *s, const struct tool_times *t);
-enum edge_status report_save(const char *path, const struct edgert_session *s, const struct tool_times *t, struct failure *f);
+enum edge_status report_save(const char *path, const struct edgert_session *s,
+			     const struct tool_times *t, struct failure *f);
 
 /* ---- trace.c */
 
@@ -91,11 +93,13 @@ double median_ms(double *v, uint32_t n);
 
 /*
  * T* = max over l of [Q(l) / rate + the time of steps l and later], where Q(l) is what must be
- * read before step l; step_ms has one time per step. once: resident weights are read as well (a first run).
+ * read before step l; step_ms has one time per step. once: a first run, which reads resident
+ * weights as well.
  */
-double lower_bound_ms(const struct edge_plan *p, const double *step_ms, double bytes_per_s, bool once);
+double lower_bound_ms(const struct edge_plan *p, const double *step_ms, double bytes_per_s,
+		      bool once);
 /* Rate of the plan's own reads without any computing. */
-enum edge_status measure_storage(const char *path, const struct edge_plan *p, bool direct, bool evicted, double *bytes_per_s,
-	struct failure *f);
+enum edge_status measure_storage(const char *path, const struct edge_plan *p, bool direct,
+				 bool evicted, double *bytes_per_s, struct failure *f);
 
 #endif

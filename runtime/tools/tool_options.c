@@ -8,8 +8,20 @@
 #include <getopt.h>
 #include <string.h>
 
-enum { OPT_INPUT = 256, OPT_OUTPUT_DIR, OPT_REPORT, OPT_TRACE, OPT_RESIDENT, OPT_REPEAT, OPT_THREADS, OPT_DEVICE, OPT_IO,
-	OPT_COLD, OPT_JSON, OPT_CHILD };
+enum {
+	OPT_INPUT = 256,
+	OPT_OUTPUT_DIR,
+	OPT_REPORT,
+	OPT_TRACE,
+	OPT_RESIDENT,
+	OPT_REPEAT,
+	OPT_THREADS,
+	OPT_DEVICE,
+	OPT_IO,
+	OPT_COLD,
+	OPT_JSON,
+	OPT_CHILD
+};
 
 static const struct option run_options[] = {
 	{ "input", required_argument, NULL, OPT_INPUT },
@@ -62,24 +74,45 @@ static bool take(struct tool_options *o, int option)
 	uint32_t n;
 
 	switch (option) {
-	case OPT_INPUT: return add_input(o, optarg);
-	case OPT_OUTPUT_DIR: o->output_dir = optarg; return true;
-	case OPT_REPORT: o->report = optarg; return true;
-	case OPT_TRACE: o->trace = optarg; o->session.profile = true; return true;
-	case OPT_RESIDENT: o->session.resident = true; return true;
-	case OPT_REPEAT: return tool_number("--repeat", optarg, 1, &o->count);
-	case 'n': return tool_number("-n", optarg, 1, &o->count);
-	case OPT_THREADS: return tool_number("--threads", optarg, 1, &o->session.threads);
-	case OPT_DEVICE: o->session.device = optarg; return true;
-	case OPT_IO: return choose_io(o, optarg);
-	case OPT_COLD: o->cold = true; return true;
-	case OPT_JSON: o->json = true; return true;
+	case OPT_INPUT:
+		return add_input(o, optarg);
+	case OPT_OUTPUT_DIR:
+		o->output_dir = optarg;
+		return true;
+	case OPT_REPORT:
+		o->report = optarg;
+		return true;
+	case OPT_TRACE:
+		o->trace = optarg;
+		o->session.profile = true;
+		return true;
+	case OPT_RESIDENT:
+		o->session.resident = true;
+		return true;
+	case OPT_REPEAT:
+		return tool_number("--repeat", optarg, 1, &o->count);
+	case 'n':
+		return tool_number("-n", optarg, 1, &o->count);
+	case OPT_THREADS:
+		return tool_number("--threads", optarg, 1, &o->session.threads);
+	case OPT_DEVICE:
+		o->session.device = optarg;
+		return true;
+	case OPT_IO:
+		return choose_io(o, optarg);
+	case OPT_COLD:
+		o->cold = true;
+		return true;
+	case OPT_JSON:
+		o->json = true;
+		return true;
 	case OPT_CHILD:
 		if (!tool_number("--child", optarg, 0, &n))
 			return false;
 		o->child = (int)n;
 		return true;
-	default: return false; /* getopt_long has said why */
+	default:
+		return false; /* getopt_long has said why */
 	}
 }
 
@@ -87,23 +120,28 @@ int tool_options(int argc, char **argv, bool bench, struct tool_options *out)
 {
 	int c;
 
-	*out = (struct tool_options){ .child = -1, .input = rt_alloc((size_t)argc, sizeof(*out->input)) };
+	*out = (struct tool_options){ .child = -1,
+				      .input = rt_alloc((size_t)argc, sizeof(*out->input)) };
 	if (!out->input)
 		return 1 + tool_error("out of memory");
 	optind = 1;
 	opterr = 0;
-	while ((c = getopt_long(argc, argv, bench ? ":n:" : ":", bench ? bench_options : run_options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, bench ? ":n:" : ":",
+				bench ? bench_options : run_options, NULL)) != -1) {
 		if (c == '?')
-			return 1 + tool_usage_error("%s has no option \"%s\"", argv[0], argv[optind - 1]);
+			return 1 + tool_usage_error("%s has no option \"%s\"", argv[0],
+						    argv[optind - 1]);
 		if (c == ':')
-			return 1 + tool_usage_error("option \"%s\" needs a value", argv[optind - 1]);
+			return 1 +
+			       tool_usage_error("option \"%s\" needs a value", argv[optind - 1]);
 		if (!take(out, c))
 			return 1 + TOOL_USAGE;
 	}
 	if (optind == argc)
 		return 1 + tool_usage_error("%s needs a plan", argv[0]);
 	if (optind + 1 < argc)
-		return 1 + tool_usage_error("%s takes one plan; \"%s\" is too much", argv[0], argv[optind + 1]);
+		return 1 + tool_usage_error("%s takes one plan; \"%s\" is too much", argv[0],
+					    argv[optind + 1]);
 	out->session.plan = argv[optind];
 	return 0;
 }

@@ -30,7 +30,8 @@ static void name_of(struct json *j, const char *what, int process, int lane, con
 }
 
 /* Opens an event and its arguments; the caller adds to them and closes twice. */
-static void event(struct json *j, const char *name, int process, int lane, double start_ms, double end_ms)
+static void event(struct json *j, const char *name, int process, int lane, double start_ms,
+		  double end_ms)
 {
 	json_object(j, NULL);
 	json_string(j, "name", name);
@@ -56,7 +57,8 @@ static const char *step_name(const struct edge_plan *p, uint32_t i)
 	return plan_string(p, p->kernels[step->index].name);
 }
 
-static void step_event(struct json *j, const struct edge_plan *p, uint32_t i, int process, double start, double end)
+static void step_event(struct json *j, const struct edge_plan *p, uint32_t i, int process,
+		       double start, double end)
 {
 	event(j, step_name(p, i), process, LANE_COMPUTE, start, end);
 	json_u64(j, "step", i);
@@ -73,7 +75,8 @@ static void step_event(struct json *j, const struct edge_plan *p, uint32_t i, in
 	json_close(j);
 }
 
-static void read_event(struct json *j, const struct edge_plan *p, uint32_t i, int process, double start, double end)
+static void read_event(struct json *j, const struct edge_plan *p, uint32_t i, int process,
+		       double start, double end)
 {
 	const struct edge_read *r = &p->reads[i];
 	char name[32];
@@ -103,7 +106,8 @@ static void measured(struct json *j, const struct edgert_session *s)
 		if (edgert_read_time(s, i, &start, &end) && start < zero)
 			zero = start;
 	for (i = 0; i < p->read_count; i++)
-		if ((report.runs == 1 || !(p->reads[i].flags & EDGE_READ_ONCE)) && edgert_read_time(s, i, &start, &end))
+		if ((report.runs == 1 || !(p->reads[i].flags & EDGE_READ_ONCE)) &&
+		    edgert_read_time(s, i, &start, &end))
 			read_event(j, p, i, MEASURED, start - zero, end - zero);
 	for (i = 0; i < p->step_count; i++)
 		if (edgert_step_time(s, i, &start, &end))
@@ -115,10 +119,11 @@ static void predicted(struct json *j, const struct edge_plan *p)
 	uint32_t i;
 
 	for (i = 0; i < p->read_count; i++)
-		read_event(j, p, i, PREDICTED, p->reads[i].predicted_start_ms, p->reads[i].predicted_end_ms);
+		read_event(j, p, i, PREDICTED, p->reads[i].predicted_start_ms,
+			   p->reads[i].predicted_end_ms);
 	for (i = 0; i < p->step_count; i++)
 		step_event(j, p, i, PREDICTED, p->steps[i].predicted_start_ms,
-			p->steps[i].predicted_start_ms + p->steps[i].predicted_ms);
+			   p->steps[i].predicted_start_ms + p->steps[i].predicted_ms);
 }
 
 enum edge_status trace_save(const char *path, const struct edgert_session *s, struct failure *f)
@@ -136,7 +141,8 @@ enum edge_status trace_save(const char *path, const struct edgert_session *s, st
 	json_string(&j, "displayTimeUnit", "ms");
 	json_array(&j, "traceEvents");
 	for (process = MEASURED; process <= PREDICTED; process++) {
-		name_of(&j, "process_name", process, 0, process == MEASURED ? "measured" : "predicted (cold run)");
+		name_of(&j, "process_name", process, 0,
+			process == MEASURED ? "measured" : "predicted (cold run)");
 		name_of(&j, "thread_name", process, LANE_IO, "I/O");
 		name_of(&j, "thread_name", process, LANE_COMPUTE, "compute");
 	}

@@ -58,7 +58,8 @@ static bool put(struct bench *b, uint64_t offset, const void *data, uint64_t byt
 
 static bool get(struct bench *b, uint64_t offset, void *data, uint64_t bytes)
 {
-	return ok(b, b->ops->read(b->d, b->region, offset, data, bytes, NULL, &b->f)) && ok(b, b->ops->finish(b->d, &b->f));
+	return ok(b, b->ops->read(b->d, b->region, offset, data, bytes, NULL, &b->f)) &&
+	       ok(b, b->ops->finish(b->d, &b->f));
 }
 
 static struct device_buffer *buffer(struct bench *b, uint64_t offset, uint64_t bytes)
@@ -78,11 +79,17 @@ static uint32_t kernel_index(const struct bench *b, const char *name)
 	return i;
 }
 
-static struct device_launch *launch(struct bench *b, const char *kernel, const struct device_argument *arg, uint32_t args,
-	uint32_t x, uint32_t y, uint32_t z)
+static struct device_launch *launch(struct bench *b, const char *kernel,
+				    const struct device_argument *arg, uint32_t args, uint32_t x,
+				    uint32_t y, uint32_t z)
 {
-	struct device_launch_request r = { .program = b->program, .kernel = kernel, .kernel_index = kernel_index(b, kernel), .arg = arg, .arg_count = args,
-		.global = { x, y, z }, .local = { 1, 1, 1 } };
+	struct device_launch_request r = { .program = b->program,
+					   .kernel = kernel,
+					   .kernel_index = kernel_index(b, kernel),
+					   .arg = arg,
+					   .arg_count = args,
+					   .global = { x, y, z },
+					   .local = { 1, 1, 1 } };
 	struct device_launch *out = NULL;
 
 	ok(b, b->ops->launch_create(b->d, &r, &out, &b->f));
@@ -105,15 +112,17 @@ static void check_transfers(struct bench *b, const char *what)
 	for (i = 0; i < sizeof(in); i++)
 		in[i] = (unsigned char)(i * 7 + 1);
 	memset(whole, 0xa5, sizeof(whole));
-	tap_ok(put(b, 0, whole, REGION) && put(b, 12345, in, sizeof(in)) && get(b, 12345, out, sizeof(out)) &&
-		!memcmp(in, out, sizeof(in)), "%s: what is written is read", what);
+	tap_ok(put(b, 0, whole, REGION) && put(b, 12345, in, sizeof(in)) &&
+		       get(b, 12345, out, sizeof(out)) && !memcmp(in, out, sizeof(in)),
+	       "%s: what is written is read", what);
 	get(b, 0, whole, REGION);
 	for (i = 0; i < REGION; i++)
 		if ((i < 12345 || i >= 12345 + sizeof(in)) && whole[i] != 0xa5)
 			intact = false;
 	tap_ok(intact, "%s: and nothing beside it is touched", what);
 	if (b->host)
-		tap_ok(!memcmp((char *)b->host + 12345, in, sizeof(in)), "%s: host memory is used in place", what);
+		tap_ok(!memcmp((char *)b->host + 12345, in, sizeof(in)),
+		       "%s: host memory is used in place", what);
 }
 
 static void check_upload(struct bench *b, const char *what)
@@ -123,8 +132,9 @@ static void check_upload(struct bench *b, const char *what)
 
 	if (b->host)
 		return;
-	tap_ok(ok(b, b->ops->upload(b->d, b->region, 4096, text, sizeof(text), &b->f)) && get(b, 4096, out, sizeof(out)) &&
-		!memcmp(text, out, sizeof(text)), "%s: an upload is there when it returns", what);
+	tap_ok(ok(b, b->ops->upload(b->d, b->region, 4096, text, sizeof(text), &b->f)) &&
+		       get(b, 4096, out, sizeof(out)) && !memcmp(text, out, sizeof(text)),
+	       "%s: an upload is there when it returns", what);
 }
 
 /* ---- launches */
@@ -132,8 +142,11 @@ static void check_upload(struct bench *b, const char *what)
 static void check_arguments(struct bench *b, const char *what)
 {
 	struct device_buffer *y = buffer(b, 1024, 120);
-	struct device_argument arg[4] = { global(y), { .kind = EDGE_PARAM_I32, .value.i = -7 },
-		{ .kind = EDGE_PARAM_I64, .value.i = (int64_t)123456 << 32 }, { .kind = EDGE_PARAM_F32, .value.f = 2.25 } };
+	struct device_argument arg[4] = { global(y),
+					  { .kind = EDGE_PARAM_I32, .value.i = -7 },
+					  { .kind = EDGE_PARAM_I64,
+					    .value.i = (int64_t)123456 << 32 },
+					  { .kind = EDGE_PARAM_F32, .value.f = 2.25 } };
 	struct device_launch *l = launch(b, "fill", arg, 4, 10, 1, 1);
 	int32_t memory[64], guard[64];
 	bool good = l != NULL;
@@ -141,10 +154,12 @@ static void check_arguments(struct bench *b, const char *what)
 
 	for (i = 0; i < 64; i++)
 		guard[i] = GUARD;
-	good = good && put(b, 1024 - 64, guard, sizeof(guard)) && ok(b, b->ops->submit(b->d, l, NULL, &b->f)) &&
-		get(b, 1024 - 64, memory, sizeof(memory));
+	good = good && put(b, 1024 - 64, guard, sizeof(guard)) &&
+	       ok(b, b->ops->submit(b->d, l, NULL, &b->f)) &&
+	       get(b, 1024 - 64, memory, sizeof(memory));
 	for (i = 0; i < 10 && good; i++)
-		good = memory[16 + 3 * i] == -7 && memory[17 + 3 * i] == 123456 && memory[18 + 3 * i] == 9;
+		good = memory[16 + 3 * i] == -7 && memory[17 + 3 * i] == 123456 &&
+		       memory[18 + 3 * i] == 9;
 	tap_ok(good, "%s: arguments of every kind arrive", what);
 	for (i = 0, good = true; i < 64; i++)
 		if (i < 16 || i >= 46)
@@ -157,9 +172,12 @@ static void check_arguments(struct bench *b, const char *what)
 static void check_order(struct bench *b, const char *what)
 {
 	enum { N = 256, TIMES = 200 };
-	struct device_buffer *x = buffer(b, 0, N * 4), *y = buffer(b, N * 4, N * 4), *both = buffer(b, 128, N * 4);
-	struct device_launch *add = launch(b, "add", (struct device_argument[]){ global(x), global(y) }, 2, N, 1, 1);
-	struct device_launch *twice = launch(b, "add", (struct device_argument[]){ global(y), global(x) }, 2, N, 1, 1);
+	struct device_buffer *x = buffer(b, 0, N * 4), *y = buffer(b, N * 4, N * 4),
+			     *both = buffer(b, 128, N * 4);
+	struct device_launch *add =
+		launch(b, "add", (struct device_argument[]){ global(x), global(y) }, 2, N, 1, 1);
+	struct device_launch *twice =
+		launch(b, "add", (struct device_argument[]){ global(y), global(x) }, 2, N, 1, 1);
 	int32_t in[N], zero[N] = { 0 }, out[N];
 	bool good = add && twice && both;
 	int i;
@@ -170,8 +188,9 @@ static void check_order(struct bench *b, const char *what)
 	for (i = 0; i < TIMES && good; i++)
 		good = ok(b, b->ops->submit(b->d, add, NULL, &b->f));
 	/* y is 200 x now, and x becomes 201 x; then y starts again from zeros */
-	good = good && ok(b, b->ops->submit(b->d, twice, NULL, &b->f)) && put(b, N * 4, zero, sizeof(zero)) &&
-		ok(b, b->ops->submit(b->d, add, NULL, &b->f)) && get(b, N * 4, out, sizeof(out));
+	good = good && ok(b, b->ops->submit(b->d, twice, NULL, &b->f)) &&
+	       put(b, N * 4, zero, sizeof(zero)) && ok(b, b->ops->submit(b->d, add, NULL, &b->f)) &&
+	       get(b, N * 4, out, sizeof(out));
 	for (i = 0; i < N && good; i++)
 		good = out[i] == i * (TIMES + 1);
 	tap_ok(good, "%s: launches and transfers take effect in order", what);
@@ -184,8 +203,9 @@ static void check_order(struct bench *b, const char *what)
 
 static void check_sizes(struct bench *b, const char *what)
 {
-	static const uint32_t size[][3] = { { 1, 1, 1 }, { 7, 1, 1 }, { 1, 5, 1 }, { 1, 1, 9 }, { 3, 4, 5 }, { 1000, 1, 1 },
-		{ 17, 13, 11 }, { 2, 300, 3 } };
+	static const uint32_t size[][3] = { { 1, 1, 1 },    { 7, 1, 1 },  { 1, 5, 1 },
+					    { 1, 1, 9 },    { 3, 4, 5 },  { 1000, 1, 1 },
+					    { 17, 13, 11 }, { 2, 300, 3 } };
 	static int32_t memory[4096];
 	struct device_buffer *y = buffer(b, 0, sizeof(memory));
 	bool good = true;
@@ -193,13 +213,18 @@ static void check_sizes(struct bench *b, const char *what)
 
 	for (s = 0; s < sizeof(size) / sizeof(size[0]) && good; s++) {
 		size_t n = (size_t)size[s][0] * size[s][1] * size[s][2];
-		struct device_argument arg[3] = { global(y), { .kind = EDGE_PARAM_I32, .value.i = size[s][0] },
-			{ .kind = EDGE_PARAM_I32, .value.i = size[s][1] } };
-		struct device_launch *l = launch(b, "visit", arg, 3, size[s][0], size[s][1], size[s][2]);
+		struct device_argument arg[3] = { global(y),
+						  { .kind = EDGE_PARAM_I32, .value.i = size[s][0] },
+						  { .kind = EDGE_PARAM_I32,
+						    .value.i = size[s][1] } };
+		struct device_launch *l =
+			launch(b, "visit", arg, 3, size[s][0], size[s][1], size[s][2]);
 
 		memset(memory, 0, sizeof(memory));
-		good = l && put(b, 0, memory, sizeof(memory)) && ok(b, b->ops->finish(b->d, &b->f)) &&
-			ok(b, b->ops->submit(b->d, l, NULL, &b->f)) && get(b, 0, memory, sizeof(memory));
+		good = l && put(b, 0, memory, sizeof(memory)) &&
+		       ok(b, b->ops->finish(b->d, &b->f)) &&
+		       ok(b, b->ops->submit(b->d, l, NULL, &b->f)) &&
+		       get(b, 0, memory, sizeof(memory));
 		for (i = 0; i < 4096 && good; i++)
 			good = memory[i] == (i < n ? 1 + (int32_t)i : 0);
 		b->ops->launch_destroy(b->d, l);
@@ -231,30 +256,37 @@ static void check_fences(struct bench *b, const char *what)
 {
 	enum { N = 65536 };
 	struct device_buffer *x = buffer(b, 0, N * 4), *y = buffer(b, N * 4, N * 4);
-	struct device_launch *l = launch(b, "add", (struct device_argument[]){ global(x), global(y) }, 2, N, 1, 1);
+	struct device_launch *l =
+		launch(b, "add", (struct device_argument[]){ global(x), global(y) }, 2, N, 1, 1);
 	struct device_fence fence[3] = { { NULL }, { NULL }, { NULL } };
 	struct waiting w = { .b = b, .fence = &fence[0] };
 	int64_t before = rt_now(), s0 = 0, e0 = 0, s1 = 0, e1 = 0, after;
 	bool good = l != NULL;
 	pthread_t thread;
 
-	good = good && ok(b, b->ops->submit(b->d, l, &fence[0], &b->f)) && ok(b, b->ops->submit(b->d, l, &fence[1], &b->f)) &&
-		ok(b, b->ops->mark(b->d, &fence[2], &b->f)) && ok(b, b->ops->flush(b->d, &b->f));
+	good = good && ok(b, b->ops->submit(b->d, l, &fence[0], &b->f)) &&
+	       ok(b, b->ops->submit(b->d, l, &fence[1], &b->f)) &&
+	       ok(b, b->ops->mark(b->d, &fence[2], &b->f)) && ok(b, b->ops->flush(b->d, &b->f));
 	if (good && pthread_create(&thread, NULL, wait_elsewhere, &w) == 0)
 		pthread_join(thread, NULL);
-	tap_ok(good && w.st == EDGE_OK && w.when > before, "%s: another thread can wait for a fence", what);
-	good = good && ok(b, b->ops->fence_wait(b->d, &fence[2], &b->f)) && ok(b, b->ops->fence_wait(b->d, &fence[1], &b->f));
+	tap_ok(good && w.st == EDGE_OK && w.when > before,
+	       "%s: another thread can wait for a fence", what);
+	good = good && ok(b, b->ops->fence_wait(b->d, &fence[2], &b->f)) &&
+	       ok(b, b->ops->fence_wait(b->d, &fence[1], &b->f));
 	tap_ok(good, "%s: fences can be waited for in any order", what);
 	after = rt_now();
-	good = good && ok(b, b->ops->finish(b->d, &b->f)) && ok(b, b->ops->fence_times(b->d, &fence[0], &s0, &e0, &b->f)) &&
-		ok(b, b->ops->fence_times(b->d, &fence[1], &s1, &e1, &b->f));
+	good = good && ok(b, b->ops->finish(b->d, &b->f)) &&
+	       ok(b, b->ops->fence_times(b->d, &fence[0], &s0, &e0, &b->f)) &&
+	       ok(b, b->ops->fence_times(b->d, &fence[1], &s1, &e1, &b->f));
 	/* two clocks are matched to within a millisecond */
-	tap_ok(good && s0 <= e0 && e0 <= s1 && s1 <= e1 && s0 >= before - 1000000 && e1 <= after + 1000000,
-		"%s: times are ordered and on the host's clock", what);
+	tap_ok(good && s0 <= e0 && e0 <= s1 && s1 <= e1 && s0 >= before - 1000000 &&
+		       e1 <= after + 1000000,
+	       "%s: times are ordered and on the host's clock", what);
 	b->ops->fence_reset(b->d, &fence[0]);
 	b->ops->fence_reset(b->d, &fence[0]);
-	tap_ok(ok(b, b->ops->submit(b->d, l, &fence[0], &b->f)) && ok(b, b->ops->fence_wait(b->d, &fence[0], &b->f)),
-		"%s: a fence can be used again", what);
+	tap_ok(ok(b, b->ops->submit(b->d, l, &fence[0], &b->f)) &&
+		       ok(b, b->ops->fence_wait(b->d, &fence[0], &b->f)),
+	       "%s: a fence can be used again", what);
 	for (int i = 0; i < 3; i++)
 		b->ops->fence_reset(b->d, &fence[i]);
 	b->ops->finish(b->d, &b->f);
@@ -269,22 +301,30 @@ static void check_failures(struct bench *b, const char *what)
 {
 	struct device_buffer *y = buffer(b, 0, 1024);
 	struct device_argument arg[2] = { global(y), global(y) };
-	struct device_launch_request r = { .program = b->program, .kernel = "no_such_kernel", .kernel_index = kernel_index(b, "no_such_kernel"), .arg = arg, .arg_count = 2,
-		.global = { 1, 1, 1 }, .local = { 1, 1, 1 } };
+	struct device_launch_request r = { .program = b->program,
+					   .kernel = "no_such_kernel",
+					   .kernel_index = kernel_index(b, "no_such_kernel"),
+					   .arg = arg,
+					   .arg_count = 2,
+					   .global = { 1, 1, 1 },
+					   .local = { 1, 1, 1 } };
 	struct failure f = { .status = EDGE_OK };
 	struct device_program *p;
 	struct device_launch *l;
 
-	tap_ok(b->ops->launch_create(b->d, &r, &l, &f) == EDGE_DEVICE && !l && strstr(f.text, "no_such_kernel"),
-		"%s: an unknown kernel: %s", what, f.text);
+	tap_ok(b->ops->launch_create(b->d, &r, &l, &f) == EDGE_DEVICE && !l &&
+		       strstr(f.text, "no_such_kernel"),
+	       "%s: an unknown kernel: %s", what, f.text);
 	if (b->subject->bad) {
 		rt_failure_clear(&f);
 		r.kernel = "add";
 		r.arg_count = 1;
-		tap_ok(b->ops->launch_create(b->d, &r, &l, &f) == EDGE_DEVICE && !l, "%s: too few arguments: %s", what, f.text);
+		tap_ok(b->ops->launch_create(b->d, &r, &l, &f) == EDGE_DEVICE && !l,
+		       "%s: too few arguments: %s", what, f.text);
 		rt_failure_clear(&f);
-		tap_ok(b->ops->program_build(b->d, b->subject->bad, &p, &f) == EDGE_DEVICE && !p && f.text[0],
-			"%s: a program that cannot be built", what);
+		tap_ok(b->ops->program_build(b->d, b->subject->bad, &p, &f) == EDGE_DEVICE && !p &&
+			       f.text[0],
+		       "%s: a program that cannot be built", what);
 	}
 	b->ops->buffer_destroy(b->d, y);
 	b->ops->buffer_destroy(b->d, NULL);
@@ -292,12 +332,14 @@ static void check_failures(struct bench *b, const char *what)
 	b->ops->program_destroy(b->d, NULL);
 	b->ops->region_destroy(b->d, NULL);
 	b->ops->close(NULL);
-	tap_ok(ok(b, b->ops->flush(b->d, &b->f)) && ok(b, b->ops->finish(b->d, &b->f)), "%s: nothing to do is done", what);
+	tap_ok(ok(b, b->ops->flush(b->d, &b->f)) && ok(b, b->ops->finish(b->d, &b->f)),
+	       "%s: nothing to do is done", what);
 }
 
 static void one_memory(struct bench *b, const char *what)
 {
-	if (!tap_ok(ok(b, b->ops->region_create(b->d, REGION, b->host, &b->region, &b->f)), "%s: a region", what))
+	if (!tap_ok(ok(b, b->ops->region_create(b->d, REGION, b->host, &b->region, &b->f)),
+		    "%s: a region", what))
 		return;
 	check_transfers(b, what);
 	check_upload(b, what);
@@ -328,12 +370,15 @@ void conformance(const struct conformance_subject *subject)
 	}
 	ok(&b, b.ops->list(count_device, &found, &b.f));
 	tap_ok(found > 0, "%s: lists %d devices", name, found);
-	tap_ok(!strcmp(b.ops->info(b.d)->backend, name) && b.ops->info(b.d)->threads > 0, "%s: describes itself", name);
-	if (tap_ok(ok(&b, b.ops->program_build(b.d, &subject->code, &b.program, &b.f)), "%s: builds", name)) {
+	tap_ok(!strcmp(b.ops->info(b.d)->backend, name) && b.ops->info(b.d)->threads > 0,
+	       "%s: describes itself", name);
+	if (tap_ok(ok(&b, b.ops->program_build(b.d, &subject->code, &b.program, &b.f)),
+		   "%s: builds", name)) {
 		snprintf(what, sizeof(what), "%s, its own memory", name);
 		one_memory(&b, what);
 		snprintf(what, sizeof(what), "%s, host memory", name);
-		b.host = mmap(NULL, REGION, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		b.host = mmap(NULL, REGION, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			      0);
 		if (b.ops->info(b.d)->unified && b.host != MAP_FAILED)
 			one_memory(&b, what);
 		munmap(b.host, REGION);
@@ -341,7 +386,8 @@ void conformance(const struct conformance_subject *subject)
 	b.ops->program_destroy(b.d, b.program);
 	b.ops->close(b.d);
 	request.name = "no device has this name";
-	tap_ok(b.ops->open(&request, &b.d, &b.f) == EDGE_DEVICE && !b.d && b.f.text[0], "%s: an unknown device: %s", name, b.f.text);
+	tap_ok(b.ops->open(&request, &b.d, &b.f) == EDGE_DEVICE && !b.d && b.f.text[0],
+	       "%s: an unknown device: %s", name, b.f.text);
 }
 
 int conformance_done(void)

@@ -7,7 +7,7 @@
  *
  *	fill(__global int *y, int a, long b, float c)      y[3 i ..] = a, b, (int)(c * 4)
  *	add(__global const int *x, __global int *y)        y[i] += x[i]
- *	visit(__global int *y, int nx, int ny)             y[x + nx * (y + ny * z)] += 1 + its own index
+ *	visit(__global int *y, int nx, int ny)             y[i] += 1 + i; i = gx + nx (gy + ny gz)
  */
 #ifndef EDGE_TEST_CONFORMANCE_H
 #define EDGE_TEST_CONFORMANCE_H
@@ -17,8 +17,9 @@
 struct conformance_subject {
 	const struct device_ops *ops;
 	struct device_code code;
-	const char *const *kernels;  /* in the order of code.entry; NULL-terminated */
-	const struct device_code *bad; /* one that cannot be built; NULL where everything that is checked can */
+	const char *const *kernels; /* in the order of code.entry; NULL-terminated */
+	const struct device_code
+		*bad; /* one that cannot be built; NULL where everything that is checked can */
 };
 
 extern const char conformance_opencl[];

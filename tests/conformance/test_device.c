@@ -40,7 +40,8 @@ static void visit(const uint64_t *arg, const uint64_t *range)
 	uint64_t nx = (uint64_t)(int)arg[1], ny = (uint64_t)(int)arg[2];
 
 	for (uint64_t i = range[0]; i < range[1]; i++) {
-		uint64_t at = i % range[2] + nx * (i / range[2] % range[3] + ny * (i / range[2] / range[3]));
+		uint64_t at = i % range[2] +
+			      nx * (i / range[2] % range[3] + ny * (i / range[2] / range[3]));
 
 		y[at] += 1 + (int)at;
 	}
@@ -48,14 +49,21 @@ static void visit(const uint64_t *arg, const uint64_t *range)
 
 int main(void)
 {
-	static const struct device_code bad = { .source = "this is no program", .options = "-cl-std=CL1.2" };
-	const uint64_t entry[] = { (uint64_t)(uintptr_t)fill, (uint64_t)(uintptr_t)add, (uint64_t)(uintptr_t)visit };
+	static const struct device_code bad = { .source = "this is no program",
+						.options = "-cl-std=CL1.2" };
+	const uint64_t entry[] = { (uint64_t)(uintptr_t)fill, (uint64_t)(uintptr_t)add,
+				   (uint64_t)(uintptr_t)visit };
 	const struct device_ops *const *d;
 
 	for (d = device_backends; *d; d++) {
 		bool opencl = (*d)->backend == EDGE_BACKEND_OPENCL;
-		struct conformance_subject subject = { .ops = *d, .kernels = kernels, .bad = opencl ? &bad : NULL,
-			.code = { .source = conformance_opencl, .options = "-cl-std=CL1.2", .entry = entry, .entry_count = 3 } };
+		struct conformance_subject subject = { .ops = *d,
+						       .kernels = kernels,
+						       .bad = opencl ? &bad : NULL,
+						       .code = { .source = conformance_opencl,
+								 .options = "-cl-std=CL1.2",
+								 .entry = entry,
+								 .entry_count = 3 } };
 
 		conformance(&subject);
 	}

@@ -37,7 +37,7 @@ struct edgert_session;
 
 enum edgert_io {
 	EDGERT_IO_BUFFERED = 0, /* weights are read through the page cache */
-	EDGERT_IO_DIRECT = 1    /* past the page cache, where the file system can */
+	EDGERT_IO_DIRECT = 1	/* past the page cache, where the file system can */
 };
 
 /* Zero is the default of each field. */
@@ -46,9 +46,9 @@ struct edgert_options {
 	const char *device; /* only a device whose name contains this; NULL: the first that fits */
 	uint32_t threads;   /* that run kernels; 0: what the plan says, else all */
 	enum edgert_io io;
-	bool no_native;     /* refuse a plan that holds machine code */
-	bool resident;      /* refuse a plan that streams; have all weights in memory when opened */
-	bool profile;       /* keep times of every step and read: edgert_step_time(), edgert_read_time() */
+	bool no_native; /* refuse a plan that holds machine code */
+	bool resident;	/* refuse a plan that streams; have all weights in memory when opened */
+	bool profile; /* keep times: edgert_step_time(), edgert_read_time() */
 };
 
 /*
@@ -61,13 +61,13 @@ enum edge_status edgert_open(const struct edgert_options *options, struct edgert
 /* Gives everything back. NULL is fine. */
 void edgert_close(struct edgert_session *s);
 
-/* One line about the session's last failure, "" when there was none. Valid until the next call with it. */
+/* One line about the session's last failure, or "". Valid until the next call with it. */
 const char *edgert_last_error(const struct edgert_session *s);
 
 struct edgert_tensor {
-	const char *name;  /* the network's own; valid while the session is */
+	const char *name; /* the network's own; valid while the session is */
 	bool output;
-	uint32_t dtype;    /* enum edge_dtype */
+	uint32_t dtype; /* enum edge_dtype */
 	uint32_t rank;
 	int64_t dim[EDGE_PLAN_MAX_RANK];
 	uint64_t bytes;
@@ -91,7 +91,8 @@ const char *edgert_dtype_name(uint32_t dtype);
  * stays set for later runs. bytes must be the tensor's. EDGE_ARGUMENT
  * otherwise. Every input must be set; an output that is not set is not copied.
  */
-enum edge_status edgert_set_input(struct edgert_session *s, int index, const void *data, uint64_t bytes);
+enum edge_status edgert_set_input(struct edgert_session *s, int index, const void *data,
+				  uint64_t bytes);
 enum edge_status edgert_set_output(struct edgert_session *s, int index, void *data, uint64_t bytes);
 
 /*
@@ -105,15 +106,15 @@ struct edgert_report {
 	uint32_t threads;
 	uint64_t planned_device_bytes, planned_host_bytes; /* regions, as the plan says */
 	uint64_t actual_device_bytes, actual_host_bytes;   /* the most that was allocated */
-	uint64_t driver_rss_bytes; /* the process without the plan's regions, once everything is built */
-	uint64_t peak_rss_bytes;   /* of the process */
+	uint64_t driver_rss_bytes; /* the process without the plan's regions, after opening */
+	uint64_t peak_rss_bytes; /* of the process */
 	uint32_t steps, kernels, models, runs;
-	uint64_t bytes_streamed;   /* read in the last run, not counting what stays */
-	uint64_t bytes_read;       /* read in the last run */
-	double load_ms;            /* edgert_open() */
-	double first_ms;           /* from the begin of edgert_open() to the first run's end; 0 before */
-	double run_ms;             /* the last run */
-	double stall_ms;           /* of the last run: kernels waited for reads */
+	uint64_t bytes_streamed; /* read in the last run, not counting what stays */
+	uint64_t bytes_read;	 /* read in the last run */
+	double load_ms;		 /* edgert_open() */
+	double first_ms; /* from the begin of edgert_open() to the first run's end; 0 before */
+	double run_ms;	 /* the last run */
+	double stall_ms; /* of the last run: kernels waited for reads */
 	double predicted_ms, lower_bound_ms; /* a cold run, by the plan */
 	uint64_t flops;
 };
@@ -123,8 +124,10 @@ void edgert_report(const struct edgert_session *s, struct edgert_report *out);
 const char *edgert_model(const struct edgert_session *s, uint32_t index, double *ms);
 
 /* Of the last run, in ms after its begin; false when the session keeps no times. */
-bool edgert_step_time(const struct edgert_session *s, uint32_t step, double *start_ms, double *end_ms);
-bool edgert_read_time(const struct edgert_session *s, uint32_t read, double *start_ms, double *end_ms);
+bool edgert_step_time(const struct edgert_session *s, uint32_t step, double *start_ms,
+		      double *end_ms);
+bool edgert_read_time(const struct edgert_session *s, uint32_t read, double *start_ms,
+		      double *end_ms);
 
 /* The plan itself, checked. */
 const struct edge_plan *edgert_plan(const struct edgert_session *s);
