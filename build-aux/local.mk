@@ -1,1 +1,1 @@
-EXTRA_DIST += %D%/README.md %D%/lsan.supp %D%/setup.sh
+EXTRA_DIST += %D%/README.md %D%/cross.sh %D%/lsan.supp %D%/setup.sh

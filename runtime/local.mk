@@ -8,7 +8,7 @@ bin_PROGRAMS += edgert
 
 libedgeplan_la_SOURCES = %D%/include/edge/plan_format.h %D%/include/edge/plan_read.h \
 	%D%/plan/check.c %D%/plan/check.h %D%/plan/check_records.c %D%/plan/hash.c
-libedgeplan_la_CPPFLAGS = $(RUNTIME_CPPFLAGS) $(XXHASH_CFLAGS)
+libedgeplan_la_CPPFLAGS = $(RUNTIME_CPPFLAGS)
 
 libruntime_la_SOURCES = %D%/version.c \
 	%D%/base/clock.c %D%/base/clock.h %D%/base/failure.c %D%/base/failure.h \
@@ -21,7 +21,7 @@ libruntime_la_SOURCES = %D%/version.c \
 	%D%/stream/plan_file.c %D%/stream/plan_file.h %D%/stream/stream.c %D%/stream/stream.h \
 	%D%/exec/open.c %D%/exec/prepare.c %D%/exec/report.c %D%/exec/run.c %D%/exec/session.h \
 	%D%/exec/tensors.c %D%/plan/dump.c %D%/plan/dump.h
-libruntime_la_CPPFLAGS = $(RUNTIME_CPPFLAGS) $(XXHASH_CFLAGS)
+libruntime_la_CPPFLAGS = $(RUNTIME_CPPFLAGS)
 
 libedgert_la_SOURCES =
 libedgert_la_LIBADD = libruntime.la libedgeplan.la $(RUNTIME_LIBS)

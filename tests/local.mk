@@ -4,7 +4,7 @@
 # In shell (bash, TAP on stdout):
 #	dist_check_SCRIPTS += %D%/test_x.sh
 #	TESTS += %D%/test_x.sh
-EXTRA_DIST += %D%/tap.h
+EXTRA_DIST += %D%/tap.h %D%/runtime.mk
 check_PROGRAMS += %D%/compare_npy
 dist_check_SCRIPTS += %D%/test_networks.sh
 TESTS += %D%/test_networks.sh
