@@ -254,7 +254,7 @@ static double plan_cost(const struct work *w, const struct stream_plan *p)
 
 	for (uint32_t i = 0; i < p->blocks.len; i++)
 		streamed += p->blocks.data[i].pinned ? 0 : p->blocks.data[i].bytes;
-	return p->cold_ms + p->warm_ms + cost_transfer_ms(w->t, streamed) / 4;
+	return p->cold_ms + p->warm_ms + cost_transfer_ms(w->t, streamed) / 2;
 }
 
 static void try_candidate(struct chooser *c, uint64_t target, uint64_t ring)
@@ -359,8 +359,10 @@ void stream_choose(struct work *w, uint64_t room, struct stream_plan *out)
 	try_ring(&c, ring < least ? least : ring > most ? most : ring);
 	for (ring = least; ring <= most / 2; ring *= 2)
 		;
-	for (; ring > least; ring /= 2)
+	for (; ring > least; ring /= 2) {
 		try_ring(&c, ring);
+		try_ring(&c, round_up(ring / 4 * 3, SCHED_PAGE));
+	}
 	try_ring(&c, least);
 	if (most > least)
 		try_ring(&c, most);
