@@ -26,6 +26,16 @@ enum edge_status rt_fail(struct failure *f, enum edge_status status, const char 
 	return status;
 }
 
+/* strerror() for many threads: glibc's variant returns the text, wherever it is; others fill the buffer. */
+static const char *error_text(int error, char *buffer, size_t size)
+{
+#ifdef __GLIBC__
+	return strerror_r(error, buffer, size);
+#else
+	return strerror_r(error, buffer, size) == 0 ? buffer : "unknown error";
+#endif
+}
+
 enum edge_status rt_fail_errno(struct failure *f, enum edge_status status, const char *fmt, ...)
 {
 	bool first = f->status == EDGE_OK;
@@ -40,9 +50,8 @@ enum edge_status rt_fail_errno(struct failure *f, enum edge_status status, const
 	if (!first)
 		return status;
 	n = strlen(f->text);
-	/* the GNU variant returns the text, wherever it is */
 	snprintf(f->text + n, sizeof(f->text) - n, ": %s",
-		 strerror_r(saved, reason, sizeof(reason)));
+		 error_text(saved, reason, sizeof(reason)));
 	return status;
 }
 
