@@ -67,16 +67,25 @@ static float word_float(uint64_t word)
 	}
 
 #define KERNELS(suffix, target)                                                                    \
-	target static void peak_##suffix(const uint64_t *arg, const uint64_t *range){              \
+	target static void peak_##suffix(const uint64_t *arg, const uint64_t *range)               \
+	{                                                                                          \
 		PEAK_BODY                                                                          \
-	} target static void read_##suffix(const uint64_t *arg, const uint64_t *range)             \
+	}                                                                                          \
+	target static void read_##suffix(const uint64_t *arg, const uint64_t *range)               \
 	{                                                                                          \
 		READ_BODY                                                                          \
 	}
 
+/* clang takes 512-bit registers for vectors of that size without being told */
+#ifdef __clang__
+#define V4_TARGET "avx512f"
+#else
+#define V4_TARGET "avx512f,prefer-vector-width=512"
+#endif
+
 #if defined(__x86_64__)
 KERNELS(v3, __attribute__((target("avx2,fma"))))
-KERNELS(v4, __attribute__((target("avx512f,prefer-vector-width=512"))))
+KERNELS(v4, __attribute__((target(V4_TARGET))))
 #endif
 KERNELS(any, )
 

@@ -258,12 +258,13 @@ static void check_fences(struct bench *b, const char *what)
 	struct device_buffer *x = buffer(b, 0, N * 4), *y = buffer(b, N * 4, N * 4);
 	struct device_launch *l =
 		launch(b, "add", (struct device_argument[]){ global(x), global(y) }, 2, N, 1, 1);
-	struct device_fence fence[3] = { { NULL }, { NULL }, { NULL } };
+	struct device_fence fence[3];
 	struct waiting w = { .b = b, .fence = &fence[0] };
 	int64_t before = rt_now(), s0 = 0, e0 = 0, s1 = 0, e1 = 0, after;
 	bool good = l != NULL;
 	pthread_t thread;
 
+	memset(fence, 0, sizeof(fence));
 	good = good && ok(b, b->ops->submit(b->d, l, &fence[0], &b->f)) &&
 	       ok(b, b->ops->submit(b->d, l, &fence[1], &b->f)) &&
 	       ok(b, b->ops->mark(b->d, &fence[2], &b->f)) && ok(b, b->ops->flush(b->d, &b->f));
