@@ -63,11 +63,12 @@ static struct harness_case *recurrent(struct harness *h, const char *what, bool 
 {
 	int gates = lstm ? 4 : 3;
 	const char *x = layout ? "3,5,7" : "5,3,7";
-	char state[32], y[32], cell[64];
+	char state[32], y[32], cell[64] = "";
 
 	snprintf(state, sizeof state, layout ? "3,%d,19" : "%d,3,19", directions);
 	snprintf(y, sizeof y, layout ? "3,5,%d,19" : "5,%d,3,19", directions);
-	snprintf(cell, sizeof cell, lstm ? ", f32[%s]" : "", state);
+	if (lstm)
+		snprintf(cell, sizeof cell, ", f32[%s]", state);
 	return harness_textf(h, what,
 		"%%0 \"x\" = input f32[%s]\n%%1 = const f32[%d,%d,7] = random seed 3 mean 0.0 deviation 0.4 f32[%d,%d,7]\n"
 		"%%2 = const f32[%d,%d,19] = random seed 4 mean 0.0 deviation 0.3 f32[%d,%d,19]\n"
