@@ -196,7 +196,7 @@ static enum edge_status measure_device(struct probe *p, struct failure *f)
 	    EDGE_OK)
 		return st;
 	p->memory_bytes_per_s = (double)items * vectors * 64 / s;
-	if ((st = time_launch(p, "nothing", PROBE_NOTHING, peak, 1, 1, LAUNCHES, &s, f)) != EDGE_OK)
+	if ((st = time_launch(p, "nothing", PROBE_NOTHING, peak, 1, threads, LAUNCHES, &s, f)) != EDGE_OK)
 		return st;
 	p->launch_s = s / LAUNCHES;
 	return EDGE_OK;
@@ -298,7 +298,7 @@ static void write_block(FILE *out, const struct probe *p, const struct probe_opt
 		info->threads);
 	if (p->storage_bytes_per_s > 0)
 		fprintf(out, "\tstorage %.0f MB/s;\n", p->storage_bytes_per_s / 1e6);
-	fprintf(out, "\tmemory %.1f GB/s;\n\tcompute %.1f GFLOP/s;\n\tlaunch %.2f us;\n}\n",
+	fprintf(out, "\tmemory %.1f GB/s;\n\tcompute %.1f GFLOP/s;\n\tlaunch %.3f us;\n}\n",
 		p->memory_bytes_per_s / 1e9, p->flops_per_s / 1e9, p->launch_s * 1e6);
 }
 
