@@ -82,3 +82,5 @@ check_PROGRAMS += %D%/test_codegen
 TESTS += %D%/test_codegen
 dist_check_SCRIPTS += %D%/test_runtime_threads.sh
 TESTS += %D%/test_runtime_threads.sh
+dist_check_SCRIPTS += %D%/test_aarch64.sh
+TESTS += %D%/test_aarch64.sh
