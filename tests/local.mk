@@ -84,3 +84,5 @@ dist_check_SCRIPTS += %D%/test_runtime_threads.sh
 TESTS += %D%/test_runtime_threads.sh
 dist_check_SCRIPTS += %D%/test_aarch64.sh
 TESTS += %D%/test_aarch64.sh
+dist_check_SCRIPTS += %D%/test_static.sh
+TESTS += %D%/test_static.sh

@@ -1,0 +1,55 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# edgert as one static file (musl): native plans run, and where there is no
+# dlopen a plan for OpenCL is refused with a reason.
+set -u
+. "$EDGE_SRCDIR/examples/show.sh"
+
+skip() {
+	printf 'ok %d # SKIP %s\n' $((++tap_count)) "$1"
+	tap_done
+	exit
+}
+
+command -v musl-gcc >/dev/null || skip "no musl-gcc (Debian: musl-tools)"
+! grep -q '^#define EDGE_ASAN 1' "$EDGE_BUILDDIR/config.h" || skip "a sanitized build: the static runtime would be the same"
+
+build=$EDGE_BUILDDIR/static
+static=$build/edgert
+work=$(tap_folder static)
+trap 'rm -rf "$work"' EXIT
+
+if ! "$EDGE_SRCDIR/build-aux/cross.sh" "$build" static --enable-werror CFLAGS=-O1 >"$work/build.log" 2>&1; then
+	tail -n 30 "$work/build.log" | sed 's/^/# /'
+	tap_ok 1 "the runtime builds with musl"
+	tap_done
+	exit
+fi
+tap_ok 0 "the runtime builds with musl"
+! readelf -lW "$static" | grep -qE 'INTERP|DYNAMIC'
+tap_ok $? "it needs no loader and no library: $(stat -c %s "$static") bytes"
+tap_run "the native backend passes the conformance suite" "$build/tests/conformance/test_device"
+
+digits=$EDGE_SRCDIR/examples/digits
+cat >"$work/digits.edge" <<-EOF
+	include "$digits/digits.edge";
+	device driver { backend opencl; }
+	plan native { run digit; }
+	plan opencl { on driver; run digit; }
+EOF
+for plan in native opencl; do
+	tap_run "digits compile: $plan" "$EDGEC" compile "$work/digits.edge" --plan $plan -o "$work/$plan.plan"
+done
+image=image=$digits/digit-3.npy
+tap_run "a native plan runs" "$static" run "$work/native.plan" --input "$image" --output-dir "$work/static"
+tap_run "as with the shared C library" "$EDGERT" run "$work/native.plan" --input "$image" --output-dir "$work/shared"
+cmp "$work/static/probability.npy" "$work/shared/probability.npy"
+tap_ok $? "the same bytes"
+
+"$static" run "$work/opencl.plan" --input "$image" --output-dir "$work/none" 2>"$work/err"
+[ $? = 1 ] && grep -q 'no OpenCL driver: ' "$work/err" && [ ! -e "$work/none" ]
+tap_ok $? "a plan for OpenCL is refused: $(cat "$work/err")"
+"$static" devices >"$work/devices" 2>&1 && grep -q '^native' "$work/devices"
+tap_ok $? "the native device is listed"
+tap_done
