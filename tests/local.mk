@@ -86,3 +86,14 @@ dist_check_SCRIPTS += %D%/test_aarch64.sh
 TESTS += %D%/test_aarch64.sh
 dist_check_SCRIPTS += %D%/test_static.sh
 TESTS += %D%/test_static.sh
+bench: bench-kernels
+# Beside other engines: EDGE_PYTHON has onnxruntime, openvino, ncnn, MNN; EDGE_PEERS is the script that times
+# them; EDGE_NETWORKS are ONNX files. Wants a quiet machine and minutes.
+EDGE_PYTHON = python3
+EDGE_PEERS = $(abs_top_srcdir)/../shared/tools/peers.py
+EDGE_NETWORKS = $(wildcard $(abs_top_srcdir)/../shared/data/models/*.onnx)
+bench-peers: edgec$(EXEEXT) edgert$(EXEEXT)
+	$(EDGE_PYTHON) $(srcdir)/%D%/bench/peers.py --edgec ./edgec --edgert ./edgert --peers $(EDGE_PEERS) \
+		$(BENCH_FLAGS) -o $(srcdir)/doc/benchmarks.md $(EDGE_NETWORKS)
+.PHONY: bench bench-kernels bench-peers
+EXTRA_DIST += %D%/bench/peers.py %D%/bench/README.md

@@ -63,7 +63,7 @@ check_budget() { # NETWORK LABEL [--budget BYTES]
 	ok $? "$what, $label: compiles"
 	sed 's/^/# /' compile.log
 	for k in 0 1 2; do
-		run_pair "$net" $k "$net.plan" "out_$label" "report.json" || { close=1 && continue; }
+		run_pair "$net" $k "$net.plan" "out_$label" "report.json" || { close=1 exact=1 same=1 && continue; }
 		[ "$(peaks report.json planned_peak_bytes)" = "$(peaks report.json actual_peak_bytes)" ] || exact=1
 		for f in "$models/$net.ref/output_${k}_"*.npy; do
 			name=${f##*/output_"$k"_}

@@ -1,0 +1,299 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Measure edgert beside other inference engines and write what came out.
+
+    bench/peers.py --edgec build/edgec --edgert build/edgert --peers PEERS.py -o doc/benchmarks.md NET.onnx ...
+
+PEERS.py times the other engines (onnxruntime, OpenVINO, ncnn, MNN): one process a measurement, files
+evicted before a cold start, each engine's own conversion made once and not timed. Inputs of NET.onnx
+are NET.inputs/NAME.npy, or NET.ref/input_0_NAME.npy.
+
+Everything is measured in turn, round after round, so that a slow spell of the machine hits all alike;
+medians over the rounds are reported. Ours is measured resident and within 50, 25 and 10 % of the
+weights (plus the activations). Writes the table and, beside it, SVG pictures. Needs numpy and onnx.
+"""
+import argparse
+import json
+import math
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ENGINES = "ort ort-opt openvino openvino-cache ncnn mnn".split()
+SHARES = {"resident": None, "50 %": 0.5, "25 %": 0.25, "10 %": 0.1}
+COLOURS = {"edgert": "#0b7285", "ort": "#adb5bd", "ort-opt": "#868e96", "openvino": "#ffd43b",
+           "openvino-cache": "#fab005", "ncnn": "#b2f2bb", "mnn": "#eebefa"}
+
+
+def safe(name):
+    return re.sub(r"[^A-Za-z0-9_.-]", "_", name)
+
+
+def gather_inputs(model, folder):
+    """Copies the inputs of a network to folder/NAME.npy; returns the names."""
+    import onnx
+    graph = onnx.load(str(model), load_external_data=False).graph
+    weights = {i.name for i in graph.initializer}
+    names = [i.name for i in graph.input if i.name not in weights]
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        for place in (model.with_suffix(".inputs") / f"{safe(name)}.npy",
+                      model.with_suffix(".ref") / f"input_0_{re.sub(r'[^A-Za-z0-9]', '_', name)}.npy",
+                      model.with_suffix(".ref") / f"input_0_{safe(name)}.npy"):
+            if place.exists():
+                shutil.copy(place, folder / f"{safe(name)}.npy")
+                break
+        else:
+            sys.exit(f"no input {name} for {model}")
+    return names
+
+
+class Network:
+    """One ONNX file: our plans at several budgets, the peers, and what was measured."""
+
+    def __init__(self, args, model, work):
+        self.args, self.model = args, model
+        self.name = model.stem
+        self.folder = work / self.name
+        self.names = gather_inputs(model, self.folder / "inputs")
+        self.link = self.folder / model.name  # conversions land beside it
+        for file in [model, *model.parent.glob(model.name + ".data")]:
+            target = self.folder / file.name
+            if not target.exists():
+                target.symlink_to(file)
+        self.ours = {}   # share -> {"compile": {...}, "cold": [], "warm": [], ...}
+        self.theirs = {}  # engine -> {"cold": [], ...} or {"error": text}
+
+    def compile(self):
+        source = self.folder / "net.edge"
+        source.write_text(f'model net {{ import onnx "{self.link}"; }}\nplan {re.sub("[^A-Za-z0-9_]", "_", self.name)} {{ run net; }}\n')
+        whole = None
+        for share, part in SHARES.items():
+            plan = self.folder / f"{share.split()[0]}.plan"
+            budget = []
+            if part is not None:
+                size = whole["activation_peak_bytes"] + int(part * whole["weights_bytes"])
+                budget = ["--budget", str(max(size, whole["smallest_budget_bytes"]))]
+            out = subprocess.run([self.args.edgec, "compile", source, "-o", plan, "--json", *budget],
+                                 capture_output=True, text=True)
+            if out.returncode:
+                sys.exit(f"{self.name}: {out.stderr}")
+            numbers = json.loads(out.stdout)
+            whole = whole or numbers
+            self.ours[share] = {"plan": plan, "compile": numbers, "runs": []}
+
+    def round(self):
+        inputs = [a for n in self.names for a in ("--input", f"{n}={self.folder / 'inputs' / (safe(n) + '.npy')}")]
+        for share, o in self.ours.items():
+            out = subprocess.run([self.args.edgert, "bench", o["plan"], "--cold", "-n", str(self.args.warm), "--json",
+                                  "--threads", str(self.args.threads), *inputs], capture_output=True, text=True)
+            if out.returncode:
+                sys.exit(f"{self.name}, {share}: {out.stderr}")
+            o["runs"].append(json.loads(out.stdout))
+        for engine in self.args.engines:
+            t = self.theirs.setdefault(engine, {"runs": []})
+            if "error" in t:
+                continue
+            out = subprocess.run([sys.executable, self.args.peers, self.link, "--inputs", self.folder / "inputs",
+                                  "--engines", engine, "--threads", str(self.args.threads), "--warm",
+                                  str(self.args.warm), "--rounds", "1", "--json"], capture_output=True, text=True)
+            lines = out.stdout.strip().splitlines()
+            row = json.loads(lines[-1])["results"][0] if lines else {"error": out.stderr.strip()[-160:]}
+            if "error" in row:
+                t["error"] = row["error"]
+            else:
+                t["runs"].append(row)
+
+    def mine(self, share, key):
+        values = [r[key] for r in self.ours[share]["runs"] if r.get(key) is not None]
+        return statistics.median(values) if values else None
+
+    def their(self, engine, key):
+        t = self.theirs.get(engine, {"runs": []})
+        values = [r[key] for r in t["runs"] if r.get(key) is not None]
+        return statistics.median(values) if values and "error" not in t else None
+
+    def best(self, key):
+        """(value, engine) of the best peer, or None."""
+        found = [(self.their(e, key), e) for e in self.args.engines if self.their(e, key) is not None]
+        return min(found) if found else None
+
+
+# ---- pictures -------------------------------------------------------------------------------
+
+def svg(width, height, body):
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" '
+            f'font-size="12">\n<rect width="{width}" height="{height}" fill="white"/>\n{body}\n</svg>\n')
+
+
+def bars(title, unit, groups, logarithmic=True):
+    """groups: [(name, [(label, value, colour)])]"""
+    row, gap, left, width = 14, 16, 150, 760
+    top = max(v for _, g in groups for _, v, _ in g)
+    low = min(v for _, g in groups for _, v, _ in g if v > 0) / 2
+    y, out = 44, [f'<text x="12" y="24" font-size="16">{title}</text>']
+    for name, group in groups:
+        out.append(f'<text x="{left - 8}" y="{y + row * len(group) / 2 + 4}" text-anchor="end">{name}</text>')
+        for label, value, colour in group:
+            part = math.log(value / low) / math.log(top / low) if logarithmic else value / top
+            w = max(1.0, part * (width - left - 170))
+            out.append(f'<rect x="{left}" y="{y}" width="{w:.1f}" height="{row - 2}" fill="{colour}"/>')
+            out.append(f'<text x="{left + w + 5:.1f}" y="{y + row - 4}" font-size="10">{label} {value:.3g} {unit}</text>')
+            y += row
+        y += gap
+    return svg(width, y, "\n".join(out))
+
+
+def curves(title, networks):
+    """Cold time over device memory, each relative to resident."""
+    width, height, left, bottom = 620, 380, 60, 50
+    palette = ["#0b7285", "#e8590c", "#2b8a3e", "#862e9c", "#c92a2a", "#364fc7", "#5c940d", "#a61e4d", "#087f5b", "#d9480f"]
+    top = 1.2
+    lines = []
+    for n in networks:
+        base = n.mine("resident", "cold_ms")
+        full = n.ours["resident"]["compile"]["planned_peak_bytes"]["device"]
+        points = sorted((n.ours[s]["compile"]["planned_peak_bytes"]["device"] / full, n.mine(s, "cold_ms") / base)
+                        for s in SHARES)
+        top = max(top, *(p[1] for p in points))
+        lines.append((n.name, points))
+    x = lambda v: left + v * (width - left - 150)
+    y = lambda v: height - bottom - v / (top * 1.05) * (height - bottom - 40)
+    out = [f'<text x="12" y="24" font-size="16">{title}</text>',
+           f'<line x1="{left}" y1="{y(0)}" x2="{x(1)}" y2="{y(0)}" stroke="#333"/>',
+           f'<line x1="{left}" y1="{y(0)}" x2="{left}" y2="36" stroke="#333"/>',
+           f'<line x1="{left}" y1="{y(1)}" x2="{x(1)}" y2="{y(1)}" stroke="#ccc" stroke-dasharray="4"/>',
+           f'<text x="{x(0.5)}" y="{height - 14}" text-anchor="middle">device memory / resident</text>',
+           f'<text x="{left - 8}" y="{y(1) + 4}" text-anchor="end">1.0</text>',
+           f'<text x="16" y="{y(top / 2)}" transform="rotate(-90 16 {y(top / 2)})" text-anchor="middle">cold run / resident</text>']
+    for tick in (0.25, 0.5, 0.75, 1.0):
+        out.append(f'<text x="{x(tick)}" y="{y(0) + 16}" text-anchor="middle">{tick}</text>')
+    for i, (name, points) in enumerate(lines):
+        colour = palette[i % len(palette)]
+        path = " ".join(f"{x(a):.1f},{y(b):.1f}" for a, b in points)
+        out.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        out += [f'<circle cx="{x(a):.1f}" cy="{y(b):.1f}" r="3" fill="{colour}"/>' for a, b in points]
+        out.append(f'<text x="{x(1) + 8}" y="{44 + 16 * i}" fill="{colour}">{name}</text>')
+    return svg(width, height, "\n".join(out))
+
+
+# ---- the report -----------------------------------------------------------------------------
+
+def geometric_mean(values):
+    values = list(values)
+    return math.exp(sum(map(math.log, values)) / len(values)) if values else float("nan")
+
+
+def number(v, digits=3):
+    return "–" if v is None else f"{v:,.{digits}g}" if v < 100 else f"{v:,.0f}"
+
+
+def peers_table(networks, engines):
+    out = ["| network | | edgert | " + " | ".join(engines) + " | edgert / best peer |", "|---|---|" + "---:|" * (len(engines) + 2)]
+    for n in networks:
+        for key, mine, unit in (("cold_ms", n.mine("resident", "cold_ms"), "cold ms"),
+                                ("warm_ms", n.mine("resident", "warm_ms"), "warm ms"),
+                                ("rss_mib", n.mine("resident", "peak_rss_bytes") / 2**20, "peak MiB")):
+            best = n.best(key)
+            ratio = f"**{mine / best[0]:.2f}** ({best[1]})" if best else "–"
+            out.append(f"| {n.name} | {unit} | {number(mine)} | " +
+                       " | ".join(number(n.their(e, key)) for e in engines) + f" | {ratio} |")
+    for key, ours in (("cold_ms", "cold_ms"), ("warm_ms", "warm_ms")):
+        ratios = [n.mine("resident", ours) / n.best(key)[0] for n in networks if n.best(key)]
+        out.append(f"\nGeometric mean of {key.split('_')[0]} over the best peer: {geometric_mean(ratios):.2f} ({len(ratios)} networks).")
+    failed = [f"{n.name}: {e}: {t['error']}" for n in networks for e, t in n.theirs.items() if "error" in t]
+    return "\n".join(out + ["", *(["Peers that could not run a network:", ""] + [f"- {f}" for f in failed] if failed else [])])
+
+
+def budget_table(networks):
+    out = ["| network | budget | device bytes | streamed a run | cold ms | warm ms | peak MiB | T/T* | predicted / cold |",
+           "|---|---|---:|---:|---:|---:|---:|---:|---:|"]
+    for n in networks:
+        for share, o in n.ours.items():
+            c = o["compile"]
+            exact = all(r["planned_peak_bytes"] == r["actual_peak_bytes"] for r in o["runs"])
+            cold = n.mine(share, "cold_ms")
+            out.append(f"| {n.name} | {share} | {c['planned_peak_bytes']['device']:,}{'' if exact else ' (NOT ACTUAL)'} | "
+                       f"{c['streamed_bytes']:,} | {number(cold)} | {number(n.mine(share, 'warm_ms'))} | "
+                       f"{number(n.mine(share, 'peak_rss_bytes') / 2**20)} | {number(n.mine(share, 'lower_bound_ratio'))} | "
+                       f"{number(c['predicted_ms'] / cold)} |")
+    return "\n".join(out)
+
+
+def write_report(args, networks):
+    out = args.output
+    pictures = out.with_suffix("")
+    pictures.mkdir(exist_ok=True)
+    for key, name, unit, ours in (("rss_mib", "memory", "MiB", lambda n: n.mine("resident", "peak_rss_bytes") / 2**20),
+                                  ("cold_ms", "cold", "ms", lambda n: n.mine("resident", "cold_ms")),
+                                  ("warm_ms", "warm", "ms", lambda n: n.mine("resident", "warm_ms"))):
+        groups = [(n.name, [("edgert", ours(n), COLOURS["edgert"])] +
+                   [(e, n.their(e, key), COLOURS.get(e, "#999")) for e in args.engines if n.their(e, key)]) for n in networks]
+        title = {"memory": "Peak memory (logarithmic)", "cold": "Cold start (logarithmic)", "warm": "Warm run (logarithmic)"}[name]
+        (pictures / f"{name}.svg").write_text(bars(title, unit, groups))
+    (pictures / "budget.svg").write_text(curves("Cold run over memory", networks))
+    probe = subprocess.run([args.edgert, "probe"], capture_output=True, text=True).stdout
+    base = pictures.name
+    out.write_text(f"""# Benchmarks
+
+Made by `make bench-peers`; medians of {args.rounds} rounds in which everything is measured in turn,
+{args.threads} threads. Cold: from the start of the process (for the peers, from after their import) to the
+first output, files evicted from the page cache. Memory: peak resident memory of the whole process (for the
+peers, above the level after import).
+
+The machine, measured in the same run:
+
+```
+{probe.strip()}
+```
+
+## Beside other engines
+
+{peers_table(networks, args.engines)}
+
+![cold]({base}/cold.svg)
+![warm]({base}/warm.svg)
+![memory]({base}/memory.svg)
+
+## Within a budget
+
+Budget: activations plus that share of the weights. T/T* is the time of a run over the lower bound from its
+own step times and disk rate.
+
+{budget_table(networks)}
+
+![budget]({base}/budget.svg)
+""")
+
+
+def main():
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument("models", nargs="+", type=Path)
+    ap.add_argument("--edgec", default="./edgec")
+    ap.add_argument("--edgert", default="./edgert")
+    ap.add_argument("--peers", required=True, type=Path)
+    ap.add_argument("--engines", default=ENGINES, type=lambda s: s.split(","))
+    ap.add_argument("--threads", type=int, default=2)
+    ap.add_argument("--warm", type=int, default=10)
+    ap.add_argument("--rounds", type=int, default=3)
+    ap.add_argument("-o", "--output", type=Path, default=Path("benchmarks.md"))
+    ap.add_argument("--work", type=Path, help="folder for conversions, kept; default: a temporary one")
+    args = ap.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        networks = [Network(args, m.resolve(), args.work or Path(temporary)) for m in args.models]
+        for n in networks:
+            print(f"compiling {n.name}", file=sys.stderr, flush=True)
+            n.compile()
+        for r in range(args.rounds):
+            for n in networks:
+                print(f"round {r + 1} of {args.rounds}: {n.name}", file=sys.stderr, flush=True)
+                n.round()
+        write_report(args, networks)
+
+
+if __name__ == "__main__":
+    main()
