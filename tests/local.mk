@@ -91,7 +91,7 @@ bench: bench-kernels
 # them; EDGE_NETWORKS are ONNX files. Wants a quiet machine and minutes.
 EDGE_PYTHON = python3
 EDGE_PEERS = $(abs_top_srcdir)/../shared/tools/peers.py
-EDGE_NETWORKS = $(wildcard $(abs_top_srcdir)/../shared/data/models/*.onnx)
+EDGE_NETWORKS = $(abs_top_srcdir)/../shared/data/models/*.onnx
 bench-peers: edgec$(EXEEXT) edgert$(EXEEXT)
 	$(EDGE_PYTHON) $(srcdir)/%D%/bench/peers.py --edgec ./edgec --edgert ./edgert --peers $(EDGE_PEERS) \
 		$(BENCH_FLAGS) -o $(srcdir)/doc/benchmarks.md $(EDGE_NETWORKS)
