@@ -23,7 +23,7 @@ TESTS += %D%/test_base
 check_PROGRAMS += %D%/test_runtime
 %C%_test_runtime_SOURCES = %D%/test_runtime.c %D%/plan_builder.c %D%/plan_builder.h %D%/fake_device.c %D%/fake_device.h
 TESTS += %D%/test_runtime
-kernel_harness = %D%/kernel_harness.c %D%/kernel_harness.h %D%/eval_graph.c %D%/eval_graph.h
+kernel_harness = %D%/kernel_harness.c %D%/kernel_harness.h %D%/kernel_native.c %D%/kernel_native.h %D%/eval_graph.c %D%/eval_graph.h
 check_PROGRAMS += %D%/test_kernels_map
 %C%_test_kernels_map_SOURCES = %D%/test_kernels_map.c $(kernel_harness)
 TESTS += %D%/test_kernels_map
@@ -89,11 +89,12 @@ TESTS += %D%/test_static.sh
 bench: bench-kernels
 # Beside other engines: EDGE_PYTHON has onnxruntime, openvino, ncnn, MNN; EDGE_PEERS is the script that times
 # them; EDGE_NETWORKS are ONNX files. Wants a quiet machine and minutes.
-EDGE_PYTHON = python3
 EDGE_PEERS = $(abs_top_srcdir)/../shared/tools/peers.py
 EDGE_NETWORKS = $(abs_top_srcdir)/../shared/data/models/*.onnx
 bench-peers: edgec$(EXEEXT) edgert$(EXEEXT)
-	$(EDGE_PYTHON) $(srcdir)/%D%/bench/peers.py --edgec ./edgec --edgert ./edgert --peers $(EDGE_PEERS) \
+	$${EDGE_PYTHON:-python3} $(srcdir)/%D%/bench/peers.py --edgec ./edgec --edgert ./edgert --peers $(EDGE_PEERS) \
 		$(BENCH_FLAGS) -o $(srcdir)/doc/benchmarks.md $(EDGE_NETWORKS)
 .PHONY: bench bench-kernels bench-peers
 EXTRA_DIST += %D%/bench/peers.py %D%/bench/README.md
+check_PROGRAMS += %D%/test_native_math
+TESTS += %D%/test_native_math

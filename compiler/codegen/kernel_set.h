@@ -49,6 +49,13 @@ struct weight {
 
 /* Writes weight->bytes bytes. False: the source could not be read (said why). */
 bool pack_weight(const struct graph *g, const struct weight *w, void *out, struct diag *d);
+/*
+ * Bytes [offset, offset + bytes) of it, both multiples of pack_part_unit(): what a
+ * large weight costs is then the part alone.
+ */
+bool pack_part(const struct graph *g, const struct weight *w, uint64_t offset, uint64_t bytes, void *out,
+	       struct diag *d);
+uint64_t pack_part_unit(const struct graph *g, const struct weight *w); /* w->bytes: it comes whole only */
 
 enum kernel_arg_kind {
 	ARG_VALUE,   /* an activation: id = value */

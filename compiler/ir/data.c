@@ -25,7 +25,8 @@ static uint64_t mix(uint64_t z)
 	return z ^ (z >> 31);
 }
 
-static void fill_random(const struct data *d, float *out, size_t n)
+/* Elements [first, first + n). */
+static void fill_random(const struct data *d, uint64_t first, float *out, size_t n)
 {
 	const uint64_t golden = UINT64_C(0x9e3779b97f4a7c15);
 	uint64_t base = mix(d->seed + golden);
@@ -35,7 +36,8 @@ static void fill_random(const struct data *d, float *out, size_t n)
 	float mean = (float)d->mean;
 
 	for (size_t i = 0; i < n; i++) {
-		uint64_t a = mix(base + golden * (2 * i)), b = mix(base + golden * (2 * i + 1));
+		uint64_t k2 = 2 * (first + i);
+		uint64_t a = mix(base + golden * k2), b = mix(base + golden * (k2 + 1));
 		int64_t s = (int64_t)((a & 0xffff) + (a >> 16 & 0xffff) + (a >> 32 & 0xffff) +
 				      (a >> 48) + (b & 0xffff) + (b >> 16 & 0xffff) +
 				      (b >> 32 & 0xffff) + (b >> 48));
@@ -46,10 +48,12 @@ static void fill_random(const struct data *d, float *out, size_t n)
 	}
 }
 
-static bool read_file(const struct graph *g, const struct value *v, const struct data *x, void *out,
-		      struct diag *d)
+/* Bytes [from, from + size) of the constant's place in its file. */
+static bool read_file(const struct graph *g, const struct value *v, const struct data *x, uint64_t from,
+		      uint64_t size, void *out, struct diag *d)
 {
 	const struct weight_file *f = &g->files.data[x->file];
+	uint64_t offset = x->offset + from;
 	size_t done = 0;
 	int fd = open(f->path, O_RDONLY | O_CLOEXEC);
 
@@ -58,9 +62,9 @@ static bool read_file(const struct graph *g, const struct value *v, const struct
 			   strerror(errno));
 		return false;
 	}
-	while (done < x->size) {
+	while (done < size) {
 		ssize_t got =
-			pread(fd, (char *)out + done, x->size - done, (off_t)(x->offset + done));
+			pread(fd, (char *)out + done, size - done, (off_t)(offset + done));
 
 		if (got < 0 && errno == EINTR)
 			continue;
@@ -72,8 +76,8 @@ static bool read_file(const struct graph *g, const struct value *v, const struct
 				diag_error(d, v->span,
 					   "weight file \"%s\" ends at %llu bytes, and is needed "
 					   "up to %llu",
-					   f->path, (unsigned long long)(x->offset + done),
-					   (unsigned long long)(x->offset + x->size));
+					   f->path, (unsigned long long)(offset + done),
+					   (unsigned long long)(offset + size));
 			close(fd);
 			return false;
 		}
@@ -236,20 +240,20 @@ static void convert(const void *src, enum dtype from, void *dst, enum dtype to, 
 		store(dst, i, to, load(src, i, from));
 }
 
-static void apply_scale(const struct value *v, float *out, size_t n)
+/* Elements [first, first + n) of the value. */
+static void apply_scale(const struct value *v, size_t first, float *out, size_t n)
 {
 	const struct data *x = v->data;
 	size_t inner = 1, axis_size = (size_t)v->shape.dim[x->scale_axis];
 
 	for (uint32_t i = x->scale_axis + 1; i < v->shape.rank; i++)
 		inner *= (size_t)v->shape.dim[i];
-	if (!n)
-		return;
 	for (size_t i = 0; i < n;) {
-		for (size_t k = 0; k < axis_size; k++) {
-			for (size_t j = 0; j < inner; j++)
-				out[i++] *= x->scale[k];
-		}
+		size_t at = first + i, end = i + inner - at % inner;
+		float k = x->scale[at / inner % axis_size];
+
+		for (; i < n && i < end; i++)
+			out[i] *= k;
 	}
 }
 
@@ -268,8 +272,8 @@ static const void *fetch(const struct graph *g, const struct value *v, bool *own
 	if (x->where == DATA_MEMORY) { /* a mapping may be at any address */
 		memcpy(buffer, x->bytes, n * size);
 	} else if (x->where == DATA_RANDOM) {
-		fill_random(x, buffer, n);
-	} else if (!read_file(g, v, x, buffer, d)) {
+		fill_random(x, 0, buffer, n);
+	} else if (!read_file(g, v, x, 0, x->size, buffer, d)) {
 		free(buffer);
 		return NULL;
 	}
@@ -286,13 +290,13 @@ static bool read_as(const struct graph *g, value_id id, enum dtype to, void *out
 	bool owned;
 
 	if (x->where == DATA_RANDOM && to == DTYPE_F32 && !x->perm_set) {
-		fill_random(x, out, n);
+		fill_random(x, 0, out, n);
 		if (x->scale)
-			apply_scale(v, out, n);
+			apply_scale(v, 0, out, n);
 		return true;
 	}
 	if (x->where == DATA_FILE && to == x->source_dtype && !x->perm_set && !x->scale)
-		return read_file(g, v, x, out, d);
+		return read_file(g, v, x, 0, x->size, out, d);
 	src = fetch(g, v, &owned, d);
 	if (!src)
 		return false;
@@ -308,7 +312,7 @@ static bool read_as(const struct graph *g, value_id id, enum dtype to, void *out
 		float *f = to == DTYPE_F32 ? out : (scaled = xmalloc(n * 4 + 1));
 
 		convert(src, x->source_dtype, f, DTYPE_F32, n);
-		apply_scale(v, f, n);
+		apply_scale(v, 0, f, n);
 		convert(f, DTYPE_F32, out, to, n);
 	} else {
 		convert(src, x->source_dtype, out, to, n);
@@ -323,6 +327,40 @@ static bool read_as(const struct graph *g, value_id id, enum dtype to, void *out
 bool data_read_f32(const struct graph *g, value_id v, float *out, struct diag *d)
 {
 	return read_as(g, v, DTYPE_F32, out, d);
+}
+
+bool data_in_order(const struct graph *g, value_id v)
+{
+	return !graph_value(g, v)->data->perm_set;
+}
+
+bool data_read_range(const struct graph *g, value_id id, uint64_t first, uint64_t count, float *out, struct diag *d)
+{
+	const struct value *v = graph_value(g, id);
+	const struct data *x = v->data;
+	size_t size = dtype_size(x->source_dtype), n = (size_t)count;
+	void *raw = out;
+
+	if (x->where == DATA_RANDOM) {
+		fill_random(x, first, out, n);
+	} else {
+		if (x->source_dtype != DTYPE_F32)
+			raw = xmalloc(n * size + 1);
+		if (x->where == DATA_MEMORY) {
+			memcpy(raw, (const char *)x->bytes + first * size, n * size);
+		} else if (!read_file(g, v, x, first * size, count * size, raw, d)) {
+			if (raw != out)
+				free(raw);
+			return false;
+		}
+		if (raw != out) {
+			convert(raw, x->source_dtype, out, DTYPE_F32, n);
+			free(raw);
+		}
+	}
+	if (x->scale)
+		apply_scale(v, first, out, n);
+	return true;
 }
 
 bool data_read(const struct graph *g, value_id v, void *out, struct diag *d)

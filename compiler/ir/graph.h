@@ -216,6 +216,8 @@ struct graph {
 	VEC(value_id) outputs;
 	VEC(const char *) output_names; /* parallel to outputs */
 	VEC(struct weight_file) files;
+	/* how operands of dense arithmetic are stored: f32, f16, bf16; 0: as their source has them */
+	enum dtype weight_storage;
 };
 
 /* building */
@@ -309,6 +311,9 @@ bool graph_verify(const struct graph *g, struct diag *d);
  */
 bool data_read_f32(const struct graph *g, value_id v, float *out, struct diag *d);
 bool data_read(const struct graph *g, value_id v, void *out, struct diag *d);
+/* Elements [first, first + count) as f32; only where data_in_order(). Costs memory for these alone. */
+bool data_read_range(const struct graph *g, value_id v, uint64_t first, uint64_t count, float *out, struct diag *d);
+bool data_in_order(const struct graph *g, value_id v); /* the recipe does not permute */
 /* NULL unless the constant is in memory (no perm or scale) and of its own dtype. */
 const void *data_bytes(const struct graph *g, value_id v);
 

@@ -4,8 +4,9 @@
  *
  * Sections are built in memory, except the weights: those are written first,
  * at the place that the sizes of the other sections leave for them, one chunk
- * at a time. A packed weight is kept only while chunks still need parts of it,
- * so the memory used is that of a launch's weights, not of the network's.
+ * at a time. A packed weight, or the part of a large one that is at hand, is
+ * kept only while chunks still need parts of it, so the memory used is that of
+ * a launch's weights, not of the network's.
  * Nothing in the file depends on anything but the schedule.
  */
 #include "config.h"
@@ -24,8 +25,11 @@ typedef unsigned long long ull;
 
 /* ---- weights, packed on demand ---- */
 
+enum { WINDOW = 64 << 20 }; /* larger weights are packed this much at a time */
+
 struct packed {
 	unsigned char *bytes;
+	uint64_t from, size; /* the part of the weight that is there */
 	uint32_t pieces_left;
 };
 
@@ -35,16 +39,28 @@ struct packer {
 	struct diag *d;
 };
 
-static bool pack(struct packer *k, uint32_t weight)
+/* Makes [offset, offset + bytes) of a weight be there, and what follows, which is wanted next. */
+static bool pack(struct packer *k, const struct sched_piece *x)
 {
-	const struct sched_weight *x = &k->s->weights.data[weight];
-	const struct weight *w = &x->ks->weights.data[x->index];
-	struct packed *p = &k->packed[weight];
+	const struct sched_weight *sw = &k->s->weights.data[x->weight];
+	const struct weight *w = &sw->ks->weights.data[sw->index];
+	struct packed *p = &k->packed[x->weight];
+	uint64_t unit, last = x->offset + x->bytes;
 
-	if (p->bytes)
+	if (p->bytes && x->offset >= p->from && last <= p->from + p->size)
 		return true;
-	p->bytes = xmalloc(w->bytes ? w->bytes : 1);
-	return pack_weight(x->ks->graph, w, p->bytes, k->d);
+	free(p->bytes);
+	p->from = 0;
+	p->size = w->bytes;
+	if (w->bytes > WINDOW && (unit = pack_part_unit(sw->ks->graph, w)) < w->bytes) {
+		p->from = x->offset / unit * unit;
+		p->size = (last > p->from + WINDOW ? last : p->from + WINDOW) - p->from;
+		p->size = (p->size + unit - 1) / unit * unit;
+		if (p->size > w->bytes - p->from)
+			p->size = w->bytes - p->from;
+	}
+	p->bytes = xmalloc(p->size ? p->size : 1);
+	return pack_part(sw->ks->graph, w, p->from, p->size, p->bytes, k->d);
 }
 
 static bool fill_chunk(struct packer *k, const struct sched_chunk *c, unsigned char *out)
@@ -54,9 +70,9 @@ static bool fill_chunk(struct packer *k, const struct sched_chunk *c, unsigned c
 		const struct sched_piece *x = &k->s->pieces.data[i];
 		struct packed *p = &k->packed[x->weight];
 
-		if (!pack(k, x->weight))
+		if (!pack(k, x))
 			return false;
-		memcpy(out + x->at, p->bytes + x->offset, x->bytes);
+		memcpy(out + x->at, p->bytes + (x->offset - p->from), x->bytes);
 		if (!--p->pieces_left) {
 			free(p->bytes);
 			p->bytes = NULL;
