@@ -391,13 +391,13 @@ static void check_values(void)
 
 	read_project(&r, "good-everything.edge");
 	p = r.project;
-	if (!tap_ok(p && p->devices.len == 2 && p->budgets.len == 2 && p->models.len == 3 && p->plans.len == 4,
+	if (!tap_ok(p && p->devices.len == 3 && p->budgets.len == 2 && p->models.len == 3 && p->plans.len == 4,
 		    "everything declared")) {
 		end_reading(&r);
 		return;
 	}
 	desk = &p->devices.data[0];
-	phone = &p->devices.data[1];
+	phone = &p->devices.data[2];
 	tap_ok(desk->backend == DECL_BACKEND_NATIVE && desk->threads == 2 && desk->storage_bytes_per_s == 1.2e9 &&
 		       desk->memory_bytes_per_s == 25e9 && desk->flops_per_s == 290e9 && desk->launch_ms > 0.00399 &&
 		       desk->launch_ms < 0.00401 && desk->weights == DECL_WEIGHTS_BUFFER &&

@@ -27,8 +27,8 @@ static void fill(const uint64_t *arg, const uint64_t *range)
 
 static void add(const uint64_t *arg, const uint64_t *range)
 {
-	const int *x = (const int *)(uintptr_t)arg[0];
-	int *y = (int *)(uintptr_t)arg[1];
+	const unsigned *x = (const unsigned *)(uintptr_t)arg[0]; /* wraps around, as the device's ints do */
+	unsigned *y = (unsigned *)(uintptr_t)arg[1];
 
 	for (uint64_t i = range[0]; i < range[1]; i++)
 		y[i] += x[i];
@@ -43,7 +43,7 @@ static void visit(const uint64_t *arg, const uint64_t *range)
 		uint64_t at = i % range[2] +
 			      nx * (i / range[2] % range[3] + ny * (i / range[2] / range[3]));
 
-		y[at] += 1 + (int)at;
+		y[at] = (int)((unsigned)y[at] + 1 + (unsigned)at);
 	}
 }
 
