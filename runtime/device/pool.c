@@ -71,8 +71,8 @@ static void take_ranges(struct pool *p)
 		uint64_t at = atomic_load_explicit(&p->next, memory_order_acquire), begin, count, share;
 
 		do {
-			/* count may be that of a later job: then the exchange fails */
-			count = atomic_load_explicit(&p->count, memory_order_relaxed);
+			/* count may be that of a later job: `next` was closed before, so the exchange fails */
+			count = atomic_load_explicit(&p->count, memory_order_acquire);
 			begin = at & ITEM_MASK;
 			if (begin >= count)
 				return;
@@ -211,11 +211,13 @@ void pool_run(struct pool *p, pool_work work, void *ctx, uint64_t count)
 			work(ctx, 0, count);
 		return;
 	}
+	job = (atomic_load_explicit(&p->next, memory_order_relaxed) >> ITEM_BITS) + 1;
+	/* closed: a late worker must not see the last job's end together with this one's larger count */
+	atomic_store_explicit(&p->next, job << ITEM_BITS | ITEM_MASK, memory_order_relaxed);
 	p->work = work;
 	p->ctx = ctx;
 	atomic_store_explicit(&p->done, 0, memory_order_relaxed);
-	atomic_store_explicit(&p->count, count, memory_order_relaxed);
-	job = (atomic_load_explicit(&p->next, memory_order_relaxed) >> ITEM_BITS) + 1;
+	atomic_store_explicit(&p->count, count, memory_order_release);
 	atomic_store_explicit(&p->next, job << ITEM_BITS, memory_order_release);
 	publish(p);
 	take_ranges(p);
