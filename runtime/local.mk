@@ -17,7 +17,7 @@ libruntime_la_SOURCES = %D%/version.c \
 	%D%/device/device.c %D%/device/device.h %D%/device/opencl.c %D%/device/opencl.h \
 	%D%/device/cl_loader.c %D%/device/cl_loader.h \
 	%D%/device/native.c %D%/device/native.h %D%/device/pool.c %D%/device/pool.h \
-	%D%/device/isa.c %D%/device/isa.h %D%/exec/code.c \
+	%D%/device/isa.c %D%/device/isa.h %D%/exec/code.c %D%/exec/lookup.c \
 	%D%/stream/plan_file.c %D%/stream/plan_file.h %D%/stream/stream.c %D%/stream/stream.h \
 	%D%/exec/open.c %D%/exec/prepare.c %D%/exec/report.c %D%/exec/run.c %D%/exec/session.h \
 	%D%/exec/tensors.c %D%/plan/dump.c %D%/plan/dump.h

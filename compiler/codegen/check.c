@@ -255,9 +255,12 @@ static uint32_t wanted(enum kernel_arg_kind k)
 /* Also copies from the parameters which arguments are written. */
 static bool compare_arguments(struct kernel_set *ks, const struct launch *l, struct diag *d)
 {
-	const struct kernel *k = &ks->kernels.data[l->kernel];
+	const struct kernel *k;
 	uint32_t i;
 
+	if (l->lookup)
+		return true;
+	k = &ks->kernels.data[l->kernel];
 	if (l->arg_count != k->param_count) {
 		diag_error(d, NO_SPAN, "kernel \"%s\" has %u parameters and its launch %u arguments", k->name,
 			   k->param_count, l->arg_count);

@@ -83,6 +83,7 @@ void build_out(struct build *b); /* the arguments of EDGE_OUT */
 void build_value(struct build *b, value_id v);
 void build_value_f32(struct build *b, value_id v); /* a constant is stored as f32 whatever it was */
 void build_weight(struct build *b, uint32_t weight, bool split);
+void build_define_weight(struct build *b, uint32_t weight); /* EDGE_WEIGHT: how it is stored */
 void build_i32(struct build *b, int64_t i);
 void build_f32(struct build *b, double f);
 void build_scratch(struct build *b, uint64_t bytes);
@@ -99,6 +100,8 @@ bool build_launch_local(struct build *b, int64_t gx, int64_t gy, int64_t gz, uin
 
 /* Index in ks->weights; equal (value, packing) pairs give the same index. */
 uint32_t codegen_weight(struct codegen *c, value_id v, struct packing p);
+/* How an operand of dense arithmetic is stored: f32, f16 or bf16. */
+enum dtype codegen_storage(const struct codegen *c, value_id v);
 uint32_t codegen_dense(struct codegen *c, value_id v);  /* in its own dtype */
 uint32_t codegen_vector(struct codegen *c, value_id v); /* f32, zero-padded to a multiple of 32 */
 /* At least `bytes` zero bytes; v: any constant of the node, for the record. */
@@ -245,6 +248,7 @@ bool select_move(struct codegen *c, node_id id); /* transpose, slice, expand, ti
 bool select_concat(struct codegen *c, node_id id);
 bool select_pad(struct codegen *c, node_id id);
 bool select_gather(struct codegen *c, node_id id); /* and gather_elements */
+bool select_lookup(struct codegen *c, node_id id); /* gather of few rows of a large constant; else select_gather() */
 bool select_resize(struct codegen *c, node_id id);
 bool select_reduce(struct codegen *c, node_id id);
 bool select_arg(struct codegen *c, node_id id); /* arg_max, arg_min */

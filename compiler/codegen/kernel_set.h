@@ -89,8 +89,19 @@ struct kernel {
 	uint32_t local[3];
 };
 
+/*
+ * Rows of a constant that stays in the plan file: those which the indices name
+ * are read when the launch runs. A negative index counts from the end; one
+ * outside is moved to the nearest that exists.
+ */
+struct row_lookup {
+	uint32_t weight; /* PACK_DENSE, and no launch's argument */
+	enum dtype index_dtype; /* i32 or i64 */
+	uint64_t rows, row_bytes, count; /* count: of indices */
+};
+
 struct launch {
-	uint32_t kernel;
+	uint32_t kernel; /* NO_ID where there is a lookup */
 	struct kernel_arg *arg;
 	uint32_t arg_count;
 	uint32_t global[3];
@@ -100,6 +111,7 @@ struct launch {
 	uint64_t flops, bytes; /* of the whole launch; bytes: activations and weights, read + written */
 	/* the output may take the place of this input, which dies here and has its size; else NO_ID */
 	value_id in_place_of;
+	const struct row_lookup *lookup; /* NULL; else arguments are the indices and the output */
 };
 
 struct kernel_set {

@@ -297,6 +297,9 @@ void node_canonical(struct graph *g, struct node *n);
 /* The type that an elementwise operation gives for operands of these types; DTYPE_COUNT: none. */
 enum dtype elementwise_dtype(enum op op, const enum dtype *in, uint32_t count, int64_t cast_to);
 
+/* ir/lookup.c: rows of a large constant, chosen by indices that only a run knows */
+bool node_is_lookup(const struct graph *g, const struct node *n);
+
 /* ir/print.c, ir/read.c: the text form; reading back gives an equal graph. */
 void graph_print(const struct graph *g, struct strbuf *out);
 struct graph *graph_read(struct arena *a, struct diag *d, uint32_t file); /* NULL: said why */

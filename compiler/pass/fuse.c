@@ -77,7 +77,7 @@ static value_id next_in_chain(const struct rewrite *rw, const struct users *u, v
 static bool takes_epilogue(const struct graph *g, const struct node *n)
 {
 	if (n->dead || n->epilogue_count || n->out_count != 1 || op_is_elementwise(n->op) ||
-	    graph_value(g, n->out[0])->dtype != DTYPE_F32)
+	    graph_value(g, n->out[0])->dtype != DTYPE_F32 || node_is_lookup(g, n))
 		return false;
 	switch (n->op) {
 	case OP_map:

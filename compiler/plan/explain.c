@@ -90,7 +90,8 @@ const char *explain_what(const struct edge_plan *p, uint32_t step)
 	if (p->debug && plan_string(p, p->debug[step].op)[0])
 		return plan_string(p, p->debug[step].op);
 	return s->kind == EDGE_STEP_INPUT ? "input" :
-	       s->kind == EDGE_STEP_OUTPUT ? "output" : plan_string(p, p->kernels[s->index].name);
+	       s->kind == EDGE_STEP_OUTPUT ? "output" :
+	       s->kind == EDGE_STEP_LOOKUP ? "lookup" : plan_string(p, p->kernels[s->index].name);
 }
 
 const char *explain_node(const struct edge_plan *p, uint32_t step)

@@ -20,7 +20,7 @@ _Static_assert((int)DTYPE_F32 == EDGE_F32 && (int)DTYPE_BF16 == EDGE_BF16 && (in
 _Static_assert((int)SCHED_ACTIVATIONS == EDGE_REGION_ACTIVATIONS && (int)SCHED_RESIDENT == EDGE_REGION_RESIDENT &&
 		       (int)SCHED_STREAM == EDGE_REGION_STREAM && (int)SCHED_STAGING == EDGE_REGION_STAGING, "regions");
 _Static_assert((int)SCHED_KERNEL == EDGE_STEP_KERNEL && (int)SCHED_INPUT == EDGE_STEP_INPUT &&
-		       (int)SCHED_OUTPUT == EDGE_STEP_OUTPUT, "steps");
+		       (int)SCHED_OUTPUT == EDGE_STEP_OUTPUT && (int)SCHED_LOOKUP == EDGE_STEP_LOOKUP, "steps");
 _Static_assert((int)NATIVE_X86_64_V3 == EDGE_ISA_X86_64_V3 && (int)NATIVE_X86_64_V4 == EDGE_ISA_X86_64_V4 &&
 		       (int)NATIVE_AARCH64 == EDGE_ISA_AARCH64, "instruction sets");
 _Static_assert((int)TARGET_OPENCL == EDGE_BACKEND_OPENCL && (int)TARGET_NATIVE == EDGE_BACKEND_NATIVE &&
@@ -64,6 +64,7 @@ static const uint32_t kinds[SECTION_COUNT][2] = {
 	{ EDGE_SECTION_CODE, sizeof(struct edge_code) },
 	{ EDGE_SECTION_ENTRIES, sizeof(uint64_t) },
 	{ EDGE_SECTION_BLOCKS, 1 },
+	{ EDGE_SECTION_LOOKUPS, sizeof(struct edge_lookup) },
 	{ EDGE_SECTION_DEBUG, sizeof(struct edge_debug) },
 	{ EDGE_SECTION_LIFETIMES, sizeof(struct edge_lifetime) },
 	{ EDGE_SECTION_NOTES, sizeof(struct edge_note) },
@@ -313,13 +314,28 @@ static bool put_launch(struct writer *w, uint32_t step, struct edge_step *out)
 	return true;
 }
 
+/* Returns its number. */
+static uint32_t put_lookup(struct writer *w, const struct sched_step *x)
+{
+	const struct row_lookup *l = w->s->request->models[x->model].ks->launches.data[x->launch].lookup;
+	const struct sched_table *t = &w->s->tables.data[x->table];
+	const uint32_t *buffer = &w->s->step_buffers.data[x->buffer_first];
+	struct edge_lookup r = { .index_buffer = buffer[0], .output_buffer = buffer[1],
+				 .index_dtype = l->index_dtype, .chunk_first = t->chunk_first,
+				 .chunk_count = t->chunk_count, .chunk_rows = (uint32_t)t->rows, .count = l->count,
+				 .rows = l->rows, .row_bytes = l->row_bytes };
+
+	put(w, SECTION_LOOKUPS, &r);
+	return (uint32_t)(w->x->section[SECTION_LOOKUPS].bytes.len / sizeof r) - 1;
+}
+
 static void put_debug(struct writer *w, uint32_t step)
 {
 	const struct schedule *s = w->s;
 	const struct sched_step *x = &s->steps.data[step];
 	struct edge_debug r = { 0 };
 
-	if (x->kind == SCHED_KERNEL) {
+	if (x->kind == SCHED_KERNEL || x->kind == SCHED_LOOKUP) {
 		const struct kernel_set *ks = s->request->models[x->model].ks;
 		const struct launch *l = &ks->launches.data[x->launch];
 		const struct node *n = l->node < ks->graph->nodes.len ? &ks->graph->nodes.data[l->node] : NULL;
@@ -354,6 +370,8 @@ static bool put_steps(struct writer *w)
 
 		if (x->kind == SCHED_KERNEL && !put_launch(w, i, &r))
 			return false;
+		if (x->kind == SCHED_LOOKUP)
+			r.index = put_lookup(w, x);
 		args += r.arg_count;
 		put(w, SECTION_STEPS, &r);
 		put_debug(w, i);

@@ -30,6 +30,13 @@ double cost_transfer_ms(const struct target *t, uint64_t bytes)
 	return 1e3 * (double)bytes / t->storage_bytes_per_s;
 }
 
+double cost_lookup_ms(const struct target *t, const struct row_lookup *r)
+{
+	uint64_t rows;
+
+	return (double)r->count * cost_read_ms(t, table_chunk(r, &rows));
+}
+
 double cost_read_ms(const struct target *t, uint64_t bytes)
 {
 	return REQUEST_MS + cost_transfer_ms(t, bytes);

@@ -12,6 +12,7 @@ double cost_launch_ms(const struct target *t, uint64_t flops, uint64_t bytes);
 double cost_copy_ms(const struct target *t, uint64_t bytes);
 double cost_transfer_ms(const struct target *t, uint64_t bytes); /* at the disk's full rate */
 double cost_read_ms(const struct target *t, uint64_t bytes);     /* one request */
+double cost_lookup_ms(const struct target *t, const struct row_lookup *r);
 
 /* ---- memory.c: things that live for a range of events, into one arena ---- */
 struct mem_item {
@@ -222,6 +223,13 @@ void resident_make(struct work *w, const struct stream_plan *p, struct resident 
 
 /* ---- layout.c: the chosen plan as steps, buffers, chunks and reads ---- */
 void layout_make(struct work *w, const struct stream_plan *p);
+
+/* ---- tables.c: constants that are only looked up ---- */
+/* Bytes of a chunk of rows, and how many rows it holds. */
+uint64_t table_chunk(const struct row_lookup *r, uint64_t *rows);
+/* The table of a lookup's weight; its chunks are made at the end of the file. */
+uint32_t table_of(struct work *w, uint32_t weight);
+void tables_make(struct work *w);
 
 /* ---- notes.c ---- */
 void notes_make(struct work *w, const struct stream_plan *p);

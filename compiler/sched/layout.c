@@ -238,6 +238,19 @@ static void kernel_step(struct layout *l, uint32_t unit, uint32_t count, struct 
 	}
 }
 
+static void lookup_step(struct layout *l, const struct event *e, struct sched_step *s)
+{
+	struct work *w = l->w;
+	const struct launch *k = event_launch(w, e);
+
+	s->launch = e->index;
+	s->bytes = k->bytes;
+	s->table = table_of(w, w->model_weights[e->model] + k->lookup->weight);
+	for (uint32_t i = 0; i < k->arg_count; i++)
+		vec_push(w->a, &w->s->step_buffers,
+			 w->storages.data[storage_root(w, value_storage(w, e->model, k->arg[i].id))].buffer);
+}
+
 static void step_make(struct layout *l, uint32_t unit, uint32_t next, uint32_t count)
 {
 	struct work *w = l->w;
@@ -252,6 +265,8 @@ static void step_make(struct layout *l, uint32_t unit, uint32_t next, uint32_t c
 	l->scratch_used = 0;
 	if (e->kind == SCHED_KERNEL) {
 		kernel_step(l, unit, count, &s);
+	} else if (e->kind == SCHED_LOOKUP) {
+		lookup_step(l, e, &s);
 	} else {
 		s.tensor = e->index;
 		s.bytes = 2 * w->s->tensors.data[e->index].bytes;
@@ -354,4 +369,5 @@ void layout_make(struct work *w, const struct stream_plan *p)
 	steps_make(&l);
 	activation_lifetimes(&l);
 	reads_make(&l);
+	tables_make(w);
 }

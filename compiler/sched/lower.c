@@ -322,8 +322,9 @@ static bool launch_event(struct work *w, uint32_t model, uint32_t index, struct 
 			p->input[root] = NO_ID;
 		}
 	}
-	e = event_new(w, (struct event){ SCHED_KERNEL, model, index, NO_ID,
-					 cost_launch_ms(w->t, l->flops, l->bytes) });
+	e = event_new(w, (struct event){ l->lookup ? SCHED_LOOKUP : SCHED_KERNEL, model, index, NO_ID,
+					 l->lookup ? cost_lookup_ms(w->t, l->lookup)
+						   : cost_launch_ms(w->t, l->flops, l->bytes) });
 	for (uint32_t i = 0; i < l->arg_count; i++) {
 		const struct kernel_arg *x = &l->arg[i];
 
@@ -343,7 +344,8 @@ static bool launch_event(struct work *w, uint32_t model, uint32_t index, struct 
 			touch(w, s, e);
 		}
 	}
-	w->events.data[e].use = use_new(w, model, e, l);
+	if (!l->lookup)
+		w->events.data[e].use = use_new(w, model, e, l);
 	output_events(w, model, p, index);
 	return true;
 }

@@ -112,6 +112,9 @@ void notes_make(struct work *w, const struct stream_plan *p)
 	note_smallest(w);
 	if (s->weights.len)
 		note_streaming(w, p);
+	for (uint32_t i = 0; i < s->tables.len; i++)
+		note(w, "lookup", "%s stays in the plan: the rows that a run asks for are read when it asks",
+		     weight_name(w, s->tables.data[i].weight));
 	note(w, "time", "predicted: %.3f ms cold, %.3f ms warm; no schedule can be faster than %.3f ms cold at the assumed "
 	     "%.2f GB/s of storage and %.0f GFLOP/s",
 	     s->predicted_ms, s->warm_ms, s->lower_bound_ms, w->t->storage_bytes_per_s / 1e9,
@@ -126,7 +129,7 @@ static void print_step(const struct schedule *s, uint32_t i, struct strbuf *out)
 	const struct launch *l;
 
 	strbuf_printf(out, "step %u wait %u ", i, x->reads_needed);
-	if (x->kind != SCHED_KERNEL) {
+	if (x->kind == SCHED_INPUT || x->kind == SCHED_OUTPUT) {
 		strbuf_printf(out, "%s %s\n", x->kind == SCHED_INPUT ? "input" : "output",
 			      s->tensors.data[x->tensor].name);
 		return;

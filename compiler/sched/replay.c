@@ -222,6 +222,35 @@ static void run_kernel(struct replay *r, uint32_t step)
 	}
 }
 
+/* Indices there, rows in the table's chunks, and then the output is. */
+static void run_lookup(struct replay *r, uint32_t step)
+{
+	const struct schedule *s = r->s;
+	const struct sched_step *x = &s->steps.data[step];
+	const struct kernel_set *ks = s->request->models[x->model].ks;
+	const struct launch *l = &ks->launches.data[x->launch];
+	const struct sched_table *t = &s->tables.data[x->table];
+	const uint32_t *buffer = &s->step_buffers.data[x->buffer_first];
+	uint64_t part = t->rows * l->lookup->row_bytes, at = 0;
+
+	if (t->weight != weight_number(s, ks, l->lookup->weight))
+		fail(r, "step %u looks into the wrong table", step);
+	for (uint32_t i = t->chunk_first; r->ok && i < t->chunk_first + t->chunk_count; i++) {
+		const struct sched_chunk *c = &s->chunks.data[i];
+		const struct sched_piece *p = &s->pieces.data[c->piece_first];
+
+		if (c->piece_count != 1 || p->weight != t->weight || p->offset != at || p->at ||
+		    p->bytes > c->bytes || (p->bytes != part && i + 1 < t->chunk_first + t->chunk_count))
+			fail(r, "step %u: chunk %u does not hold its rows", step, i);
+		at += p->bytes;
+	}
+	if (at != l->lookup->rows * l->lookup->row_bytes)
+		fail(r, "step %u: the table is not complete", step);
+	expect_value(r, step, &s->buffers.data[buffer[0]], value_name(s, x->model, l->arg[0].id),
+		     bytes_of(s, x->model, l->arg[0].id));
+	label(r, step, &s->buffers.data[buffer[1]], value_name(s, x->model, l->arg[1].id));
+}
+
 static void run_step(struct replay *r, uint32_t step)
 {
 	const struct schedule *s = r->s;
@@ -230,6 +259,10 @@ static void run_step(struct replay *r, uint32_t step)
 
 	if (x->kind == SCHED_KERNEL) {
 		run_kernel(r, step);
+		return;
+	}
+	if (x->kind == SCHED_LOOKUP) {
+		run_lookup(r, step);
 		return;
 	}
 	t = &s->tensors.data[x->tensor];

@@ -62,13 +62,14 @@ struct sched_buffer {
 	uint64_t offset, bytes;
 };
 
-enum sched_step_kind { SCHED_KERNEL = 1, SCHED_INPUT = 2, SCHED_OUTPUT = 3 };
+enum sched_step_kind { SCHED_KERNEL = 1, SCHED_INPUT = 2, SCHED_OUTPUT = 3, SCHED_LOOKUP = 4 };
 
 struct sched_step {
 	enum sched_step_kind kind;
 	uint32_t model;
-	uint32_t launch;        /* SCHED_KERNEL: index into the model's launches */
+	uint32_t launch;        /* SCHED_KERNEL, SCHED_LOOKUP: index into the model's launches */
 	uint32_t tensor;        /* SCHED_INPUT, SCHED_OUTPUT: index into schedule.tensors */
+	uint32_t table;         /* SCHED_LOOKUP: index into schedule.tables */
 	uint32_t granule_first; /* SCHED_KERNEL: sub-range of global[split_dim] */
 	uint32_t granule_count;
 	bool whole;             /* the launch is not split */
@@ -104,6 +105,13 @@ struct sched_piece {
 struct sched_chunk {
 	uint32_t piece_first, piece_count; /* sorted by `at` */
 	uint64_t bytes;                    /* multiple of SCHED_PAGE */
+};
+
+/* A weight that is only looked up: its rows in chunks that no read names, each with `rows` of them. */
+struct sched_table {
+	uint32_t weight; /* index into schedule.weights */
+	uint32_t chunk_first, chunk_count;
+	uint64_t rows;
 };
 
 struct sched_read {
@@ -142,6 +150,7 @@ struct schedule {
 	VEC(struct sched_chunk) chunks;
 	VEC(struct sched_piece) pieces;
 	VEC(struct sched_read) reads;
+	VEC(struct sched_table) tables;
 	VEC(struct sched_lifetime) lifetimes;
 	VEC(struct sched_note) notes;
 	VEC(struct sched_feed_value) feeds;

@@ -133,7 +133,7 @@ enum edge_status session_prepare(struct edgert_session *s, const struct edgert_o
 
 	(void)options;
 	if ((st = create_regions(s)) != EDGE_OK || (st = create_buffers(s)) != EDGE_OK ||
-	    (st = session_map_code(s)) != EDGE_OK || (st = build_programs(s)) != EDGE_OK)
+	    (st = session_prepare_lookups(s)) != EDGE_OK || (st = session_map_code(s)) != EDGE_OK || (st = build_programs(s)) != EDGE_OK)
 		return st;
 	return create_launches(s);
 }
@@ -179,6 +179,7 @@ void edgert_close(struct edgert_session *s)
 	rt_free(s->buffers);
 	rt_free(s->programs);
 	session_unmap_code(s);
+	session_close_lookups(s);
 	rt_free(s->steps);
 	rt_free(s->tensors);
 	rt_free(s->model_ms);

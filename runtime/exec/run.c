@@ -42,6 +42,8 @@ static enum edge_status submit_step(struct edgert_session *s, uint32_t index, st
 
 	if (step->kind == EDGE_STEP_KERNEL)
 		return s->ops->submit(s->device, state->launch, fence, f);
+	if (step->kind == EDGE_STEP_LOOKUP)
+		return session_lookup(s, step->index, fence, f);
 	t = &s->plan.tensors[step->index];
 	b = &s->plan.buffers[t->buffer];
 	/* an output that nobody wants, or a tensor without elements */

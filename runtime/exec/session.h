@@ -54,6 +54,7 @@ struct edgert_session {
 	uint32_t staging; /* index of the staging region, or UINT32_MAX */
 	struct stream *stream;
 
+	struct lookups *lookups; /* NULL: the plan has none */
 	struct step_state *steps;
 	struct tensor_state *tensors;
 	double *model_ms;
@@ -71,6 +72,12 @@ enum edge_status session_open(const struct edgert_options *options, const struct
 /* code.c: nothing to do for plans of other backends. */
 enum edge_status session_map_code(struct edgert_session *s);
 void session_unmap_code(struct edgert_session *s);
+
+/* lookup.c: steps that read rows of a table. */
+enum edge_status session_prepare_lookups(struct edgert_session *s);
+void session_close_lookups(struct edgert_session *s);
+enum edge_status session_lookup(struct edgert_session *s, uint32_t index, struct device_fence *fence,
+				struct failure *f);
 
 /* Everything after the plan is checked and the I/O thread is on its way. */
 enum edge_status session_prepare(struct edgert_session *s, const struct edgert_options *options);

@@ -69,6 +69,7 @@ static const struct known_section known[] = {
 	VIEW(CODE, struct edge_code, false, "code", codes, code_count),
 	VIEW(ENTRIES, uint64_t, false, "entries", entries, entry_count),
 	{ EDGE_SECTION_BLOCKS, 1, false, "blocks", 0, 0 },
+	VIEW(LOOKUPS, struct edge_lookup, false, "lookups", lookups, lookup_count),
 	{ EDGE_SECTION_DEBUG, sizeof(struct edge_debug), false, "debug", offsetof(struct edge_plan, debug), 0 },
 	VIEW(LIFETIMES, struct edge_lifetime, false, "lifetimes", lifetimes, lifetime_count),
 	VIEW(NOTES, struct edge_note, false, "notes", notes, note_count),

@@ -284,6 +284,44 @@ static enum edge_status check_launch(struct check *c, uint32_t step)
 	return EDGE_OK;
 }
 
+/* A table lies in its chunks, and a lookup's indices and rows in their buffers. */
+static enum edge_status check_lookups(struct check *c)
+{
+	const struct edge_plan *p = c->p;
+	uint64_t named = 0;
+
+	for (uint32_t i = 0; i < p->lookup_count; i++) {
+		const struct edge_lookup *l = &p->lookups[i];
+		uint64_t index, output, part;
+
+		if (l->index_dtype != EDGE_I32 && l->index_dtype != EDGE_I64)
+			return check_fail(c, EDGE_UNSUPPORTED, "lookup %u: indices of type %u", i, l->index_dtype);
+		if (l->index_buffer >= p->buffer_count || l->output_buffer >= p->buffer_count)
+			BAD("lookup %u names buffers %u and %u of %u", i, l->index_buffer, l->output_buffer,
+			    p->buffer_count);
+		if (!l->rows || l->rows > INT64_MAX || !l->row_bytes || !l->count || !l->chunk_rows ||
+		    __builtin_mul_overflow(l->count, edge_dtype_size(l->index_dtype), &index) ||
+		    __builtin_mul_overflow(l->count, l->row_bytes, &output) ||
+		    __builtin_mul_overflow(l->chunk_rows, l->row_bytes, &part))
+			BAD("lookup %u: %llu of %llu rows of %llu bytes", i, (ull)l->count, (ull)l->rows,
+			    (ull)l->row_bytes);
+		if (index > p->buffers[l->index_buffer].bytes || output > p->buffers[l->output_buffer].bytes)
+			BAD("lookup %u does not fit its buffers", i);
+		if (!check_range(l->chunk_first, l->chunk_count, p->chunk_count) ||
+		    l->chunk_count != l->rows / l->chunk_rows + (l->rows % l->chunk_rows != 0))
+			BAD("lookup %u: chunks %u to %llu for %llu rows", i, l->chunk_first,
+			    (ull)l->chunk_first + l->chunk_count, (ull)l->rows);
+		named += l->chunk_count; /* keeps the time linear */
+		if (named > (uint64_t)EDGE_PLAN_LOOKUPS_OF_CHUNK * p->chunk_count)
+			BAD("lookup %u: %llu chunks of %u", i, (ull)named, p->chunk_count);
+		for (uint32_t k = 0; k < l->chunk_count; k++)
+			if (p->chunks[l->chunk_first + k].bytes < part ||
+			    p->chunks[l->chunk_first + k].bytes > EDGE_PLAN_LOOKUP_CHUNK)
+				BAD("lookup %u: chunk %u does not hold its rows", i, l->chunk_first + k);
+	}
+	return EDGE_OK;
+}
+
 /* A fixed scrambling: a step list that names each tensor once gives the sum over all tensors. */
 static uint64_t scramble(uint64_t x)
 {
@@ -310,7 +348,7 @@ static enum edge_status check_step(struct check *c, uint32_t i, uint64_t *arg_en
 	const struct edge_step *s = &p->steps[i];
 	enum edge_status st;
 
-	if (s->kind < EDGE_STEP_KERNEL || s->kind > EDGE_STEP_OUTPUT)
+	if (s->kind < EDGE_STEP_KERNEL || s->kind > EDGE_STEP_LOOKUP)
 		return check_fail(c, EDGE_UNSUPPORTED, "step %u of kind %u", i, s->kind);
 	if (s->arg_first != *arg_end || !check_range(*arg_end, s->arg_count, p->arg_count))
 		BAD("step %u: arguments %u to %llu of %u", i, s->arg_first, (ull)s->arg_first + s->arg_count,
@@ -323,6 +361,11 @@ static enum edge_status check_step(struct check *c, uint32_t i, uint64_t *arg_en
 		BAD("step %u: a predicted time is no number", i);
 	if ((st = check_launch(c, i)))
 		return st;
+	if (s->kind == EDGE_STEP_LOOKUP) {
+		if (s->index >= p->lookup_count || s->arg_count)
+			BAD("step %u does lookup %u of %u", i, s->index, p->lookup_count);
+		return EDGE_OK;
+	}
 	if (s->kind != EDGE_STEP_KERNEL)
 		return check_tensor_step(c, i, tensor_sum);
 	if (s->index >= p->kernel_count)
@@ -464,7 +507,7 @@ enum edge_status check_records(struct check *c)
 {
 	static enum edge_status (*const check[])(struct check *) = {
 		check_strings, check_meta,   check_regions, check_buffers, check_kernels, check_code, check_models,
-		check_tensors, check_chunks, check_reads,   check_steps,   check_extras,
+		check_tensors, check_chunks, check_reads,   check_lookups, check_steps, check_extras,
 	};
 
 	for (size_t i = 0; i < sizeof check / sizeof *check; i++) {

@@ -136,7 +136,7 @@ static void dump_arg(FILE *out, const struct edge_arg *a)
 
 static void dump_steps(FILE *out, const struct edge_plan *p)
 {
-	static const char *const kinds[] = { "?", "kernel", "input", "output" };
+	static const char *const kinds[] = { "?", "kernel", "input", "output", "lookup" };
 	uint32_t i, k;
 
 	for (i = 0; i < p->step_count; i++) {

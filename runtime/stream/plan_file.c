@@ -108,6 +108,12 @@ enum edge_status plan_file_read_chunk(const struct plan_file *p, const struct ed
 		       p->path, index, chunk->offset);
 }
 
+void plan_file_expect(const struct plan_file *p, const struct edge_chunk *chunk)
+{
+	if (p->direct_fd < 0)
+		posix_fadvise(p->fd, (off_t)chunk->offset, (off_t)chunk->bytes, POSIX_FADV_WILLNEED);
+}
+
 /* Where the weights section is. The header is unchecked: it only says what to leave out. */
 static void find_weights(const struct plan_file *p, uint64_t *start, uint64_t *end)
 {

@@ -44,6 +44,9 @@ enum edge_status plan_file_read(const struct plan_file *p, uint64_t offset, uint
 enum edge_status plan_file_read_chunk(const struct plan_file *p, const struct edge_chunk *chunk,
 				      uint32_t index, void *out, struct failure *f);
 
+/* The chunk will be read soon: the disk may begin. */
+void plan_file_expect(const struct plan_file *p, const struct edge_chunk *chunk);
+
 /* What was written reaches the disk and leaves the page cache. */
 enum edge_status plan_file_evict(const char *path, struct failure *f);
 

@@ -54,6 +54,8 @@ static const char *step_name(const struct edge_plan *p, uint32_t i)
 		return "output";
 	if (p->debug && plan_string(p, p->debug[i].op)[0])
 		return plan_string(p, p->debug[i].op);
+	if (step->kind == EDGE_STEP_LOOKUP)
+		return "lookup";
 	return plan_string(p, p->kernels[step->index].name);
 }
 

@@ -19,6 +19,8 @@ enum {
 	EDGE_PLAN_MINOR = 0, /* a higher minor only adds what may be skipped */
 	EDGE_PLAN_PAGE = 4096, /* alignment of chunks in the file and in memory */
 	EDGE_PLAN_MAX_RANK = 8,
+	EDGE_PLAN_LOOKUP_CHUNK = 1 << 20, /* the most bytes of a chunk of a looked-up table */
+	EDGE_PLAN_LOOKUPS_OF_CHUNK = 64, /* all lookups together name at most so many times the chunks there are */
 	EDGE_NONE = -1
 };
 
@@ -58,6 +60,8 @@ enum edge_section_kind {
 	EDGE_SECTION_CODE = 15,    /* struct edge_code, one per instruction set */
 	EDGE_SECTION_ENTRIES = 16, /* uint64_t: for each code, for each kernel, its entry's offset in the block */
 	EDGE_SECTION_BLOCKS = 17,  /* the machine code; starts at a multiple of EDGE_PLAN_PAGE */
+	/* of plans with EDGE_STEP_LOOKUP */
+	EDGE_SECTION_LOOKUPS = 18, /* struct edge_lookup */
 	/* not required to run */
 	EDGE_SECTION_DEBUG = 32,     /* struct edge_debug, one per step */
 	EDGE_SECTION_LIFETIMES = 33, /* struct edge_lifetime: what lies where, when */
@@ -161,12 +165,28 @@ struct edge_code {
 enum edge_step_kind {
 	EDGE_STEP_KERNEL = 1,
 	EDGE_STEP_INPUT = 2, /* caller's tensor[index] into its buffer */
-	EDGE_STEP_OUTPUT = 3 /* tensor[index]'s buffer to the caller */
+	EDGE_STEP_OUTPUT = 3, /* tensor[index]'s buffer to the caller */
+	EDGE_STEP_LOOKUP = 4  /* rows of a table in the file, by lookup[index] */
+};
+
+/*
+ * Reads rows of a table from the plan file into a buffer: row number
+ * index[i] becomes row i of the output. A negative index counts from the end;
+ * one outside is moved to the nearest that exists. The table is in successive
+ * chunks that no read names, each with chunk_rows whole rows, the last with
+ * those that are left.
+ */
+struct edge_lookup {
+	uint32_t index_buffer, output_buffer;
+	uint32_t index_dtype; /* EDGE_I32 or EDGE_I64 */
+	uint32_t chunk_first, chunk_count, chunk_rows;
+	uint64_t count; /* of indices */
+	uint64_t rows, row_bytes;
 };
 
 struct edge_step {
 	uint32_t kind;
-	uint32_t index; /* kernel, or tensor */
+	uint32_t index; /* kernel, tensor or lookup */
 	uint32_t arg_first, arg_count;
 	uint32_t global[3], local[3]; /* work-items; all >= 1; local divides global */
 	uint32_t model;
@@ -262,6 +282,7 @@ _Static_assert(sizeof(struct edge_tensor) == 96, "tensor");
 _Static_assert(sizeof(struct edge_model) == 32, "model");
 _Static_assert(sizeof(struct edge_chunk) == 24, "chunk");
 _Static_assert(sizeof(struct edge_read) == 40, "read");
+_Static_assert(sizeof(struct edge_lookup) == 48, "lookup");
 _Static_assert(sizeof(struct edge_lifetime) == 32, "lifetime");
 
 #endif

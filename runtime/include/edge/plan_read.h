@@ -44,13 +44,14 @@ struct edge_plan {
 	const struct edge_code *codes; /* native plans */
 	const uint64_t *entries;       /* code_count * kernel_count */
 	uint64_t blocks_offset, blocks_size; /* of the BLOCKS section in the file */
+	const struct edge_lookup *lookups;
 	const struct edge_debug *debug; /* NULL, or one per step */
 	const struct edge_lifetime *lifetimes;
 	const struct edge_note *notes;
 	uint64_t strings_size;
 	uint32_t region_count, buffer_count, program_count, kernel_count, param_count, step_count,
 		arg_count, tensor_count, model_count, chunk_count, read_count, lifetime_count, note_count,
-		code_count, entry_count;
+		code_count, entry_count, lookup_count;
 };
 
 /*
@@ -68,6 +69,12 @@ enum edge_status plan_check_chunks(const struct edge_plan *p, char *why, size_t 
 uint64_t edge_xxh3(const void *data, size_t size);
 
 static inline const char *plan_string(const struct edge_plan *p, uint32_t s) { return p->strings + s; }
+/* Machine code, which runs with all rights of the process. */
+static inline bool plan_holds_code(const struct edge_plan *p)
+{
+	return p->code_count > 0 || p->meta->backend == EDGE_BACKEND_NATIVE;
+}
+
 size_t edge_dtype_size(uint32_t dtype);
 const char *edge_dtype_name(uint32_t dtype);
 
