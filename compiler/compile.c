@@ -177,6 +177,8 @@ static bool import_models(struct compilation *c)
 			c->graph[m] = import_model(c, &c->project->models.data[m]);
 		if (!c->graph[m])
 			return false;
+		if (c->project->models.data[m].weights_format)
+			dtype_from_name(c->project->models.data[m].weights_format, &c->graph[m]->weight_storage);
 	}
 	for (uint32_t i = 0; i < c->import.setting_count; i++)
 		if (!c->import.setting_used[i])

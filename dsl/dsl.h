@@ -68,8 +68,7 @@ struct decl_model {
 	const char *weights_path;
 	struct span weights_span;
 	uint64_t seed;
-	/* "weights f16;" and a quantize block: recorded, and said in decl_plan.unsupported */
-	const char *weights_format;
+	const char *weights_format; /* "weights f16;": f32, f16, bf16; NULL: as the source has them */
 	struct span format_span;
 };
 

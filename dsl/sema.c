@@ -344,7 +344,7 @@ static void model_weights(struct sema *s, struct decl_model *out, const struct s
 	}
 	*first = at;
 	if (format) {
-		out->weights_format = strcmp(format->text, "f32") ? format->text : NULL;
+		out->weights_format = format->text;
 	} else if (!strcmp(kind->text, "safetensors")) {
 		v = setting_get(m, "file");
 		out->weights = DECL_WEIGHTS_SAFETENSORS;
@@ -509,8 +509,6 @@ static void check_supported(struct sema *s, struct decl_plan *out, uint32_t mode
 		unsupported(out, at, "import of a GGUF file");
 	if (quantize)
 		unsupported(out, head_of(quantize), "a quantize block");
-	if (m->weights_format)
-		unsupported(out, m->format_span, "a storage format of weights");
 }
 
 static void plan_step(struct sema *s, struct decl_plan *out, const struct setting *m, const struct ast_stmt *t)

@@ -37,6 +37,9 @@
 #ifndef TRANSPOSED
 #define TRANSPOSED 0
 #endif
+#ifndef EDGE_WEIGHT
+#define EDGE_WEIGHT float
+#endif
 #ifndef TILE_LANES
 #define TILE_LANES 16
 #endif
@@ -105,7 +108,7 @@
 			from + p##i :                                                              \
 			zeros;
 
-__kernel GROUP void KERNEL(__global const float *restrict x, __global const float *restrict panels,
+__kernel GROUP void KERNEL(__global const float *restrict x, __global const EDGE_WEIGHT *restrict panels,
 				 __global const float *restrict zeros, const int first, const int per_group,
 				 const int tiles, const int c, const int og, const int xc, const int images, const int id,
 				 const int ih, const int iw, const int od, const int oh, const int ow,
@@ -135,7 +138,7 @@ __kernel GROUP void KERNEL(__global const float *restrict x, __global const floa
 	int row[TILE_M];
 #endif
 	bool whole = !TRANSPOSED && dx == 1 && c == xc;
-	__global const float *weights = panels + ((long)PANEL * (kd * kh * kw * c) * WIDTH + LANE);
+	__global const EDGE_WEIGHT *weights = panels + ((long)PANEL * (kd * kh * kw * c) * WIDTH + LANE);
 
 	EDGE_REPEAT(TILE_M, PIXEL)
 	EDGE_REPEAT(TILE_M, EDGE_TILE_ZERO)
@@ -152,7 +155,7 @@ __kernel GROUP void KERNEL(__global const float *restrict x, __global const floa
 				const int zz = kz * dz, yy = ky * dy, xx = kx * dx;
 #endif
 				__global const float *from = x + (((zz * ih + yy) * iw + xx) * xc + group * c);
-				__global const float *b = weights + (long)((kz * kh + ky) * kw + kx) * c * WIDTH;
+				__global const EDGE_WEIGHT *b = weights + (long)((kz * kh + ky) * kw + kx) * c * WIDTH;
 				EDGE_REPEAT(TILE_M, ROW)
 				for (int at = 0; at < run; at++, b += WIDTH) {
 					EDGE_TILE_LOAD

@@ -32,6 +32,9 @@
 #ifndef TAIL
 #define TAIL 0 /* 1: the last block of channels is not full */
 #endif
+#ifndef EDGE_WEIGHT
+#define EDGE_WEIGHT float
+#endif
 #ifndef MULTIPLIER
 #define MULTIPLIER 1
 #endif
@@ -39,10 +42,10 @@
 
 #if LANES == 16
 #define VECTOR float16
-#define WEIGHT(i) vload16(i, w)
+#define WEIGHT(i) edge_weights16(i, w)
 #else
 #define VECTOR float8
-#define WEIGHT(i) vload8(i, w)
+#define WEIGHT(i) edge_weights8(i, w)
 #endif
 
 #if MULTIPLIER > 1
@@ -65,13 +68,13 @@ EDGE_OVERLOAD VECTOR EDGE_FN(load)(__global const float *p, const int n, const i
 #endif
 #endif
 
-__kernel EDGE_SINGLE void KERNEL(__global const float *restrict x, __global const float *restrict weights,
+__kernel EDGE_SINGLE void KERNEL(__global const float *restrict x, __global const EDGE_WEIGHT *restrict weights,
 				 const int first, const int height, const int rows, const int xc, const int ih,
 				 const int iw, const int oh, const int ow, const int kh, const int sy,
 				 const int dy, const int py, const int px, EDGE_OUT EDGE_WI)
 {
 	const int n = (first + get_global_id(0)) * LANES, lanes = min(LANES, out_n - n);
-	__global const float *restrict w = weights + (long)get_global_id(0) * kh * KW * LANES;
+	__global const EDGE_WEIGHT *restrict w = weights + (long)get_global_id(0) * kh * KW * LANES;
 	const int end = min((int)(get_global_id(1) + 1) * height, rows);
 	/* output columns whose window is inside: from lo up to, not including, hi */
 	const int lo = min(px <= 0 ? 0 : (px + SX - 1) / SX, ow);

@@ -11,15 +11,18 @@
 #ifndef KERNEL
 #define KERNEL gemv
 #endif
+#ifndef EDGE_WEIGHT
+#define EDGE_WEIGHT float
+#endif
 #ifndef TILE_NV
 #define TILE_NV 2
 #endif
 
-__kernel EDGE_SINGLE void KERNEL(__global const float *restrict a, __global const float *restrict panels,
+__kernel EDGE_SINGLE void KERNEL(__global const float *restrict a, __global const EDGE_WEIGHT *restrict panels,
 				 const int first, const int k, const float alpha, EDGE_OUT EDGE_WI)
 {
 	const int panel = get_global_id(0);
-	__global const float *restrict b = panels + (long)panel * k * (16 * TILE_NV);
+	__global const EDGE_WEIGHT *restrict b = panels + (long)panel * k * (16 * TILE_NV);
 	float16 p0 = (float16)(0.0f), p1 = p0, p2 = p0, p3 = p0;
 #if TILE_NV == 2
 	float16 q0 = p0, q1 = p0, q2 = p0, q3 = p0;
@@ -27,21 +30,21 @@ __kernel EDGE_SINGLE void KERNEL(__global const float *restrict a, __global cons
 	int i = 0;
 
 	for (; i + 4 <= k; i += 4, b += 64 * TILE_NV) {
-		p0 += a[i] * vload16(0, b);
-		p1 += a[i + 1] * vload16(TILE_NV, b);
-		p2 += a[i + 2] * vload16(2 * TILE_NV, b);
-		p3 += a[i + 3] * vload16(3 * TILE_NV, b);
+		p0 += a[i] * edge_weights16(0, b);
+		p1 += a[i + 1] * edge_weights16(TILE_NV, b);
+		p2 += a[i + 2] * edge_weights16(2 * TILE_NV, b);
+		p3 += a[i + 3] * edge_weights16(3 * TILE_NV, b);
 #if TILE_NV == 2
-		q0 += a[i] * vload16(1, b);
-		q1 += a[i + 1] * vload16(3, b);
-		q2 += a[i + 2] * vload16(5, b);
-		q3 += a[i + 3] * vload16(7, b);
+		q0 += a[i] * edge_weights16(1, b);
+		q1 += a[i + 1] * edge_weights16(3, b);
+		q2 += a[i + 2] * edge_weights16(5, b);
+		q3 += a[i + 3] * edge_weights16(7, b);
 #endif
 	}
 	for (; i < k; i++, b += 16 * TILE_NV) {
-		p0 += a[i] * vload16(0, b);
+		p0 += a[i] * edge_weights16(0, b);
 #if TILE_NV == 2
-		q0 += a[i] * vload16(1, b);
+		q0 += a[i] * edge_weights16(1, b);
 #endif
 	}
 

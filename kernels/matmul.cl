@@ -25,6 +25,9 @@
 #ifndef WIDTH
 #define WIDTH (TILE_LANES * TILE_NV)
 #endif
+#ifndef EDGE_WEIGHT
+#define EDGE_WEIGHT float
+#endif
 #ifndef TRANS_A
 #define TRANS_A 0
 #endif
@@ -52,13 +55,13 @@
 #define EDGE_TILE_OUT(c) edge_widen((c) * alpha)
 #define EDGE_TILE_ROW(i) (r0 + (i))
 
-__kernel GROUP void KERNEL(__global const float *restrict a, __global const float *restrict panels,
+__kernel GROUP void KERNEL(__global const float *restrict a, __global const EDGE_WEIGHT *restrict panels,
 				 const int first, const int m, const int m1, const int k, const float alpha,
 				 EDGE_OUT EDGE_WI)
 {
 	const int panel = PANEL, r0 = get_global_id(1) * TILE_M;
 	const int rows = min(TILE_M, m - r0);
-	__global const float *restrict b = panels + ((long)panel * k * WIDTH + LANE);
+	__global const EDGE_WEIGHT *restrict b = panels + ((long)panel * k * WIDTH + LANE);
 	const int n0 = (first + panel) * WIDTH + LANE;
 
 	EDGE_REPEAT(TILE_M, ROW)

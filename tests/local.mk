@@ -80,6 +80,8 @@ TESTS += %D%/test_plan
 check_PROGRAMS += %D%/test_codegen
 %C%_test_codegen_SOURCES = %D%/test_codegen.c $(kernel_harness)
 TESTS += %D%/test_codegen
+dist_check_SCRIPTS += %D%/test_weights.sh
+TESTS += %D%/test_weights.sh
 dist_check_SCRIPTS += %D%/test_runtime_threads.sh
 TESTS += %D%/test_runtime_threads.sh
 dist_check_SCRIPTS += %D%/test_aarch64.sh
@@ -98,3 +100,8 @@ bench-peers: edgec$(EXEEXT) edgert$(EXEEXT)
 EXTRA_DIST += %D%/bench/peers.py %D%/bench/README.md
 check_PROGRAMS += %D%/test_native_math
 TESTS += %D%/test_native_math
+check_PROGRAMS += %D%/test_pool
+%C%_test_pool_LDADD = libruntime.la libedgeplan.la $(RUNTIME_LIBS)
+TESTS += %D%/test_pool
+dist_check_SCRIPTS += %D%/test_native.sh
+TESTS += %D%/test_native.sh

@@ -126,6 +126,48 @@ static void test_packing(struct harness *h)
 	       "panels lie one after the other, the last one padded with zeros");
 }
 
+/* One matrix and one table, in fewer bits where that is wished or where the source has them so. */
+static void test_storage(struct harness *h)
+{
+	static const char text[] = "%0 \"i\" = input i64[3]\n%1 = const f32[9,8] = random seed 3 mean 0.0 deviation 1.0 f32[9,8]\n"
+				   "%2 = gather(%1, %0) {axis = 0} : f32[3,8]\n"
+				   "%3 = const f32[8,2] = memory f16[8,2] {1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16}\n"
+				   "%4 = matmul(%2, %3) {trans_a = 0, trans_b = 0, alpha = 1.0} : f32[3,2]\noutput \"y\" %4\n";
+	static const enum dtype wish[4] = { 0, DTYPE_F32, DTYPE_F16, DTYPE_BF16 };
+	static const enum dtype table[4] = { DTYPE_F32, DTYPE_F32, DTYPE_F16, DTYPE_BF16 };
+	static const enum dtype matrix[4] = { DTYPE_F16, DTYPE_F32, DTYPE_F16, DTYPE_BF16 };
+
+	for (int i = 0; i < 4; i++) {
+		struct harness_case *c = harness_text(h, "storage", text);
+		struct kernel_set *ks;
+
+		c->g->weight_storage = wish[i];
+		ks = codegen_select(&h->arena, c->g, &h->target, &h->diag);
+		tap_ok(ks && ks->weights.len == 2 && ks->weights.data[0].packing.dtype == table[i] &&
+			       ks->weights.data[1].packing.dtype == matrix[i] &&
+			       ks->weights.data[0].bytes == 72 * dtype_size(table[i]) && codegen_check(&h->arena, ks, &h->diag),
+		       "weights stored as %s", wish[i] ? dtype_name(wish[i]) : "their source has them");
+	}
+}
+
+static void test_too_large(struct harness *h)
+{
+	static const float w[2] = { 1, -70000 };
+	struct graph *g = graph_new(&h->arena, "w");
+	struct weight p = { .packing = { .kind = PACK_DENSE, .dtype = DTYPE_F16 }, .bytes = 4, .granule_bytes = 4,
+			    .granules = 1 };
+	FILE *nothing = fopen("/dev/null", "w");
+	uint16_t got[2];
+
+	p.value = graph_add_const_bytes(g, DTYPE_F32, (struct shape){ 1, { 2 } }, w);
+	h->diag.out = nothing;
+	tap_ok(!pack_weight(g, &p, got, &h->diag), "what f16 cannot hold is an error");
+	h->diag.out = stderr;
+	p.packing.dtype = DTYPE_BF16;
+	tap_ok(pack_weight(g, &p, got, &h->diag) && got[0] == 0x3f80 && got[1] == 0xc789, "bf16 can, rounded to nearest");
+	fclose(nothing);
+}
+
 int main(void)
 {
 	struct harness h;
@@ -136,6 +178,8 @@ int main(void)
 	test_templates(&h);
 	test_errors(&h);
 	test_packing(&h);
+	test_storage(&h);
+	test_too_large(&h);
 	arena_release(&h.arena);
 	return tap_done();
 }

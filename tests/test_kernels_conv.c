@@ -14,17 +14,40 @@ static int out_size(int in, int kernel, int stride, int dilation, int before, in
 }
 
 /* Two spatial dims, square kernels, asymmetric padding before/after, with bias and relu. */
-static void conv2(struct harness *h, const char *name, int n, int hh, int ww, int c, int o, int k, int s, int d, int before,
+static void conv2_of(struct harness *h, const char *type, const char *name, int n, int hh, int ww, int c, int o, int k, int s, int d, int before,
 		  int after, int group)
 {
 	harness_textf(h, name,
-		      "%%0 \"x\" = input f32[%d,%d,%d,%d]\n"
+		      "weights %s\n%%0 \"x\" = input f32[%d,%d,%d,%d]\n"
 		      "%%1 = const f32[%d,%d,%d,%d] = random seed 3 mean 0.0 deviation 0.5 f32[%d,%d,%d,%d]\n"
 		      "%%2 = const f32[%d] = random seed 5 mean 0.0 deviation 0.5 f32[%d]\n"
 		      "%%3 = conv(%%0, %%1, %%2;) {strides = [%d,%d], pads = [%d,%d,%d,%d], dilations = [%d,%d], group = %d} "
 		      "[relu(r0) f32] : f32[%d,%d,%d,%d]\noutput \"y\" %%3\n",
-		      n, hh, ww, c, o, c / group, k, k, o, c / group, k, k, o, o, s, s, before, before, after, after, d, d,
-		      group, n, out_size(hh, k, s, d, before, after), out_size(ww, k, s, d, before, after), o);
+		      type, n, hh, ww, c, o, c / group, k, k, o, c / group, k, k, o, o, s, s, before, before, after, after,
+		      d, d, group, n, out_size(hh, k, s, d, before, after), out_size(ww, k, s, d, before, after), o);
+}
+
+static void conv2(struct harness *h, const char *name, int n, int hh, int ww, int c, int o, int k, int s, int d, int before,
+		  int after, int group)
+{
+	conv2_of(h, "f32", name, n, hh, ww, c, o, k, s, d, before, after, group);
+}
+
+static void stored(struct harness *h, const char *type)
+{
+	char text[512];
+
+	conv2_of(h, type, "stored conv 3x3", 1, 9, 11, 5, 33, 3, 1, 1, 1, 1, 1);
+	conv2_of(h, type, "stored conv 1x1", 2, 5, 7, 19, 40, 1, 1, 1, 0, 0, 1);
+	conv2_of(h, type, "stored grouped conv", 1, 6, 7, 15, 85, 3, 1, 1, 1, 1, 5);
+	conv2_of(h, type, "stored depthwise 3x3 of 33", 1, 9, 14, 33, 33, 3, 1, 1, 1, 1, 33);
+	conv2_of(h, type, "stored depthwise 5x5 of 24", 1, 9, 9, 24, 24, 5, 2, 1, 2, 2, 24);
+	snprintf(text, sizeof text,
+		 "weights %s\n%%0 \"x\" = input f32[1,5,6,7]\n"
+		 "%%1 = const f32[7,21,3,3] = random seed 3 mean 0.0 deviation 0.5 f32[7,21,3,3]\n"
+		 "%%2 = conv_transpose(%%0, %%1) {strides = [2,2], pads = [1,1,1,1], dilations = [1,1], "
+		 "group = 1, output_padding = [1,1]} : f32[1,10,12,21]\noutput \"y\" %%2\n", type);
+	harness_text(h, "stored transposed conv", text);
 }
 
 static void convolutions(struct harness *h)
@@ -116,10 +139,14 @@ int main(void)
 
 	harness_init(&h, TARGET_CPU_KERNELS);
 	convolutions(&h);
+	stored(&h, "f16");
+	stored(&h, "bf16");
 	transposes(&h);
 	pools(&h);
 	h.target.kernels = TARGET_GPU_KERNELS;
 	convolutions(&h);
+	stored(&h, "f16");
+	stored(&h, "bf16");
 	transposes(&h);
 	return harness_run(&h);
 }

@@ -6,19 +6,24 @@
 
 #include <stdio.h>
 
-/* x[m,k] times a constant, with bias and relu. */
-static void constant(struct harness *h, int m, int n, int k)
+/* x[m,k] times a constant that is stored in some type, with bias and relu. */
+static void stored(struct harness *h, const char *type, int m, int n, int k)
 {
 	char name[64];
 
-	snprintf(name, sizeof name, "constant matrix %d x %d x %d", m, n, k);
+	snprintf(name, sizeof name, "constant matrix %d x %d x %d of %s", m, n, k, type);
 	harness_textf(h, name,
-		      "%%0 \"x\" = input f32[%d,%d]\n"
+		      "weights %s\n%%0 \"x\" = input f32[%d,%d]\n"
 		      "%%1 = const f32[%d,%d] = random seed 3 mean 0.0 deviation 0.5 f32[%d,%d]\n"
 		      "%%2 = const f32[%d] = random seed 5 mean 0.0 deviation 0.5 f32[%d]\n"
 		      "%%3 = matmul(%%0, %%1, %%2; ) {trans_a = 0, trans_b = 0, alpha = 1.0} [relu(r0) f32] : f32[%d,%d]\n"
 		      "output \"y\" %%3\n",
-		      m, k, k, n, k, n, n, n, m, n);
+		      type, m, k, k, n, k, n, n, n, m, n);
+}
+
+static void constant(struct harness *h, int m, int n, int k)
+{
+	stored(h, "f32", m, n, k);
 }
 
 /* Two activations. */
@@ -41,6 +46,15 @@ static void products(struct harness *h)
 	constant(h, 1, 10, 301);
 	constant(h, 1, 96, 64);
 	constant(h, 16, 130, 8);
+	for (i = 0; i < 2; i++) {
+		const char *type = i ? "bf16" : "f16";
+
+		stored(h, type, 1, 77, 61);
+		stored(h, type, 1, 16, 9);
+		stored(h, type, 5, 33, 40);
+		stored(h, type, 17, 7, 30);
+		stored(h, type, 8, 130, 65);
+	}
 	harness_text(h, "batches of rows, trans_b, alpha, residual in place",
 		     "%0 \"x\" = input f32[3,5,19]\n%1 \"r\" = input f32[3,5,40]\n"
 		     "%2 = const f32[40,19] = random seed 3 mean 0.0 deviation 0.5 f32[40,19]\n"
@@ -56,6 +70,12 @@ static void products(struct harness *h)
 		     "%3 = const f32[9,21] = random seed 3 mean 0.0 deviation 0.5 f32[9,21]\n"
 		     "%4 = matmul(%0, %3; %1, %2) {trans_a = 0, trans_b = 0, alpha = 1.0} [mul(r0, i0) f32, add(r1, i1) f32] "
 		     ": f32[2,6,21]\noutput \"y\" %4\n");
+	harness_text(h, "a source of halves is kept",
+		     "%0 \"x\" = input f32[6,4]\n%1 = const f32[4,3] = memory f16[4,3] {1,2,3.5,4,5,6,7,65504,9,0.1,11,12}\n"
+		     "%2 = matmul(%0, %1) {trans_a = 0, trans_b = 0, alpha = 1.0} : f32[6,3]\noutput \"y\" %2\n");
+	harness_text(h, "a source of bfloat16 is kept, trans_b",
+		     "%0 \"x\" = input f32[6,4]\n%1 = const f32[3,4] = memory bf16[3,4] hex 803f00406040cdbd4971cdbf00010080803fc0bf3040e040\n"
+		     "%2 = matmul(%0, %1) {trans_a = 0, trans_b = 1, alpha = 1.0} : f32[6,3]\noutput \"y\" %2\n");
 	harness_text(h, "constant of halves",
 		     "%0 \"x\" = input f32[6,4]\n%1 = const f16[4,3] = memory f32[4,3] {1,2,3,4,5,6,7,8,9,10,11,12}\n"
 		     "%2 = cast(%1) {dtype = 1} : f32[4,3]\n"

@@ -112,6 +112,20 @@ static void test_gather(struct harness *h)
 			 "%2 = gather(%1, %0) {axis = 0} : f32[2,3,37]\noutput \"y\" %2\n");
 	c->ilow = -9;
 	c->ihigh = 8;
+	for (int i = 0; i < 2; i++) {
+		c = harness_textf(h, "embedding of fewer bits",
+				  "weights %s\n%%0 \"i\" = input i64[2,3]\n"
+				  "%%1 = const f32[9,37] = random seed 3 mean 0.0 deviation 1.0 f32[9,37]\n"
+				  "%%2 = gather(%%1, %%0) {axis = 0} : f32[2,3,37]\noutput \"y\" %%2\n", i ? "bf16" : "f16");
+		c->ilow = -9;
+		c->ihigh = 8;
+	}
+	c = harness_text(h, "single elements of a stored table",
+			 "weights f16\n%0 \"i\" = input i64[5]\n"
+			 "%1 = const f32[3,9] = random seed 3 mean 0.0 deviation 1.0 f32[3,9]\n"
+			 "%2 = gather(%1, %0) {axis = 1} : f32[3,5]\noutput \"y\" %2\n");
+	c->ilow = -9;
+	c->ihigh = 8;
 	c = harness_text(h, "gather in the middle, i32",
 			 "%0 \"x\" = input f32[3,5,18]\n%1 \"i\" = input i32[4]\n"
 			 "%2 = gather(%0, %1) {axis = 1} : f32[3,4,18]\noutput \"y\" %2\n");

@@ -68,6 +68,14 @@ void build_weight(struct build *b, uint32_t weight, bool split)
 	push(b, (struct kernel_arg){ .kind = ARG_WEIGHT, .id = weight, .split = split });
 }
 
+void build_define_weight(struct build *b, uint32_t weight)
+{
+	enum dtype t = b->c->ks->weights.data[weight].packing.dtype;
+
+	if (t != DTYPE_F32)
+		build_define_text(b, "EDGE_WEIGHT", "%s", expr_storage(t));
+}
+
 void build_i32(struct build *b, int64_t i)
 {
 	assert(i >= INT32_MIN && i <= INT32_MAX);

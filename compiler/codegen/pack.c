@@ -11,6 +11,7 @@
 
 #include "codegen/codegen.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,6 +79,16 @@ uint32_t codegen_weight(struct codegen *c, value_id v, struct packing p)
 	return index;
 }
 
+enum dtype codegen_storage(const struct codegen *c, value_id v)
+{
+	const struct value *x = graph_value(c->g, v);
+	enum dtype t = c->g->weight_storage;
+
+	if (!t) /* what the source has is kept where that loses nothing */
+		t = x->data->scale ? DTYPE_F32 : x->dtype == DTYPE_F32 ? x->data->source_dtype : x->dtype;
+	return t == DTYPE_F16 || t == DTYPE_BF16 ? t : DTYPE_F32;
+}
+
 uint32_t codegen_dense(struct codegen *c, value_id v)
 {
 	return codegen_weight(c, v, (struct packing){ .kind = PACK_DENSE, .dtype = graph_value(c->g, v)->dtype });
@@ -104,9 +115,35 @@ uint32_t codegen_zeros(struct codegen *c, value_id v, uint64_t bytes)
 	return c->zeros;
 }
 
+static uint16_t float_to_bf16(float x)
+{
+	uint32_t u;
+
+	memcpy(&u, &x, sizeof u);
+	return isnan(x) ? 0x7fc0 : (uint16_t)((u + 0x7fff + (u >> 16 & 1)) >> 16);
+}
+
+/* Halves end at 65504; what is larger would silently become infinite. */
+static bool check_range(const struct graph *g, const struct weight *w, const float *in, struct diag *d)
+{
+	const struct value *v = graph_value(g, w->value);
+	int64_t n = shape_elements(&v->shape), i;
+
+	for (i = 0; w->packing.dtype == DTYPE_F16 && i < n; i++)
+		if (isfinite(in[i]) && fabsf(in[i]) >= 65520.0f) {
+			diag_error(d, v->span, "weight \"%s\" holds %g, which f16 cannot", v->name ? v->name : "",
+				   (double)in[i]);
+			diag_hint(d, "bf16 has the range of f32: weights bf16;");
+			return false;
+		}
+	return true;
+}
+
 static void put(void *out, enum dtype t, size_t i, float x)
 {
-	if (t == DTYPE_F16)
+	if (t == DTYPE_BF16)
+		((uint16_t *)out)[i] = float_to_bf16(x);
+	else if (t == DTYPE_F16)
 		((uint16_t *)out)[i] = float_to_half(x);
 	else
 		((float *)out)[i] = x;
@@ -160,7 +197,7 @@ bool pack_weight(const struct graph *g, const struct weight *w, void *out, struc
 	if (w->packing.kind == PACK_DENSE && w->packing.dtype == v->dtype)
 		return data_read(g, w->value, out, d);
 	in = xmalloc((size_t)shape_elements(&v->shape) * sizeof *in + 1);
-	ok = data_read_f32(g, w->value, in, d);
+	ok = data_read_f32(g, w->value, in, d) && check_range(g, w, in, d);
 	if (ok) {
 		if (w->packing.kind == PACK_DENSE)
 			q = (struct panels){ .outputs = 1, .inner = shape_elements(&v->shape), .spatial = 1,

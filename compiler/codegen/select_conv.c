@@ -40,7 +40,7 @@ static bool select_pointwise(struct codegen *c, node_id id, const struct convolu
 {
 	struct rows_by_panels r = { .n = v->n, .rows = v->w.images * product3(v->w.out), .k = v->w.channels,
 				    .outputs = v->outputs, .alpha = 1 };
-	struct packing packing = { .kind = PACK_CONV, .dtype = DTYPE_F32, .groups = 1, .transposed = v->transposed };
+	struct packing packing = { .kind = PACK_CONV, .dtype = codegen_storage(c, v->n->in[1]), .groups = 1, .transposed = v->transposed };
 
 	r.tile = codegen_tile(c, r.rows, r.outputs);
 	packing.width = r.tile.width;
@@ -55,8 +55,9 @@ static bool select_depthwise(struct codegen *c, node_id id, const struct convolu
 	int64_t multiplier = v->outputs / w->channels, lanes = v->outputs % 16 && v->outputs % 8 == 0 ? 8 : 16;
 	int64_t rows = w->images * w->out[1], blocks = ceil_div(v->outputs, lanes);
 	int64_t height = rows * blocks / 32 ? rows * blocks / 32 : 1;
-	struct packing packing = { .kind = PACK_DEPTHWISE, .dtype = DTYPE_F32, .width = (uint32_t)lanes };
+	struct packing packing = { .kind = PACK_DEPTHWISE, .dtype = codegen_storage(c, v->n->in[1]), .width = (uint32_t)lanes };
 	struct build b;
+	uint32_t weight;
 
 	if (height > w->out[1])
 		height = w->out[1];
@@ -64,6 +65,8 @@ static bool select_depthwise(struct codegen *c, node_id id, const struct convolu
 	b.n = v->n;
 	b.split_dim = 0;
 	build_what(&b, "depthwise %s", window_text(c, w));
+	weight = codegen_weight(c, v->n->in[1], packing);
+	build_define_weight(&b, weight);
 	build_define(&b, "KW", w->kernel[2]);
 	build_define(&b, "SX", w->stride[2]);
 	build_define(&b, "DX", w->dilation[2]);
@@ -73,7 +76,7 @@ static bool select_depthwise(struct codegen *c, node_id id, const struct convolu
 	if (!build_epilogue(&b, DTYPE_F32))
 		return false;
 	build_value_f32(&b, v->n->in[0]);
-	build_weight(&b, codegen_weight(c, v->n->in[1], packing), true);
+	build_weight(&b, weight, true);
 	build_first_granule(&b);
 	build_i32(&b, height);
 	build_i32(&b, rows);
@@ -97,10 +100,11 @@ static bool select_general(struct codegen *c, node_id id, const struct convoluti
 	const struct window *w = &v->w;
 	int64_t og = v->outputs / v->group, cg = w->channels / v->group, taps = product3(w->kernel);
 	int64_t phases = v->transposed ? product3(w->stride) : 1, pixels = w->images, per_group, tiles;
-	struct packing packing = { .kind = PACK_CONV, .dtype = DTYPE_F32, .groups = (uint32_t)v->group,
+	struct packing packing = { .kind = PACK_CONV, .dtype = codegen_storage(c, v->n->in[1]), .groups = (uint32_t)v->group,
 				   .transposed = v->transposed };
 	struct tile tile;
 	struct build b;
+	uint32_t weight;
 	int i;
 
 	for (i = 0; i < 3; i++) /* of one phase */
@@ -114,12 +118,14 @@ static bool select_general(struct codegen *c, node_id id, const struct convoluti
 	build_what(&b, "%s%s %s", v->group > 1 ? "grouped " : "", v->transposed ? "transposed conv" : "conv",
 		   window_text(c, w));
 	build_tile(&b, &tile);
+	weight = codegen_weight(c, v->n->in[1], packing);
+	build_define_weight(&b, weight);
 	build_define(&b, "VOLUME", w->dims == 3);
 	build_define(&b, "TRANSPOSED", v->transposed);
 	if (!build_epilogue(&b, DTYPE_F32))
 		return false;
 	build_value_f32(&b, v->n->in[0]);
-	build_weight(&b, codegen_weight(c, v->n->in[1], packing), true);
+	build_weight(&b, weight, true);
 	build_weight(&b, codegen_zeros(c, v->n->in[1], (uint64_t)(w->kernel[2] * cg) * sizeof(float)), false);
 	build_first_granule(&b);
 	build_i32(&b, per_group);

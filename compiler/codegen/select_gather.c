@@ -24,11 +24,24 @@ static bool check_axis(struct codegen *c, node_id id, int64_t n)
 	return n > 0 || codegen_refuse(c, id, "there is nothing to choose from along its axis");
 }
 
+/* A constant table may be stored in fewer bits than its elements have when chosen. */
+static bool define_table(struct build *b, enum dtype t, enum dtype stored)
+{
+	if (t == stored)
+		return build_element(b, t);
+	build_define(b, "VECTOR", 1);
+	build_define_text(b, "TYPE", "%s", expr_storage(stored));
+	build_define_text(b, "LOAD(p, i)", "%s", expr_load(b->c->arena, stored, "(p)", "(i)"));
+	return true;
+}
+
 static bool gather(struct codegen *c, node_id id, const char *index)
 {
 	const struct node *n = graph_node(c->g, id);
 	const struct value *x = graph_value(c->g, n->in[0]);
 	uint32_t axis = (uint32_t)node_int(n, ATTR_axis, 0);
+	enum dtype stored = x->dtype == DTYPE_F32 && value_is_const(c, n->in[0]) ? codegen_storage(c, n->in[0]) :
+											   x->dtype;
 	int64_t count = value_elements(c, n->in[1]), inner = 1, outer = 1, total, block, width;
 	struct build b;
 
@@ -41,13 +54,16 @@ static bool gather(struct codegen *c, node_id id, const char *index)
 	block = rows_per_item(total, inner);
 	build_begin(&b, c, id, "gather");
 	build_define_text(&b, "INDEX", "%s", index);
-	if (!build_element(&b, x->dtype))
+	if (!define_table(&b, x->dtype, stored))
 		return false;
 	if (inner == 1)
 		build_define_text(&b, "SINGLE", "1");
 	if (!build_rows(&b, x->dtype, inner))
 		return false;
-	build_value(&b, n->in[0]);
+	if (value_is_const(c, n->in[0]))
+		build_weight(&b, codegen_weight(c, n->in[0], (struct packing){ .kind = PACK_DENSE, .dtype = stored }), false);
+	else
+		build_value(&b, n->in[0]);
 	build_value(&b, n->in[1]);
 	build_i32(&b, x->shape.dim[axis]);
 	build_i32(&b, inner);

@@ -79,6 +79,7 @@ bool select_rows_by_panels(struct codegen *c, node_id id, const struct rows_by_p
 	build_begin(&b, c, id, single ? "gemv" : "matmul");
 	b.n = p->n;
 	b.what = p->what;
+	build_define_weight(&b, p->weight);
 	if (single) {
 		b.split_dim = 0;
 		build_define(&b, "TILE_NV", p->tile.width / 16);
@@ -109,7 +110,7 @@ static bool select_panels(struct codegen *c, node_id id, const struct product *p
 	struct rows_by_panels r = { .n = p->n, .rows = p->m * p->batch, .k = p->k, .outputs = p->n_out,
 				    .tile = codegen_tile(c, p->m * p->batch, p->n_out),
 				    .trans_m = p->trans_a ? p->m : 0, .alpha = p->alpha };
-	struct packing packing = { .kind = PACK_PANELS, .dtype = DTYPE_F32, .width = r.tile.width,
+	struct packing packing = { .kind = PACK_PANELS, .dtype = codegen_storage(c, p->n->in[1]), .width = r.tile.width,
 				   .transposed = p->trans_b };
 
 	r.weight = codegen_weight(c, p->n->in[1], packing);

@@ -3,6 +3,7 @@
  * print.c - the text form of a graph.
  *
  *	graph "tiny"
+ *	weights f16
  *	file 0 "tiny.onnx" 1234
  *	%0 "x" = input f32[1,4]
  *	%1 "w" = const f32[4,2] = file 0 offset 64 size 32 f32[2,4] perm [1,0]
@@ -332,6 +333,8 @@ void graph_print(const struct graph *g, struct strbuf *out)
 	strbuf_puts(out, "graph ");
 	print_string(out, g->name ? g->name : "");
 	strbuf_puts(out, "\n");
+	if (g->weight_storage)
+		strbuf_printf(out, "weights %s\n", dtype_name(g->weight_storage));
 	for (uint32_t i = 0; i < g->files.len; i++) {
 		strbuf_printf(out, "file %u ", i);
 		print_string(out, g->files.data[i].path);

@@ -464,6 +464,12 @@ static void read_line(struct reader *r)
 	reader_space(r);
 	if (r->at < r->end && *r->at == '%') {
 		read_definition(r);
+	} else if (reader_take_word(r, "weights")) {
+		r->g->weight_storage = reader_take_word(r, "f16")  ? DTYPE_F16 :
+				       reader_take_word(r, "bf16") ? DTYPE_BF16 :
+								      DTYPE_F32;
+		if (r->g->weight_storage == DTYPE_F32)
+			reader_need_word(r, "f32");
 	} else if (reader_take_word(r, "file")) {
 		struct weight_file f;
 
