@@ -16,7 +16,6 @@
 #include "device/isa.h"
 #include "device/pool.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 typedef void (*native_entry)(const uint64_t *arg, const uint64_t *range);
@@ -86,7 +85,7 @@ static enum edge_status native_open(const struct device_request *request, struct
 	}
 	if (!d)
 		return rt_fail(f, EDGE_MEMORY, "could not allocate the device's record");
-	st = pool_open(request->threads, getenv("EDGE_PIN") != NULL, &d->pool, f);
+	st = pool_open(request->threads, request->pin, &d->pool, f);
 	if (st != EDGE_OK) {
 		native_close(d);
 		return st;

@@ -30,6 +30,7 @@ struct pool {
 	uint32_t threads; /* the caller included */
 	uint32_t started; /* workers that must be joined */
 	bool pin;
+	cpu_set_t cpus; /* pin: the caller's when the pool was opened, and again when it is closed */
 	pthread_t worker[POOL_MAX];
 	struct pool_seat {
 		struct pool *pool;
@@ -98,15 +99,14 @@ static void wait_for_job(struct pool *p, unsigned seen)
 	atomic_fetch_sub(&p->sleepers, 1);
 }
 
-static void pin_to(uint32_t number)
+/* Threads inherit the set of the one that starts them, which is pinned already: so from the pool's. */
+static void pin_to(const cpu_set_t *all, uint32_t number)
 {
-	cpu_set_t all, one;
+	cpu_set_t one;
 	uint32_t k = 0;
 
-	if (sched_getaffinity(0, sizeof all, &all) != 0)
-		return;
 	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
-		if (CPU_ISSET(cpu, &all) && k++ == number % (uint32_t)CPU_COUNT(&all)) {
+		if (CPU_ISSET(cpu, all) && k++ == number % (uint32_t)CPU_COUNT(all)) {
 			CPU_ZERO(&one);
 			CPU_SET(cpu, &one);
 			sched_setaffinity(0, sizeof one, &one);
@@ -121,7 +121,7 @@ static void *worker_main(void *arg)
 	unsigned seen = 0;
 
 	if (p->pin)
-		pin_to(seat->number);
+		pin_to(&p->cpus, seat->number);
 	for (;;) {
 		wait_for_job(p, seen);
 		seen = atomic_load_explicit(&p->generation, memory_order_acquire);
@@ -161,9 +161,10 @@ enum edge_status pool_open(uint32_t threads, bool pin, struct pool **out, struct
 	p = pool_alloc();
 	if (!p)
 		return rt_fail(f, EDGE_MEMORY, "could not allocate a pool of %u threads", threads);
-	*p = (struct pool){ .threads = threads, .pin = pin };
-	if (pin)
-		pin_to(0);
+	*p = (struct pool){ .threads = threads };
+	p->pin = pin && sched_getaffinity(0, sizeof p->cpus, &p->cpus) == 0;
+	if (p->pin)
+		pin_to(&p->cpus, 0);
 	for (uint32_t i = 1; i < threads; i++) {
 		p->seat[i] = (struct pool_seat){ p, i };
 		error = pthread_create(&p->worker[i], NULL, worker_main, &p->seat[i]);
@@ -194,6 +195,8 @@ void pool_close(struct pool *p)
 	publish(p);
 	for (uint32_t i = 1; i <= p->started; i++)
 		pthread_join(p->worker[i], NULL);
+	if (p->pin)
+		sched_setaffinity(0, sizeof p->cpus, &p->cpus);
 	free(p);
 }
 

@@ -16,7 +16,10 @@ struct pool;
 /* Called with ranges that together cover [0, count) once, at the same time from several threads. */
 typedef void (*pool_work)(void *ctx, uint64_t begin, uint64_t end);
 
-/* threads: 0 means one per CPU that the process may use. pin: bind thread i to the i-th of them. */
+/*
+ * threads: 0 means one per CPU that the process may use. pin: thread i stays
+ * on the i-th of them, the caller as thread 0 until it closes the pool.
+ */
 enum edge_status pool_open(uint32_t threads, bool pin, struct pool **out, struct failure *f);
 void pool_close(struct pool *p); /* NULL is fine */
 /* CPUs that the process may use. */

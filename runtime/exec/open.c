@@ -36,6 +36,11 @@ static enum edge_status load_plan(struct edgert_session *s, const struct edgert_
 	if ((st = plan_check(s->file.data, s->file.size, &s->plan, why, sizeof(why))) != EDGE_OK)
 		return rt_fail(&s->failure, st, "plan \"%s\" %s: %s", options->plan,
 			       st == EDGE_UNSUPPORTED ? "is not supported" : "is damaged", why);
+	if (options->no_native && plan_holds_code(&s->plan))
+		return rt_fail(&s->failure, EDGE_UNSUPPORTED,
+			       "plan \"%s\" holds machine code, which is not to be run here; "
+			       "compile it for a device with backend opencl",
+			       options->plan);
 	if (s->plan.meta->kind != EDGE_PLAN_RUN)
 		return rt_fail(&s->failure, EDGE_UNSUPPORTED,
 			       "cannot run plan \"%s\": %s plans are not supported yet",
@@ -177,6 +182,8 @@ static enum edge_status open_device(struct edgert_session *s, const struct edger
 		.name = options->device,
 		.kernel_style = meta->kernel_style,
 		.threads = options->threads ? options->threads : meta->threads,
+		.no_cache = options->no_cache,
+		.pin = options->pin,
 	};
 	enum edge_status st;
 

@@ -57,8 +57,24 @@ static enum edge_status check_chunks(const struct plan_file *file, const struct 
 	return st;
 }
 
+/* Takes --no-native, wherever it stands, out of the operands. */
+static bool take_no_native(int *argc, char **argv)
+{
+	bool found = false;
+	int n = 1;
+
+	for (int i = 1; i < *argc; i++)
+		if (!strcmp(argv[i], "--no-native"))
+			found = true;
+		else
+			argv[n++] = argv[i];
+	*argc = n;
+	return found;
+}
+
 int cmd_verify(int argc, char **argv)
 {
+	bool no_native = take_no_native(&argc, argv);
 	const char *path = only_plan(argc, argv);
 	struct failure f = { .status = EDGE_OK };
 	struct plan_file file;
@@ -69,6 +85,8 @@ int cmd_verify(int argc, char **argv)
 		return TOOL_USAGE;
 	if (open_checked(path, &file, &p, &f) != EDGE_OK || check_chunks(&file, &p, &f) != EDGE_OK)
 		status = tool_error("%s", f.text);
+	else if (no_native && plan_holds_code(&p))
+		status = tool_error("plan \"%s\" holds machine code", path);
 	else
 		printf("%s: sound, %" PRIu32 " steps, %" PRIu32 " weight chunks of %s\n", path,
 		       p.step_count, p.chunk_count, tool_size(p.meta->weights_bytes));

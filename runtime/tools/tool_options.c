@@ -16,6 +16,8 @@ enum {
 	OPT_RESIDENT,
 	OPT_REPEAT,
 	OPT_THREADS,
+	OPT_PIN,
+	OPT_NO_NATIVE,
 	OPT_DEVICE,
 	OPT_IO,
 	OPT_COLD,
@@ -32,6 +34,8 @@ static const struct option run_options[] = {
 	{ "repeat", required_argument, NULL, OPT_REPEAT },
 	{ "threads", required_argument, NULL, OPT_THREADS },
 	{ "device", required_argument, NULL, OPT_DEVICE },
+	{ "pin", no_argument, NULL, OPT_PIN },
+	{ "no-native", no_argument, NULL, OPT_NO_NATIVE },
 	{ "io", required_argument, NULL, OPT_IO },
 	{ NULL, 0, NULL, 0 },
 };
@@ -44,6 +48,8 @@ static const struct option bench_options[] = {
 	{ "threads", required_argument, NULL, OPT_THREADS },
 	{ "device", required_argument, NULL, OPT_DEVICE },
 	{ "io", required_argument, NULL, OPT_IO },
+	{ "pin", no_argument, NULL, OPT_PIN },
+	{ "no-native", no_argument, NULL, OPT_NO_NATIVE },
 	{ "child", required_argument, NULL, OPT_CHILD },
 	{ NULL, 0, NULL, 0 },
 };
@@ -97,6 +103,12 @@ static bool take(struct tool_options *o, int option)
 		return tool_number("--threads", optarg, 1, &o->session.threads);
 	case OPT_DEVICE:
 		o->session.device = optarg;
+		return true;
+	case OPT_PIN:
+		o->session.pin = true;
+		return true;
+	case OPT_NO_NATIVE:
+		o->session.no_native = true;
 		return true;
 	case OPT_IO:
 		return choose_io(o, optarg);

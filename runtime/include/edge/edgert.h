@@ -46,6 +46,7 @@ struct edgert_options {
 	const char *device; /* only a device whose name contains this; NULL: the first that fits */
 	uint32_t threads;   /* that run kernels; 0: what the plan says, else all */
 	enum edgert_io io;
+	bool pin;           /* native plans: each of these threads, the caller's too, stays on one CPU */
 	bool no_native; /* refuse a plan that holds machine code */
 	bool resident;	/* refuse a plan that streams; have all weights in memory when opened */
 	bool profile; /* keep times: edgert_step_time(), edgert_read_time() */
