@@ -32,9 +32,9 @@ double cost_transfer_ms(const struct target *t, uint64_t bytes)
 
 double cost_lookup_ms(const struct target *t, const struct row_lookup *r)
 {
-	uint64_t rows;
+	uint64_t rows, bytes = table_chunk(r, &rows), chunks = (r->rows + rows - 1) / rows;
 
-	return (double)r->count * cost_read_ms(t, table_chunk(r, &rows));
+	return (double)(r->count < chunks ? r->count : chunks) * cost_read_ms(t, bytes);
 }
 
 double cost_read_ms(const struct target *t, uint64_t bytes)
