@@ -15,7 +15,7 @@ libruntime_la_SOURCES = %D%/version.c \
 	%D%/base/json.c %D%/base/json.h %D%/base/memory.c %D%/base/memory.h \
 	%D%/base/npy.c %D%/base/npy.h %D%/base/outfile.c %D%/base/outfile.h \
 	%D%/device/device.c %D%/device/device.h %D%/device/opencl.c %D%/device/opencl.h \
-	%D%/device/cl_loader.c %D%/device/cl_loader.h \
+	%D%/device/cl_loader.c %D%/device/cl_loader.h %D%/device/cl_cache.c %D%/device/cl_cache.h \
 	%D%/device/native.c %D%/device/native.h %D%/device/pool.c %D%/device/pool.h \
 	%D%/device/isa.c %D%/device/isa.h %D%/exec/code.c %D%/exec/lookup.c \
 	%D%/stream/plan_file.c %D%/stream/plan_file.h %D%/stream/stream.c %D%/stream/stream.h \

@@ -18,7 +18,7 @@
 	X(clGetDeviceInfo) X(clCreateContext) X(clReleaseContext) \
 	X(clCreateCommandQueue) X(clReleaseCommandQueue) X(clCreateBuffer) \
 	X(clCreateSubBuffer) X(clReleaseMemObject) X(clCreateProgramWithSource) \
-	X(clBuildProgram) X(clGetProgramBuildInfo) X(clGetProgramInfo) \
+	X(clCreateProgramWithBinary) X(clBuildProgram) X(clGetProgramBuildInfo) X(clGetProgramInfo) \
 	X(clReleaseProgram) X(clCreateKernel) X(clGetKernelInfo) \
 	X(clSetKernelArg) X(clReleaseKernel) X(clEnqueueNDRangeKernel) \
 	X(clEnqueueWriteBuffer) X(clEnqueueReadBuffer) X(clFlush) \

@@ -51,6 +51,7 @@ struct device_request {
 	uint32_t threads;      /* 0: all that it has */
 	bool pin;              /* native: each of these threads stays on one CPU, the caller's too */
 	bool profile;	       /* fence_times will be called */
+	bool no_cache;	       /* build every program, and keep none */
 };
 
 struct device_info {
@@ -59,6 +60,7 @@ struct device_info {
 	uint32_t threads; /* that run kernels */
 	bool unified;	  /* kernels work on host memory in place: no staging */
 	uint64_t memory_bytes, max_region_bytes; /* as the driver says; drivers err */
+	uint32_t programs_cached; /* of those built so far, how many were kept from before */
 };
 
 struct device_argument {

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "device/cl_cache.h"
 #include "device/cl_loader.h"
 #include "device/opencl.h"
 
@@ -27,8 +28,9 @@ struct device {
 	cl_context context;
 	cl_command_queue queue, uploads;
 	struct device_info info;
-	char name[256], driver[256];
+	char name[256], driver[256], platform[256];
 	bool profile;
+	struct cl_cache cache;
 	/* the first profiled command: when it was queued on both clocks */
 	cl_event anchor;
 	int64_t anchor_host;
@@ -62,7 +64,7 @@ static enum edge_status failed(struct failure *f, const char *call, cl_int code)
 struct candidate {
 	cl_device_id id;
 	cl_device_type type;
-	char name[256], driver[256];
+	char name[256], driver[256], platform[256];
 	struct device_info info;
 };
 
@@ -78,6 +80,8 @@ static void describe(const struct cl_api *cl, cl_platform_id platform, struct ca
 	cl->clGetDeviceInfo(c->id, CL_DEVICE_GLOBAL_MEM_SIZE, sizeof(memory), &memory, NULL);
 	cl->clGetDeviceInfo(c->id, CL_DEVICE_MAX_MEM_ALLOC_SIZE, sizeof(largest), &largest, NULL);
 	cl->clGetPlatformInfo(platform, CL_PLATFORM_NAME, sizeof(vendor) - 1, vendor, NULL);
+	cl->clGetPlatformInfo(platform, CL_PLATFORM_VERSION, sizeof(c->platform) - 1, c->platform,
+			      NULL);
 	cl->clGetDeviceInfo(c->id, CL_DRIVER_VERSION, sizeof(version) - 1, version, NULL);
 	snprintf(c->driver, sizeof(c->driver), "%s %s", vendor, version);
 	c->info = (struct device_info){
@@ -179,6 +183,7 @@ static void opencl_close(struct device *d)
 		d->cl->clReleaseCommandQueue(d->queue);
 	if (d->context)
 		d->cl->clReleaseContext(d->context);
+	cl_cache_close(&d->cache);
 	rt_free(d);
 }
 
@@ -230,8 +235,12 @@ static enum edge_status opencl_open(const struct device_request *request, struct
 	d->info = choice.best.info;
 	memcpy(d->name, choice.best.name, sizeof(d->name));
 	memcpy(d->driver, choice.best.driver, sizeof(d->driver));
+	memcpy(d->platform, choice.best.platform, sizeof(d->platform));
 	d->info.name = d->name;
 	d->info.driver = d->driver;
+	d->cache.folder = -1;
+	if (!request->no_cache)
+		cl_cache_open(&d->cache);
 	if ((st = create_queues(d, f)) != EDGE_OK) {
 		opencl_close(d);
 		return st;
@@ -340,34 +349,90 @@ static enum edge_status build_failed(struct device *d, cl_program program, cl_in
 	return EDGE_DEVICE;
 }
 
+static enum edge_status build_from_source(struct device *d, const struct device_code *source,
+					  cl_program *out, struct failure *f)
+{
+	enum edge_status st;
+	cl_program program;
+	cl_int code;
+
+	program = d->cl->clCreateProgramWithSource(
+		d->context, 1, (const char **)(uintptr_t)&source->source, NULL, &code);
+	if (!program)
+		return failed(f, "clCreateProgramWithSource", code);
+	code = d->cl->clBuildProgram(program, 1, &d->id, source->options, NULL, NULL);
+	if (code != CL_SUCCESS) {
+		st = build_failed(d, program, code, f);
+		d->cl->clReleaseProgram(program);
+		return st;
+	}
+	*out = program;
+	return EDGE_OK;
+}
+
+/* NULL: none was kept, or the driver does not want it any more. */
+static cl_program build_from_cache(struct device *d, const struct cl_cache_key *key,
+				   const char *options)
+{
+	cl_int state = CL_SUCCESS, code = CL_SUCCESS;
+	cl_program program;
+	size_t bytes;
+	unsigned char *binary = cl_cache_get(&d->cache, key, &bytes);
+
+	if (!binary)
+		return NULL;
+	program = d->cl->clCreateProgramWithBinary(d->context, 1, &d->id, &bytes,
+						   (const unsigned char **)&binary, &state, &code);
+	rt_free(binary);
+	if (program && state == CL_SUCCESS && code == CL_SUCCESS &&
+	    d->cl->clBuildProgram(program, 1, &d->id, options, NULL, NULL) == CL_SUCCESS)
+		return program;
+	if (program)
+		d->cl->clReleaseProgram(program);
+	cl_cache_drop(&d->cache, key);
+	return NULL;
+}
+
+/* Asking for the size makes PoCL finish its code here, not at each first launch. */
+static void keep_binary(struct device *d, cl_program program, const struct cl_cache_key *key)
+{
+	unsigned char *binary;
+	size_t bytes = 0;
+
+	if (d->cl->clGetProgramInfo(program, CL_PROGRAM_BINARY_SIZES, sizeof(bytes), &bytes,
+				    NULL) != CL_SUCCESS ||
+	    bytes == 0 || !key || !(binary = rt_alloc(bytes, 1)))
+		return;
+	if (d->cl->clGetProgramInfo(program, CL_PROGRAM_BINARIES, sizeof(binary), &binary, NULL) ==
+	    CL_SUCCESS)
+		cl_cache_put(&d->cache, key, binary, bytes);
+	rt_free(binary);
+}
+
 static enum edge_status opencl_program_build(struct device *d, const struct device_code *source,
 					     struct device_program **out, struct failure *f)
 {
+	const char *identity[] = { source->source, source->options, d->platform, d->name,
+				   d->driver };
 	struct device_program *p = rt_alloc(1, sizeof(*p));
+	struct cl_cache_key key;
 	enum edge_status st;
-	size_t binary_bytes;
-	cl_int code;
+	bool keyed;
 
 	*out = NULL;
 	if (!p)
 		return rt_fail(f, EDGE_MEMORY, "out of memory");
-	p->program = d->cl->clCreateProgramWithSource(d->context, 1,
-						      (const char **)(uintptr_t)&source->source,
-						      NULL, &code);
-	if (!p->program) {
-		st = failed(f, "clCreateProgramWithSource", code);
-	} else if ((code = d->cl->clBuildProgram(p->program, 1, &d->id, source->options, NULL,
-						 NULL)) != CL_SUCCESS) {
-		st = build_failed(d, p->program, code, f);
+	keyed = d->cache.folder >= 0 && cl_cache_key(&key, identity, 5);
+	if (keyed && (p->program = build_from_cache(d, &key, source->options)) != NULL) {
+		d->info.programs_cached++;
+	} else if ((st = build_from_source(d, source, &p->program, f)) != EDGE_OK) {
+		opencl_program_destroy(d, p);
+		return st;
 	} else {
-		/* PoCL finishes its code here, not at each first launch; others just answer */
-		d->cl->clGetProgramInfo(p->program, CL_PROGRAM_BINARY_SIZES, sizeof(binary_bytes),
-					&binary_bytes, NULL);
-		*out = p;
-		return EDGE_OK;
+		keep_binary(d, p->program, keyed ? &key : NULL);
 	}
-	opencl_program_destroy(d, p);
-	return st;
+	*out = p;
+	return EDGE_OK;
 }
 
 static void opencl_launch_destroy(struct device *d, struct device_launch *l)

@@ -62,6 +62,7 @@ void report_json(FILE *out, const struct edgert_session *s, const struct tool_ti
 	positive(&j, "cold_process_ms", t->cold_process_ms);
 	positive(&j, "warm_ms", t->warm_ms);
 	json_number(&j, "load_ms", r.load_ms);
+	json_u64(&j, "programs_cached", r.programs_cached);
 	json_u64(&j, "runs", r.runs);
 	json_u64(&j, "steps", r.steps);
 	json_u64(&j, "kernels", r.kernels);

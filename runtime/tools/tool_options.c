@@ -20,6 +20,7 @@ enum {
 	OPT_NO_NATIVE,
 	OPT_DEVICE,
 	OPT_IO,
+	OPT_NO_CACHE,
 	OPT_COLD,
 	OPT_JSON,
 	OPT_CHILD
@@ -37,6 +38,7 @@ static const struct option run_options[] = {
 	{ "pin", no_argument, NULL, OPT_PIN },
 	{ "no-native", no_argument, NULL, OPT_NO_NATIVE },
 	{ "io", required_argument, NULL, OPT_IO },
+	{ "no-cache", no_argument, NULL, OPT_NO_CACHE },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -48,6 +50,7 @@ static const struct option bench_options[] = {
 	{ "threads", required_argument, NULL, OPT_THREADS },
 	{ "device", required_argument, NULL, OPT_DEVICE },
 	{ "io", required_argument, NULL, OPT_IO },
+	{ "no-cache", no_argument, NULL, OPT_NO_CACHE },
 	{ "pin", no_argument, NULL, OPT_PIN },
 	{ "no-native", no_argument, NULL, OPT_NO_NATIVE },
 	{ "child", required_argument, NULL, OPT_CHILD },
@@ -112,6 +115,9 @@ static bool take(struct tool_options *o, int option)
 		return true;
 	case OPT_IO:
 		return choose_io(o, optarg);
+	case OPT_NO_CACHE:
+		o->session.no_cache = true;
+		return true;
 	case OPT_COLD:
 		o->cold = true;
 		return true;

@@ -48,6 +48,7 @@ struct edgert_options {
 	enum edgert_io io;
 	bool pin;           /* native plans: each of these threads, the caller's too, stays on one CPU */
 	bool no_native; /* refuse a plan that holds machine code */
+	bool no_cache;	/* do not keep what the driver builds, nor use what was kept */
 	bool resident;	/* refuse a plan that streams; have all weights in memory when opened */
 	bool profile; /* keep times: edgert_step_time(), edgert_read_time() */
 };
@@ -112,6 +113,7 @@ struct edgert_report {
 	uint32_t steps, kernels, models, runs;
 	uint64_t bytes_streamed; /* read in the last run, not counting what stays */
 	uint64_t bytes_read;	 /* read in the last run */
+	uint32_t programs_cached; /* programs that the driver had built in a run before this one */
 	double load_ms;		 /* edgert_open() */
 	double first_ms; /* from the begin of edgert_open() to the first run's end; 0 before */
 	double run_ms;	 /* the last run */
