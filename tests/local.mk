@@ -100,8 +100,10 @@ bench-peers: edgec$(EXEEXT) edgert$(EXEEXT)
 		$(BENCH_FLAGS) -o $(srcdir)/doc/benchmarks.md $(EDGE_NETWORKS)
 .PHONY: bench bench-kernels bench-peers
 EXTRA_DIST += %D%/bench/peers.py %D%/bench/README.md
-check_PROGRAMS += %D%/test_native_math
-TESTS += %D%/test_native_math
+check_PROGRAMS += %D%/test_native_math %D%/test_native_types
+%C%_test_native_math_SOURCES = %D%/test_native_math.c %D%/native_harness.c %D%/native_harness.h
+%C%_test_native_types_SOURCES = %D%/test_native_types.c %D%/native_harness.c %D%/native_harness.h
+TESTS += %D%/test_native_math %D%/test_native_types
 check_PROGRAMS += %D%/test_pool
 %C%_test_pool_LDADD = libruntime.la libedgeplan.la $(RUNTIME_LIBS)
 TESTS += %D%/test_pool

@@ -40,7 +40,8 @@ static bool each_once(const struct job *j)
 	return atomic_load(&j->outside) == 0;
 }
 
-/* A later job is often larger than the one before: a worker that is late must not take its items twice. */
+/* A later job is often larger than the one before: a worker that is late must not take its items
+ * twice. */
 static void check_jobs(uint32_t threads, uint32_t count, bool pin)
 {
 	static struct job jobs[2];
@@ -48,7 +49,8 @@ static void check_jobs(uint32_t threads, uint32_t count, bool pin)
 	struct pool *p;
 	uint32_t wrong = 0, random = 1;
 
-	if (!tap_ok(pool_open(threads, pin, &p, &f) == EDGE_OK, "a pool of %u%s", threads, pin ? ", pinned" : ""))
+	if (!tap_ok(pool_open(threads, pin, &p, &f) == EDGE_OK, "a pool of %u%s", threads,
+		    pin ? ", pinned" : ""))
 		return;
 	for (uint32_t i = 0; i < count; i++) {
 		struct job *j = &jobs[i & 1];
