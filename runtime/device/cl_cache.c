@@ -252,7 +252,7 @@ static uint64_t measure(const struct cl_cache *c, char oldest[NAME_BYTES])
 				   info.st_mtim.tv_nsec >= least.tv_nsec)))
 			continue;
 		least = info.st_mtim;
-		snprintf(oldest, NAME_BYTES, "%s", entry->d_name);
+		memcpy(oldest, entry->d_name, strlen(entry->d_name) + 1); /* it fits, see above */
 	}
 	if (dir)
 		closedir(dir);
