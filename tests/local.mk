@@ -109,3 +109,6 @@ check_PROGRAMS += %D%/test_pool
 TESTS += %D%/test_pool
 dist_check_SCRIPTS += %D%/test_native.sh
 TESTS += %D%/test_native.sh
+check_PROGRAMS += %D%/test_cl_cache
+%C%_test_cl_cache_LDADD = libruntime.la libedgeplan.la $(RUNTIME_LIBS)
+TESTS += %D%/test_cl_cache
