@@ -104,6 +104,59 @@ tap_run "a plan for three instruction sets runs here" "$EDGERT" run "$work/anywh
 for plan in there anywhere; do
 	check_run "digits: $plan, as here" "$work/$plan.plan" probability "$work/here/probability.npy" 1e-5 -- --input "$image"
 done
+# every layer of the language, here and there
+cat >"$work/layers.edge" <<-EOF
+	include "$EDGE_SRCDIR/tests/corpus/edge/good-layers.edge";
+	device every { cpu x86-64-v3, aarch64; threads 2; }
+	plan rows { on every; run rows; }
+	plan image { on every; run image; }
+EOF
+
+# layers PLAN INPUT...: each output as here
+layers() {
+	local plan=$1 inputs=() name text
+
+	shift
+	for name; do
+		inputs+=(--input "$name=$work/$name.npy")
+	done
+	tap_run "every layer compiles: $plan" "$EDGEC" compile "$work/layers.edge" --plan "$plan" -o "$work/$plan.plan"
+	tap_run "and runs here" "$EDGERT" run "$work/$plan.plan" "${inputs[@]}" --output-dir "$work/$plan"
+	"${run[@]}" "$build/edgert" run "$work/$plan.plan" "${inputs[@]}" --output-dir "$work/$plan-there" >"$work/run.log" 2>&1
+	tap_log $? "and there" "$work/run.log"
+	for name in "$work/$plan"/*.npy; do
+		name=${name##*/}
+		text=$("$compare" "$work/$plan-there/$name" "$work/$plan/$name" 1e-4)
+		tap_ok $? "$plan: $name is the same${text:+, $text}"
+	done
+}
+
+if command -v python3 >/dev/null; then
+	python3 - "$work" <<-'EOF'
+		import random, struct, sys
+
+		def save(name, descr, code, shape, values):
+		    head = repr({"descr": descr, "fortran_order": False, "shape": shape})
+		    head += " " * (-(len(head) + 11) % 64) + "\n"
+		    with open(sys.argv[1] + "/" + name + ".npy", "wb") as f:
+		        f.write(b"\x93NUMPY\1\0" + struct.pack("<H", len(head)) + head.encode())
+		        f.write(struct.pack("<%d%s" % (len(values), code), *values))
+
+		random.seed(1)
+		normal = lambda n: [random.gauss(0, 1) for _ in range(n)]
+		save("x", "<f4", "f", (2, 6, 8), normal(96))
+		save("ids", "<i8", "q", (2, 3), [random.randrange(6) for _ in range(6)])
+		save("picture", "<f4", "f", (1, 4, 12, 10), normal(480))
+		save("line", "<f4", "f", (1, 4, 20), normal(80))
+		save("flag", "|b1", "B", (2, 6, 8), [random.randrange(2) for _ in range(96)])
+	EOF
+	layers rows x ids flag
+	mv "$work/picture.npy" "$work/x.npy"
+	layers image x line
+else
+	printf 'ok %d # SKIP no python3: inputs for all layers cannot be made\n' $((++tap_count))
+fi
+
 if ! "$EDGERT" devices 2>/dev/null | grep -q '^native *aarch64'; then
 	"$EDGERT" run "$work/there.plan" --input "$image" --output-dir "$work/none" 2>"$work/err"
 	[ $? = 1 ] && grep -q 'plan holds native code for aarch64, this CPU is x86-64' "$work/err" && [ ! -e "$work/none" ]
