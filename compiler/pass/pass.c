@@ -24,9 +24,11 @@ struct pass {
 static const struct pass known[] = {
 	{ "dead", pass_dead },	   { "fold", pass_fold },	    { "simplify", pass_simplify },
 	{ "layout", pass_layout }, { "batchnorm", pass_batchnorm }, { "fuse", pass_fuse },
+	{ "widen", pass_widen },
 };
 
 static const char *const order[] = {
+	"widen",
 	"dead", "fold",	    "simplify",	 "fold", "simplify", "layout",
 	"fold", "simplify", "layout",	 "fold", "simplify", "batchnorm",
 	"fold", "simplify", "batchnorm", "dead", "fuse",     "dead",
@@ -69,7 +71,7 @@ static bool name_ok(const char *name, struct diag *d)
 	if (!name || strcmp(name, "all") == 0 || pass_find(name))
 		return true;
 	diag_error(d, NO_SPAN, "there is no pass \"%s\"", name);
-	diag_hint(d, "Passes are dead, fold, simplify, layout, batchnorm and fuse.");
+	diag_hint(d, "Passes are widen, dead, fold, simplify, layout, batchnorm and fuse.");
 	return false;
 }
 

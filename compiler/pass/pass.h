@@ -22,6 +22,7 @@ bool pass_batchnorm(struct graph *g, struct diag *d); /* conv/matmul followed by
 bool pass_layout(struct graph *g, struct diag *d);   /* sinks and cancels transposes */
 bool pass_fuse(struct graph *g, struct diag *d);     /* elementwise chains into producers; the rest into map */
 bool pass_dead(struct graph *g, struct diag *d);
+bool pass_widen(struct graph *g, struct diag *d);    /* f16 and bf16 are computed as f32 */
 
 /* One pass by its name ("fold"); false: there is none. */
 bool pass_run(const char *name, struct graph *g, struct diag *d, bool *changed);
