@@ -209,6 +209,10 @@ static enum edge_status native_launch_create(struct device *d, const struct devi
 		l->global[i] = q->global[i];
 		l->count *= q->global[i];
 	}
+	if (l->count >> POOL_ITEM_BITS) {
+		rt_free(l);
+		return rt_fail(f, EDGE_UNSUPPORTED, "kernel %s has more than 2^%d work-items", q->kernel, (int)POOL_ITEM_BITS);
+	}
 	for (uint32_t i = 0; i < q->arg_count; i++)
 		l->arg[i] = argument_word(&q->arg[i]);
 	*out = l;

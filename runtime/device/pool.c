@@ -22,7 +22,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { POOL_MAX = 256, POOL_SPINS = 4000, ITEM_BITS = 40 };
+enum { POOL_MAX = 256, POOL_SPINS = 4000, ITEM_BITS = POOL_ITEM_BITS };
 
 static const uint64_t ITEM_MASK = ((uint64_t)1 << ITEM_BITS) - 1;
 

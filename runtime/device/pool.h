@@ -13,6 +13,9 @@
 
 struct pool;
 
+/* More items than these are no job. */
+enum { POOL_ITEM_BITS = 40 };
+
 /* Called with ranges that together cover [0, count) once, at the same time from several threads. */
 typedef void (*pool_work)(void *ctx, uint64_t begin, uint64_t end);
 
