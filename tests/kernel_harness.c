@@ -330,7 +330,7 @@ bool harness_build_native(struct harness *h, const char **what)
 
 	select_cases(h);
 	count = list_kernels(h, &kernels, &prelude);
-	native = kernel_native_new(kernels, count, prelude, what);
+	native = kernel_native_new(kernels, count, prelude, h->one_thread, what);
 	if (native)
 		*what = kernel_native_isa(native);
 	return native != NULL;
@@ -698,11 +698,11 @@ void harness_free(struct harness *h)
 
 /* ---- timing ---- */
 
-static double now(void)
+static double now(const struct harness *h)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(h->one_thread ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC, &t);
 	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
@@ -781,7 +781,7 @@ static double time_launches(struct prepared *p, uint32_t first, uint32_t end, in
 	int j, k;
 
 	for (j = 0; j < repeat; j++) {
-		t = now();
+		t = now(p->r.h);
 		for (k = 0; k < IN_FLIGHT; k++)
 			for (i = first; i < end; i++) {
 				const struct launch *l = &ks->launches.data[i];
@@ -799,7 +799,7 @@ static double time_launches(struct prepared *p, uint32_t first, uint32_t end, in
 			}
 		if (!native)
 			cl.clFinish(cl.queue);
-		t = (now() - t) / IN_FLIGHT;
+		t = (now(p->r.h) - t) / IN_FLIGHT;
 		if (best < 0 || t < best)
 			best = t;
 	}

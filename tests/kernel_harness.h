@@ -38,6 +38,7 @@ struct harness {
 	struct arena arena;
 	struct diag diag;
 	struct target target;
+	bool one_thread; /* native code: on one thread, timed by its processor time */
 	VEC(struct harness_case) cases;
 };
 

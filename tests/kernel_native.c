@@ -50,7 +50,7 @@ static bool map_block(struct kernel_native *n)
 }
 
 struct kernel_native *kernel_native_new(const struct kernel *const *kernels, uint32_t count, const char *prelude,
-					const char **why)
+					bool one_thread, const char **why)
 {
 	struct kernel_native *n = calloc(1, sizeof *n);
 	enum native_isa isa = best_isa();
@@ -63,7 +63,7 @@ struct kernel_native *kernel_native_new(const struct kernel *const *kernels, uin
 		map_put(&n->arena, &n->index, kernels[i]->name, i);
 	*why = !isa ? "no instruction set of native code runs here" :
 	       !native_compile(&n->arena, kernels, count, prelude, &isa, 1, &n->code, &n->diag) ? "no native code" :
-	       !map_block(n) || pool_open(0, false, &n->pool, &f) != EDGE_OK ? "no memory or no threads" : NULL;
+	       !map_block(n) || pool_open(one_thread, false, &n->pool, &f) != EDGE_OK ? "no memory or no threads" : NULL;
 	if (!*why)
 		return n;
 	kernel_native_free(n);

@@ -12,7 +12,7 @@ struct kernel_native;
  * names. NULL, with the reason in *why: clang or ld.lld is not there, or it failed.
  */
 struct kernel_native *kernel_native_new(const struct kernel *const *kernels, uint32_t count, const char *prelude,
-					const char **why);
+					bool one_thread, const char **why);
 const char *kernel_native_isa(const struct kernel_native *n);
 /* Runs the kernel of that name; arg: pointers, integers and the bits of floats. False: there is none. */
 bool kernel_native_run(const struct kernel_native *n, const char *name, const uint64_t *arg, const uint32_t global[3]);
