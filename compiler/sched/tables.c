@@ -10,18 +10,23 @@
 
 #include "sched/internal.h"
 
-enum { CHUNK_TARGET = 16 * 1024 };
+enum { CHUNK_MOST = 32 * 1024 };
 
+/* The fewest rows of those numbers whose pages hold little else. */
 uint64_t table_chunk(const struct row_lookup *r, uint64_t *rows)
 {
-	uint64_t bytes;
+	double least = 2;
 
-	*rows = r->row_bytes < CHUNK_TARGET ? CHUNK_TARGET / r->row_bytes : 1;
-	if (*rows > r->rows)
-		*rows = r->rows;
-	bytes = round_up(*rows * r->row_bytes, SCHED_PAGE);
-	*rows = bytes / r->row_bytes; /* the last page may have room for one more */
-	return bytes;
+	*rows = 1;
+	for (uint64_t n = 1; n <= r->rows && (n == 1 || n * r->row_bytes <= CHUNK_MOST); n++) {
+		double waste = (double)round_up(n * r->row_bytes, SCHED_PAGE) / (double)(n * r->row_bytes);
+
+		if (n * r->row_bytes * 4 >= CHUNK_MOST && waste < least - 0.02) {
+			*rows = n;
+			least = waste;
+		}
+	}
+	return round_up(*rows * r->row_bytes, SCHED_PAGE);
 }
 
 uint32_t table_of(struct work *w, uint32_t weight)
