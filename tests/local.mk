@@ -98,8 +98,12 @@ EDGE_NETWORKS = $(abs_top_srcdir)/../shared/data/models/*.onnx
 bench-peers: edgec$(EXEEXT) edgert$(EXEEXT)
 	$${EDGE_PYTHON:-python3} $(srcdir)/%D%/bench/peers.py --edgec ./edgec --edgert ./edgert --peers $(EDGE_PEERS) \
 		$(BENCH_FLAGS) -o $(srcdir)/doc/benchmarks.md $(EDGE_NETWORKS)
-.PHONY: bench bench-kernels bench-peers
-EXTRA_DIST += %D%/bench/peers.py %D%/bench/README.md
+# The same networks one after the other in one budget (BENCH_FLAGS="--budget 1.5GiB").
+bench-chain: edgec$(EXEEXT) edgert$(EXEEXT)
+	$${EDGE_PYTHON:-python3} $(srcdir)/%D%/bench/chain.py --edgec ./edgec --edgert ./edgert --peers $(EDGE_PEERS) \
+		$(BENCH_FLAGS) -o $(srcdir)/doc/benchmarks-chain.md $(EDGE_NETWORKS)
+.PHONY: bench bench-chain bench-kernels bench-peers
+EXTRA_DIST += %D%/bench/chain.py %D%/bench/common.py %D%/bench/peers.py %D%/bench/README.md
 check_PROGRAMS += %D%/test_native_math %D%/test_native_types
 %C%_test_native_math_SOURCES = %D%/test_native_math.c %D%/native_harness.c %D%/native_harness.h
 %C%_test_native_types_SOURCES = %D%/test_native_types.c %D%/native_harness.c %D%/native_harness.h
@@ -112,3 +116,5 @@ TESTS += %D%/test_native.sh
 check_PROGRAMS += %D%/test_cl_cache
 %C%_test_cl_cache_LDADD = libruntime.la libedgeplan.la $(RUNTIME_LIBS)
 TESTS += %D%/test_cl_cache
+dist_check_SCRIPTS += %D%/test_bench_chain.sh
+TESTS += %D%/test_bench_chain.sh

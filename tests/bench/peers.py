@@ -13,43 +13,19 @@ medians over the rounds are reported. Ours is measured resident and within 50, 2
 weights (plus the activations). Writes the table and, beside it, SVG pictures. Needs numpy and onnx.
 """
 import argparse
-import json
 import math
-import re
-import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-ENGINES = "ort ort-opt openvino openvino-cache ncnn mnn".split()
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from common import ENGINES, gather_inputs, link_model, number, peer_row, safe, tool, word  # noqa: E402
+
 SHARES = {"resident": None, "50 %": 0.5, "25 %": 0.25, "10 %": 0.1}
 COLOURS = {"edgert": "#0b7285", "ort": "#adb5bd", "ort-opt": "#868e96", "openvino": "#ffd43b",
            "openvino-cache": "#fab005", "ncnn": "#b2f2bb", "mnn": "#eebefa"}
-
-
-def safe(name):
-    return re.sub(r"[^A-Za-z0-9_.-]", "_", name)
-
-
-def gather_inputs(model, folder):
-    """Copies the inputs of a network to folder/NAME.npy; returns the names."""
-    import onnx
-    graph = onnx.load(str(model), load_external_data=False).graph
-    weights = {i.name for i in graph.initializer}
-    names = [i.name for i in graph.input if i.name not in weights]
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in names:
-        for place in (model.with_suffix(".inputs") / f"{safe(name)}.npy",
-                      model.with_suffix(".ref") / f"input_0_{re.sub(r'[^A-Za-z0-9]', '_', name)}.npy",
-                      model.with_suffix(".ref") / f"input_0_{safe(name)}.npy"):
-            if place.exists():
-                shutil.copy(place, folder / f"{safe(name)}.npy")
-                break
-        else:
-            sys.exit(f"no input {name} for {model}")
-    return names
 
 
 class Network:
@@ -60,17 +36,13 @@ class Network:
         self.name = model.stem
         self.folder = work / self.name
         self.names = gather_inputs(model, self.folder / "inputs")
-        self.link = self.folder / model.name  # conversions land beside it
-        for file in [model, *model.parent.glob(model.name + ".data")]:
-            target = self.folder / file.name
-            if not target.exists():
-                target.symlink_to(file)
+        self.link = link_model(model, self.folder)
         self.ours = {}   # share -> {"compile": {...}, "cold": [], "warm": [], ...}
         self.theirs = {}  # engine -> {"cold": [], ...} or {"error": text}
 
     def compile(self):
         source = self.folder / "net.edge"
-        source.write_text(f'model net {{ import onnx "{self.link}"; }}\nplan {re.sub("[^A-Za-z0-9_]", "_", self.name)} {{ run net; }}\n')
+        source.write_text(f'model net {{ import onnx "{self.link}"; }}\nplan {word(self.name)} {{ run net; }}\n')
         whole = None
         for share, part in SHARES.items():
             plan = self.folder / f"{share.split()[0]}.plan"
@@ -78,31 +50,20 @@ class Network:
             if part is not None:
                 size = whole["activation_peak_bytes"] + int(part * whole["weights_bytes"])
                 budget = ["--budget", str(max(size, whole["smallest_budget_bytes"]))]
-            out = subprocess.run([self.args.edgec, "compile", source, "-o", plan, "--json", *budget],
-                                 capture_output=True, text=True)
-            if out.returncode:
-                sys.exit(f"{self.name}: {out.stderr}")
-            numbers = json.loads(out.stdout)
+            numbers = tool([self.args.edgec, "compile", source, "-o", plan, "--json", *budget], self.name)
             whole = whole or numbers
             self.ours[share] = {"plan": plan, "compile": numbers, "runs": []}
 
     def round(self):
         inputs = [a for n in self.names for a in ("--input", f"{n}={self.folder / 'inputs' / (safe(n) + '.npy')}")]
         for share, o in self.ours.items():
-            out = subprocess.run([self.args.edgert, "bench", o["plan"], "--cold", "-n", str(self.args.warm), "--json",
-                                  "--threads", str(self.args.threads), *inputs], capture_output=True, text=True)
-            if out.returncode:
-                sys.exit(f"{self.name}, {share}: {out.stderr}")
-            o["runs"].append(json.loads(out.stdout))
+            o["runs"].append(tool([self.args.edgert, "bench", o["plan"], "--cold", "-n", self.args.warm, "--json",
+                                   "--threads", self.args.threads, *inputs], f"{self.name}, {share}"))
         for engine in self.args.engines:
             t = self.theirs.setdefault(engine, {"runs": []})
             if "error" in t:
                 continue
-            out = subprocess.run([sys.executable, self.args.peers, self.link, "--inputs", self.folder / "inputs",
-                                  "--engines", engine, "--threads", str(self.args.threads), "--warm",
-                                  str(self.args.warm), "--rounds", "1", "--json"], capture_output=True, text=True)
-            lines = out.stdout.strip().splitlines()
-            row = json.loads(lines[-1])["results"][0] if lines else {"error": out.stderr.strip()[-160:]}
+            row = peer_row(self.args.peers, self.link, self.folder / "inputs", engine, self.args.threads, self.args.warm)
             if "error" in row:
                 t["error"] = row["error"]
             else:
@@ -186,10 +147,6 @@ def curves(title, networks):
 def geometric_mean(values):
     values = list(values)
     return math.exp(sum(map(math.log, values)) / len(values)) if values else float("nan")
-
-
-def number(v, digits=3):
-    return "–" if v is None else f"{v:,.{digits}g}" if v < 100 else f"{v:,.0f}"
 
 
 def peers_table(networks, engines):
