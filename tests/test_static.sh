@@ -50,6 +50,18 @@ tap_ok $? "the same bytes"
 "$static" run "$work/opencl.plan" --input "$image" --output-dir "$work/none" 2>"$work/err"
 [ $? = 1 ] && grep -q 'no OpenCL driver: ' "$work/err" && [ ! -e "$work/none" ]
 tap_ok $? "a plan for OpenCL is refused: $(cat "$work/err")"
+# CPUs of other times: the lesser variant of the plan's two, and none
+qemu=$(command -v qemu-x86_64-static || command -v qemu-x86_64)
+if [ "$(uname -m)" = x86_64 ] && [ -n "$qemu" ]; then
+	"$qemu" -cpu Haswell "$static" run "$work/native.plan" --input "$image" --output-dir "$work/v3" >"$work/log" 2>/dev/null &&
+		"$EDGE_BUILDDIR/tests/compare_npy" "$work/v3/probability.npy" "$work/shared/probability.npy" 1e-5 >>"$work/log"
+	tap_ok $? "a CPU without 512-bit registers runs the code for x86-64-v3"
+	"$qemu" -cpu Nehalem "$static" run "$work/native.plan" --input "$image" --output-dir "$work/none" 2>"$work/err"
+	[ $? = 1 ] && grep -q 'plan holds native code for x86-64-v3, x86-64-v4, this CPU is x86-64 ' "$work/err"
+	tap_ok $? "a CPU that is older than both is told so"
+else
+	printf 'ok %d # SKIP no qemu-x86_64 (Debian: qemu-user-static) to be an older CPU\n' $((++tap_count))
+fi
 "$static" devices >"$work/devices" 2>&1 && grep -q '^native' "$work/devices"
 tap_ok $? "the native device is listed"
 tap_done

@@ -7,11 +7,25 @@
 #include "edge/plan_format.h"
 
 #if defined(__x86_64__)
+#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 12
 static bool x86_v3(void)
 {
 	__builtin_cpu_init();
-	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&
-	       __builtin_cpu_supports("bmi2");
+	return __builtin_cpu_supports("x86-64-v3");
+}
+
+static bool x86_v4(void)
+{
+	__builtin_cpu_init();
+	return __builtin_cpu_supports("x86-64-v4");
+}
+#else
+/* Not all compilers know the levels by name; what is not asked for here came with what is. */
+static bool x86_v3(void)
+{
+	__builtin_cpu_init();
+	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+	       __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
 }
 
 static bool x86_v4(void)
@@ -20,6 +34,7 @@ static bool x86_v4(void)
 	       __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
 	       __builtin_cpu_supports("avx512vl");
 }
+#endif
 #endif
 
 bool isa_supported(uint32_t isa)
