@@ -15,6 +15,7 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 }
 dir=$1 host=$2
 shift 2
+unset MAKEFLAGS MFLAGS MAKELEVEL # of a make that runs tests
 
 mkdir -p "$dir/headers"
 cd "$dir"
@@ -28,7 +29,7 @@ if [ "$host" = static ]; then
 	set -- CC=musl-gcc LDFLAGS=-static "$@"
 	link=-all-static
 else
-	set -- --host="$host" "$@"
+	set -- --host="$host" CC="$host-gcc" "$@"
 	link=
 fi
 if [ ! -f Makefile ]; then
