@@ -44,7 +44,8 @@ static void simplify_node(struct rewrite *rw, node_id id)
 		simplify_sink_reshape(rw, id);
 		break;
 	case OP_VIEW:
-		simplify_view(rw, id);
+		if (!simplify_group(rw, id))
+			simplify_view(rw, id);
 		break;
 	case OP_HEAVY:
 		simplify_heavy(rw, id);
