@@ -60,6 +60,8 @@
 #define LANE 0
 #endif
 
+#define COLUMNS (TILE_NV / PART_NV)
+#define PARTS ((TILE_M + PART_M - 1) / PART_M * COLUMNS)
 #define EDGE_TILE_OUT(c) edge_widen(c)
 #if TRANSPOSED
 #define EDGE_TILE_ROW(i) row[i]
@@ -117,7 +119,7 @@ __kernel GROUP void KERNEL(__global const float *restrict x, __global const EDGE
 				 const int py, const int px, EDGE_OUT EDGE_WI)
 {
 	const int panel = first + PANEL, group = panel / per_group;
-	const int phase = get_global_id(1) / tiles, r0 = get_global_id(1) % tiles * TILE_M;
+	const int phase = get_global_id(1) / tiles;
 #if TRANSPOSED
 	const int phx = phase % sx, phy = phase / sx % sy, phz = phase / sx / sy;
 	if (phz >= sz)
@@ -129,55 +131,60 @@ __kernel GROUP void KERNEL(__global const float *restrict x, __global const EDGE
 		return;
 #endif
 	const int pixels = images * td * th * tw;
-	if (r0 >= pixels)
-		return;
 
-	int tx = r0 % tw, ty = r0 / tw % th, tz = r0 / tw / th % td, image = r0 / tw / th / td;
-	int m = 0;
+	for (int part = 0; part < PARTS; part++) {
+		const int below = part / COLUMNS * PART_M, lane = LANE + part % COLUMNS * (PART_NV * TILE_LANES);
+		const int r0 = get_global_id(1) % tiles * TILE_M + below, rows = min(PART_M, min(TILE_M - below, pixels - r0));
+
+		if (rows <= 0 || (panel - group * per_group) * WIDTH + lane >= og)
+			continue;
+
+		int tx = r0 % tw, ty = r0 / tw % th, tz = r0 / tw / th % td, image = r0 / tw / th / td;
+		int m = 0;
 #if TRANSPOSED
-	int row[TILE_M];
+		int row[PART_M];
 #endif
-	bool whole = !TRANSPOSED && dx == 1 && c == xc;
-	__global const EDGE_WEIGHT *weights = panels + ((long)PANEL * (kd * kh * kw * c) * WIDTH + LANE);
+		bool whole = !TRANSPOSED && dx == 1 && c == xc;
+		__global const EDGE_WEIGHT *weights = panels + ((long)PANEL * (kd * kh * kw * c) * WIDTH + lane);
 
-	EDGE_REPEAT(TILE_M, PIXEL)
-	EDGE_REPEAT(TILE_M, EDGE_TILE_ZERO)
-	const int runs = whole ? 1 : kw, run = whole ? kw * c : c;
-	for (int kz = 0; kz < kd; kz++)
-		for (int ky = 0; ky < kh; ky++)
-			for (int kx = 0; kx < runs; kx++) {
+		EDGE_REPEAT(PART_M, PIXEL)
+		EDGE_REPEAT(PART_M, EDGE_TILE_ZERO)
+		const int runs = whole ? 1 : kw, run = whole ? kw * c : c;
+		for (int kz = 0; kz < kd; kz++)
+			for (int ky = 0; ky < kh; ky++)
+				for (int kx = 0; kx < runs; kx++) {
 #if TRANSPOSED
-				const int hz = phz + pz - kz * dz, hy = phy + py - ky * dy, hx = phx + px - kx * dx;
-				const int zz = hz / sz, yy = hy / sy, xx = hx / sx;
-				if (zz * sz != hz || yy * sy != hy || xx * sx != hx)
-					continue;
+					const int hz = phz + pz - kz * dz, hy = phy + py - ky * dy, hx = phx + px - kx * dx;
+					const int zz = hz / sz, yy = hy / sy, xx = hx / sx;
+					if (zz * sz != hz || yy * sy != hy || xx * sx != hx)
+						continue;
 #else
-				const int zz = kz * dz, yy = ky * dy, xx = kx * dx;
+					const int zz = kz * dz, yy = ky * dy, xx = kx * dx;
 #endif
-				__global const float *from = x + (((zz * ih + yy) * iw + xx) * xc + group * c);
-				__global const EDGE_WEIGHT *b = weights + (long)((kz * kh + ky) * kw + kx) * c * WIDTH;
-				EDGE_REPEAT(TILE_M, ROW)
-				for (int at = 0; at < run; at++, b += WIDTH) {
-					EDGE_TILE_LOAD
-					EDGE_REPEAT(TILE_M, EDGE_TILE_STEP)
+					__global const float *from = x + (((zz * ih + yy) * iw + xx) * xc + group * c);
+					__global const EDGE_WEIGHT *b = weights + (long)((kz * kh + ky) * kw + kx) * c * WIDTH;
+					EDGE_REPEAT(PART_M, ROW)
+					for (int at = 0; at < run; at++, b += WIDTH) {
+						EDGE_TILE_LOAD
+						EDGE_REPEAT(PART_M, EDGE_TILE_STEP)
+					}
 				}
-			}
-	const int n0 = group * og + (panel - group * per_group) * WIDTH + LANE, end = (group + 1) * og;
-	const int rows = min(TILE_M, pixels - r0);
+		const int n0 = group * og + (panel - group * per_group) * WIDTH + lane, end = (group + 1) * og;
 #if EDGE_LIGHT
-	if (rows == TILE_M && n0 + TILE_NV * TILE_LANES <= end) {
-		EDGE_REPEAT(TILE_M, EDGE_TILE_STORE)
-		return;
-	}
-#endif
-	EDGE_TILE_VECTOR t[TILE_M * TILE_NV];
-	EDGE_REPEAT(TILE_M, EDGE_TILE_SAVE)
-	for (int i = 0; i < rows; i++)
-		for (int j = 0; j < TILE_NV; j++) {
-			const int n = n0 + j * TILE_LANES;
-
-			if (n < end)
-				EDGE_STORE16(EDGE_TILE_OUT(t[i * TILE_NV + j]), EDGE_TILE_ROW(i), n,
-					     min(end - n, TILE_LANES));
+		if (rows == PART_M && n0 + PART_NV * TILE_LANES <= end) {
+			EDGE_REPEAT(PART_M, EDGE_TILE_STORE)
+			continue;
 		}
+#endif
+		EDGE_TILE_VECTOR t[PART_M * PART_NV];
+		EDGE_REPEAT(PART_M, EDGE_TILE_SAVE)
+		for (int i = 0; i < rows; i++)
+			for (int j = 0; j < PART_NV; j++) {
+				const int n = n0 + j * TILE_LANES;
+
+				if (n < end)
+					EDGE_STORE16(EDGE_TILE_OUT(t[i * PART_NV + j]), EDGE_TILE_ROW(i), n,
+						     min(end - n, TILE_LANES));
+			}
+	}
 }

@@ -52,6 +52,8 @@
 #define LANE 0
 #endif
 
+#define COLUMNS (TILE_NV / PART_NV)
+#define PARTS ((TILE_M + PART_M - 1) / PART_M * COLUMNS)
 #define EDGE_TILE_OUT(c) edge_widen((c) * alpha)
 #define EDGE_TILE_ROW(i) (r0 + (i))
 
@@ -59,34 +61,40 @@ __kernel GROUP void KERNEL(__global const float *restrict a, __global const EDGE
 				 const int first, const int m, const int m1, const int k, const float alpha,
 				 EDGE_OUT EDGE_WI)
 {
-	const int panel = PANEL, r0 = get_global_id(1) * TILE_M;
-	const int rows = min(TILE_M, m - r0);
-	__global const EDGE_WEIGHT *restrict b = panels + ((long)panel * k * WIDTH + LANE);
-	const int n0 = (first + panel) * WIDTH + LANE;
+	const int panel = PANEL;
 
-	EDGE_REPEAT(TILE_M, ROW)
-	EDGE_REPEAT(TILE_M, EDGE_TILE_ZERO)
+	for (int part = 0; part < PARTS; part++) {
+		const int below = part / COLUMNS * PART_M, lane = LANE + part % COLUMNS * (PART_NV * TILE_LANES);
+		const int r0 = get_global_id(1) * TILE_M + below, rows = min(PART_M, min(TILE_M - below, m - r0));
+		const int n0 = (first + panel) * WIDTH + lane;
+		__global const EDGE_WEIGHT *restrict b = panels + ((long)panel * k * WIDTH + lane);
+
+		if (rows <= 0 || n0 >= out_n)
+			continue;
+		EDGE_REPEAT(PART_M, ROW)
+		EDGE_REPEAT(PART_M, EDGE_TILE_ZERO)
 #if TRANS_A
-	for (int i = 0, at = 0; i < k; i++, at += m1, b += WIDTH) {
+		for (int i = 0, at = 0; i < k; i++, at += m1, b += WIDTH) {
 #else
-	for (int at = 0; at < k; at++, b += WIDTH) {
+		for (int at = 0; at < k; at++, b += WIDTH) {
 #endif
-		EDGE_TILE_LOAD
-		EDGE_REPEAT(TILE_M, EDGE_TILE_STEP)
-	}
-#if EDGE_LIGHT
-	if (rows == TILE_M && n0 + TILE_NV * TILE_LANES <= out_n) {
-		EDGE_REPEAT(TILE_M, EDGE_TILE_STORE)
-		return;
-	}
-#endif
-	EDGE_TILE_VECTOR t[TILE_M * TILE_NV];
-	EDGE_REPEAT(TILE_M, EDGE_TILE_SAVE)
-	for (int i = 0; i < rows; i++)
-		for (int j = 0; j < TILE_NV; j++) {
-			const int n = n0 + j * TILE_LANES;
-
-			if (n < out_n)
-				EDGE_STORE16(EDGE_TILE_OUT(t[i * TILE_NV + j]), r0 + i, n, min(out_n - n, TILE_LANES));
+			EDGE_TILE_LOAD
+			EDGE_REPEAT(PART_M, EDGE_TILE_STEP)
 		}
+#if EDGE_LIGHT
+		if (rows == PART_M && n0 + PART_NV * TILE_LANES <= out_n) {
+			EDGE_REPEAT(PART_M, EDGE_TILE_STORE)
+			continue;
+		}
+#endif
+		EDGE_TILE_VECTOR t[PART_M * PART_NV];
+		EDGE_REPEAT(PART_M, EDGE_TILE_SAVE)
+		for (int i = 0; i < rows; i++)
+			for (int j = 0; j < PART_NV; j++) {
+				const int n = n0 + j * TILE_LANES;
+
+				if (n < out_n)
+					EDGE_STORE16(EDGE_TILE_OUT(t[i * PART_NV + j]), r0 + i, n, min(out_n - n, TILE_LANES));
+			}
+	}
 }

@@ -53,22 +53,24 @@ __kernel EDGE_SINGLE void KERNEL(__global const float *restrict a, __global cons
 				for (int i = 0; i < k; i++)
 					own[i * 32 + l] = l < lanes ? from[l * bn_stride + i * bk_stride] : 0.0f;
 		}
-		for (int r0 = start; r0 < end; r0 += TILE_M) {
-			const int rows = min(TILE_M, end - r0);
-			__global const float *b = own;
-			float16 t[TILE_M * TILE_NV];
+		for (int r0 = start; r0 < end; r0 += PART_M) {
+			const int rows = min(PART_M, end - r0);
 
-			EDGE_REPEAT(TILE_M, ROW)
-			EDGE_REPEAT(TILE_M, EDGE_TILE_ZERO)
-			for (int i = 0, at = 0; i < k; i++, at += k_stride, b += 32) {
-				EDGE_TILE_LOAD
-				EDGE_REPEAT(TILE_M, EDGE_TILE_STEP)
-			}
-			EDGE_REPEAT(TILE_M, EDGE_TILE_SAVE)
-			for (int i = 0; i < rows; i++) {
-				EDGE_STORE16(t[i * 2] * alpha, batch * m + r0 + i, col, min(lanes, 16));
-				if (lanes > 16)
-					EDGE_STORE16(t[i * 2 + 1] * alpha, batch * m + r0 + i, col + 16, lanes - 16);
+			EDGE_REPEAT(PART_M, ROW)
+			for (int lane = 0; lane < lanes; lane += PART_NV * 16) {
+				__global const float *b = own + lane;
+				float16 t[PART_M * PART_NV];
+
+				EDGE_REPEAT(PART_M, EDGE_TILE_ZERO)
+				for (int i = 0, at = 0; i < k; i++, at += k_stride, b += 32) {
+					EDGE_TILE_LOAD
+					EDGE_REPEAT(PART_M, EDGE_TILE_STEP)
+				}
+				EDGE_REPEAT(PART_M, EDGE_TILE_SAVE)
+				for (int i = 0; i < rows; i++)
+					for (int j = 0; j < PART_NV && lane + j * 16 < lanes; j++)
+						EDGE_STORE16(t[i * PART_NV + j] * alpha, batch * m + r0 + i, col + lane + j * 16,
+							     min(lanes - lane - j * 16, 16));
 			}
 		}
 	}

@@ -42,10 +42,31 @@ static struct product describe(struct codegen *c, const struct node *n)
 	return p;
 }
 
+/* The width that wastes least: one vector reads the rows more often, three are a little more than registers like. */
+static uint32_t panel_width(int64_t outputs)
+{
+	static const struct { uint32_t width, cost; } choice[] = { { 32, 100 }, { 48, 102 }, { 16, 110 } };
+	uint32_t best = 0;
+	int64_t least = 0;
+
+	for (uint32_t i = 0; i < 3; i++) {
+		int64_t cost = ceil_div(outputs, choice[i].width) * choice[i].width * choice[i].cost;
+
+		if (i == 0 || cost < least) {
+			best = choice[i].width;
+			least = cost;
+		}
+	}
+	return best;
+}
+
 struct tile codegen_tile(const struct codegen *c, int64_t rows, int64_t outputs)
 {
 	struct tile t = { .gpu = c->t->kernels == TARGET_GPU_KERNELS, .height = codegen_tile_height(rows),
 			  .width = outputs <= 16 ? 16 : 32 };
+
+	if (!t.gpu && rows > 1)
+		t.width = panel_width(outputs);
 
 	if (t.gpu)
 		t.height = rows < 4 ? rows : 4;
