@@ -3,13 +3,13 @@
 #include "config.h"
 
 #include "native_harness.h"
-#include "tap.h"
 
 #include "codegen/codegen.h"
 #include "codegen/native.h"
 #include "device/isa.h"
 #include "edge/plan_format.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -137,33 +137,19 @@ float float_of(uint32_t bits)
 	return x;
 }
 
-static bool map_block(const struct native_code *code, struct machine *m)
+static const uint8_t *map_block(const struct native_code *code)
 {
 	void *p =
 		mmap(NULL, code->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (p == MAP_FAILED)
-		return false;
+		return NULL;
 	memcpy(p, code->block, code->bytes);
 	__builtin___clear_cache(p, (char *)p + code->bytes);
-	*m = (struct machine){ native_isa_name(code->isa), p, code->entry };
-	return mprotect(p, code->bytes, PROT_READ | PROT_EXEC) == 0;
+	return mprotect(p, code->bytes, PROT_READ | PROT_EXEC) == 0 ? p : NULL;
 }
 
-static void check_code(const struct native_code *code, void (*check)(const struct machine *m))
-{
-	struct machine m = { 0 };
-
-	if (!isa_supported((uint32_t)code->isa)) {
-		tap_skip("this CPU has no %s", native_isa_name(code->isa));
-		return;
-	}
-	if (tap_ok(map_block(code, &m), "%s: %llu bytes of code", native_isa_name(code->isa),
-		   (unsigned long long)code->bytes))
-		check(&m);
-}
-
-void native_check(void (*check)(const struct machine *m))
+uint32_t native_build(struct machine out[NATIVE_MACHINES])
 {
 #if defined(__aarch64__)
 	static const enum native_isa isa[] = { NATIVE_AARCH64 };
@@ -177,10 +163,18 @@ void native_check(void (*check)(const struct machine *m))
 	diag_init(&d, &arena, stderr);
 	for (uint32_t i = 0; i < kernel_count; i++)
 		list[i] = &kernels[i];
-	if (tap_ok(native_compile(&arena, list, kernel_count, prelude_text(), isa, COUNT(isa), code,
-				  &d),
-		   "%u kernels compile", kernel_count))
-		for (uint32_t i = 0; i < COUNT(isa); i++)
-			check_code(&code[i], check);
+	if (!native_compile(&arena, list, kernel_count, prelude_text(), isa, COUNT(isa), code, &d))
+		return 0;
+	for (uint32_t i = 0; i < COUNT(isa); i++) {
+		out[i] =
+			(struct machine){ .name = native_isa_name(isa[i]), .entry = code[i].entry };
+		if (isa_supported((uint32_t)isa[i]))
+			out[i].block = map_block(&code[i]);
+	}
+	return COUNT(isa);
+}
+
+void native_release(void)
+{
 	arena_release(&arena);
 }

@@ -35,8 +35,13 @@ uint32_t native_add(const char *name, const char *in, const char *out, uint32_t 
 /* Over n elements, a multiple of 16; operands that it does not have are NULL. */
 void native_run(const struct machine *m, uint32_t kernel, const void *a, const void *b,
 		const void *c, void *y, uint32_t n);
-/* Compiles what was added; calls check for each instruction set that this CPU has. */
-void native_check(void (*check)(const struct machine *m));
+/*
+ * Compiles what was added for the instruction sets of this kind of machine; how
+ * many, 0: an error was said. One that this CPU has not has no block.
+ */
+enum { NATIVE_MACHINES = 2 };
+uint32_t native_build(struct machine out[NATIVE_MACHINES]);
+void native_release(void);
 
 /* The same sequence in every run. */
 uint64_t random_bits(void);
