@@ -118,3 +118,12 @@ check_PROGRAMS += %D%/test_cl_cache
 TESTS += %D%/test_cl_cache
 dist_check_SCRIPTS += %D%/test_bench_chain.sh
 TESTS += %D%/test_bench_chain.sh
+dist_check_SCRIPTS += %D%/test_runtime_crash.sh
+TESTS += %D%/test_runtime_crash.sh
+# The eleven large networks, one after the other: EDGE_PYTHON has numpy, onnx and onnxruntime.
+EXTRA_DIST += %D%/networks-large.sh
+check-large: edgec$(EXEEXT) edgert$(EXEEXT)
+	EDGEC=$(abs_builddir)/edgec$(EXEEXT) EDGERT=$(abs_builddir)/edgert$(EXEEXT) \
+		EDGE_MODELS=$${EDGE_MODELS:-$(abs_top_srcdir)/../shared/tools/make_models.py} \
+		bash $(srcdir)/%D%/networks-large.sh
+.PHONY: check-large

@@ -121,6 +121,13 @@ expect 0 'from start to result' "execute" execute "$work/s.plan" --input "$x" --
 expect 0 'from start to result' "run past the page cache" run "$work/s.plan" --input "$x" --io direct --output-dir "$work/direct"
 "$compare" "$work/direct/y_0.npy" "$work/s.plan.y.npy" 0
 tap_ok $? "gives the same output"
+for cached in 0 1; do
+	EDGE_CACHE_DIR=$work/cache expect 0 result "run $cached with an empty cache" run "$work/s.plan" --input "$x" --report "$work/c.json"
+	[ "$(json_number "$work/c.json" programs_cached)" = $cached ]
+	tap_ok $? "programs from the cache: $cached"
+done
+EDGE_CACHE_DIR=$work/cache expect 0 '"programs_cached": 0' "bench --no-cache" bench "$work/s.plan" -n 2 --json --no-cache
+EDGE_CACHE_DIR=$work/s.plan expect 0 result "a cache that is a file" run "$work/s.plan" --input "$x"
 expect 0 'result' "run --resident" run "$work/r.plan" --input "$x" --resident
 expect 1 'not resident' "run --resident of a streaming plan" run "$work/s.plan" --input "$x" --resident
 expect 1 'chunk 23 .*does not match' "a damaged chunk ends the run" run "$work/bad.plan" --input "$x" --output-dir "$work/bad"

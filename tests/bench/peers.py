@@ -20,6 +20,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+sys.dont_write_bytecode = True  # the sources may be read-only
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from common import ENGINES, gather_inputs, link_model, number, peer_row, safe, tool, word  # noqa: E402
 
