@@ -72,7 +72,9 @@ for i in $(seq 30); do
 	loop=$!
 	# at any time, and as soon as an output is being written
 	sleep "$(awk -v ms="$((RANDOM % (run_ms + 10)))" 'BEGIN { print ms / 1000 }')"
-	while [ $((i % 3)) != 0 ] && ! compgen -G 'out/y.npy.tmp*' >/dev/null && kill -0 $loop 2>/dev/null; do
+	patience=$((SECONDS + 2))
+	while [ $((i % 3)) != 0 ] && [ $SECONDS -lt $patience ] &&
+		! compgen -G 'out/y.npy.tmp*' >/dev/null && kill -0 $loop 2>/dev/null; do
 		:
 	done
 	signal=KILL

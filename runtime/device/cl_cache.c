@@ -23,6 +23,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -54,7 +55,7 @@ static bool find_folder(char *path, size_t room)
 	size_t i;
 
 	for (i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-		const char *value = secure_getenv(places[i].variable);
+		const char *value = getauxval(AT_SECURE) ? NULL : getenv(places[i].variable);
 		int n;
 
 		if (!value || !*value)
