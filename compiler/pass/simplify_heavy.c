@@ -140,7 +140,57 @@ static bool scaled_product(struct rewrite *rw, value_id v)
 	return rewrite_producer_op(rw, v, OP_matmul) != NULL;
 }
 
-/* matmul(softmax(matmul(q, k^T) [* scale] [+ mask]), v) */
+struct mask_table {
+	bool causal;
+	float *term; /* to be added to the scores; NULL: there is no mask */
+	struct shape shape;
+};
+
+/*
+ * where(keep, scores, very little) with a constant table of rows and columns:
+ * every query up to itself is `causal`, anything else a table of terms to add.
+ * A query that sees nothing would get the mean of all values; it is left alone.
+ */
+static bool kept_scores(struct rewrite *rw, value_id *scores, struct mask_table *out)
+{
+	const struct node *n = rewrite_producer_op(rw, *scores, OP_where);
+	const struct shape *s = shape_of_value(rw->g, *scores), *keep;
+	struct shape table = { .rank = 2 };
+	unsigned char *see;
+	double low;
+
+	if (!n || rewrite_uses(rw, *scores) != 1 || s->rank < 2 || !rewrite_scalar(rw, n->in[2], &low) ||
+	    low > -1e4 || graph_value(rw->g, n->in[0])->kind != VALUE_CONST ||
+	    !shape_equal(shape_of_value(rw->g, n->in[1]), s))
+		return false;
+	keep = shape_of_value(rw->g, n->in[0]);
+	table.dim[0] = s->dim[s->rank - 2];
+	table.dim[1] = s->dim[s->rank - 1];
+	if (keep->rank < 2 || keep->dim[keep->rank - 2] != table.dim[0] ||
+	    keep->dim[keep->rank - 1] != table.dim[1] || shape_elements(keep) != shape_elements(&table))
+		return false;
+	see = arena_new_array(&rw->tmp, unsigned char, (size_t)shape_elements(&table));
+	out->term = arena_new_array(&rw->tmp, float, (size_t)shape_elements(&table));
+	if (!data_read(rw->g, n->in[0], see, rw->d))
+		return false;
+	out->causal = table.dim[0] == table.dim[1];
+	for (int64_t i = 0, at = 0; i < table.dim[0]; i++) {
+		int64_t seen = 0;
+
+		for (int64_t k = 0; k < table.dim[1]; k++, at++) {
+			seen += see[at] != 0;
+			out->term[at] = see[at] ? 0 : (float)low;
+			out->causal &= (see[at] != 0) == (k <= i);
+		}
+		if (!seen)
+			return false;
+	}
+	out->shape = table;
+	*scores = n->in[1];
+	return true;
+}
+
+/* matmul(softmax(matmul(q, k^T) [* scale] [+ mask, or where(keep, .., little)]), v) */
 static bool spelt_attention(struct rewrite *rw, node_id id)
 {
 	const struct node *n = graph_node(rw->g, id), *s, *add, *qk;
@@ -148,6 +198,7 @@ static bool spelt_attention(struct rewrite *rw, node_id id)
 	const struct shape *q, *k, *v;
 	uint32_t count = 3;
 	double scale = 1, factor;
+	struct mask_table mask = { .causal = false };
 
 	if (n->in_count != 2 || node_int(n, ATTR_trans_a, 0) || node_int(n, ATTR_trans_b, 0) ||
 	    node_float(n, ATTR_alpha, 1) != 1)
@@ -164,6 +215,8 @@ static bool spelt_attention(struct rewrite *rw, node_id id)
 		in[3] = add->in[1 - side];
 		scores = add->in[side];
 		count = 4;
+	} else {
+		kept_scores(rw, &scores, &mask);
 	}
 	if (rewrite_uses(rw, scores) == 1 &&
 	    simplify_with_scalar(rw, scores, OP_mul, &scores, &factor))
@@ -181,11 +234,16 @@ static bool spelt_attention(struct rewrite *rw, node_id id)
 	if (shape_elements(shape_of_value(rw->g, scores)) <=
 	    2 * shape_elements(q) + shape_elements(k) + shape_elements(v))
 		return false;
+	if (mask.term && !mask.causal) {
+		in[3] = graph_add_const_bytes(rw->g, DTYPE_F32, mask.shape, mask.term);
+		rewrite_track(rw);
+		count = 4;
+	}
 	return rewrite_become(rw, id,
 			      rewrite_op(rw, OP_attention, in, count,
-					 (struct attr[]){ attr_float(
-						 scale, scale * node_float(qk, ATTR_alpha, 1)) },
-					 1, id));
+					 (struct attr[]){ attr_float(scale, scale * node_float(qk, ATTR_alpha, 1)),
+							  attr_int(causal, mask.causal) },
+					 2, id));
 }
 
 bool simplify_heavy(struct rewrite *rw, node_id id)

@@ -37,6 +37,18 @@ static void widen_node(struct graph *g, struct node *n)
 		node_set_attr(g, n, attr_int(dtype, DTYPE_F32));
 }
 
+/* Constants that no node reads are not computed with. */
+static bool *find_read(const struct graph *g, struct arena *tmp)
+{
+	bool *read = arena_new_array(tmp, bool, g->values.len + 1);
+
+	for (uint32_t i = 0; i < g->nodes.len; i++)
+		for (uint32_t k = 0; k < graph_node(g, i)->in_count; k++)
+			if (graph_node(g, i)->in[k] != NO_ID)
+				read[graph_node(g, i)->in[k]] = true;
+	return read;
+}
+
 static void narrow_output(struct graph *g, uint32_t i, enum dtype t)
 {
 	struct attr to = attr_int(dtype, t);
@@ -50,17 +62,18 @@ bool pass_widen(struct graph *g, struct diag *d)
 {
 	struct arena tmp = { 0 };
 	enum dtype *output = arena_new_array(&tmp, enum dtype, g->outputs.len + 1);
-	bool any = false;
+	bool any = false, *read;
 
 	(void)d;
 	for (uint32_t i = 0; i < g->outputs.len; i++)
 		output[i] = graph_value(g, g->outputs.data[i])->dtype;
 	for (uint32_t i = 0; i < g->inputs.len; i++)
 		any |= widen_input(g, g->inputs.data[i]);
+	read = find_read(g, &tmp);
 	for (uint32_t v = 0; v < g->values.len; v++) {
 		struct value *x = graph_value(g, v);
 
-		if (x->kind == VALUE_INPUT || !is_half(x->dtype))
+		if (x->kind == VALUE_INPUT || !is_half(x->dtype) || (x->kind == VALUE_CONST && !read[v]))
 			continue;
 		x->dtype = DTYPE_F32;
 		any = true;
@@ -68,7 +81,7 @@ bool pass_widen(struct graph *g, struct diag *d)
 	for (uint32_t i = 0; i < g->nodes.len; i++)
 		widen_node(g, graph_node(g, i));
 	for (uint32_t i = 0; i < g->outputs.len; i++)
-		if (is_half(output[i]))
+		if (graph_value(g, g->outputs.data[i])->dtype != output[i])
 			narrow_output(g, i, output[i]);
 	arena_release(&tmp);
 	if (any)
