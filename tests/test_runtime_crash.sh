@@ -81,7 +81,7 @@ for i in $(seq 30); do
 	[ $((i % 4)) -lt 2 ] || signal=TERM
 	# the run that is on; one that has just ended is followed by another
 	while kill -0 $loop 2>/dev/null; do
-		read -r pid 2>/dev/null <pid && kill -$signal "$pid" 2>/dev/null
+		{ read -r pid <pid; } 2>/dev/null && kill -$signal "$pid" 2>/dev/null
 		sleep 0.002
 	done
 	wait $loop
@@ -107,7 +107,7 @@ full() {
 	shift
 	"$@" 2>&1 | cat >log
 	status=${PIPESTATUS[0]}
-	[ $status = 1 ] && grep -qE 'error: could not write "[^"]*": ' log
+	[ "$status" = 1 ] && grep -qE 'error: could not write "[^"]*": ' log
 	tap_ok $? "$text: $(sed -n 's/^edgert: error: //p' log | head -n 1)"
 	[ "$(cat "$place/y.npy" "$place/report.json" "$place/trace.json" | tr '\n' ' ')" = "before before before " ]
 	tap_ok $? "all files from before are there"
