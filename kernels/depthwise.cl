@@ -2,11 +2,12 @@
 /*
  * depthwise.cl - convolution of each channel by itself, channels last.
  *
- * A work-item computes `height` output rows of sixteen channels (eight where
- * that divides the channels and sixteen does not). Away from the left and
- * right edge it takes TILE_W pixels at a time, so that a weight is loaded once
- * for all of them and, the kernel's width, stride and dilation being constants,
- * an input that several pixels share is loaded once as well.
+ * A work-item computes `height` output rows of sixteen channels (of eight, where
+ * that is all). Away from the left and right edge it takes eight, then
+ * four pixels at a time, so that a weight is loaded once for all of them and,
+ * the kernel's width, stride and dilation being constants, an input that several
+ * pixels share is loaded once as well. Of channels that are no multiple of
+ * sixteen whole vectors are read all the same, but not beyond the end of x.
  *
  * x[images][ih][iw][xc]; weights[out_n / LANES][kh][KW][LANES]. Output channel
  * o reads input channel o / MULTIPLIER.
@@ -38,7 +39,6 @@
 #ifndef MULTIPLIER
 #define MULTIPLIER 1
 #endif
-#define TILE_W 4
 
 #if LANES == 16
 #define VECTOR float16
@@ -68,6 +68,44 @@ EDGE_OVERLOAD VECTOR EDGE_FN(load)(__global const float *p, const int n, const i
 #endif
 #endif
 
+/* Whether whole vectors may be read for pixels up to o + w - 1 of the present row. */
+#if MULTIPLIER > 1
+#define SAFE(w) (lanes == LANES)
+#elif TAIL
+#define SAFE(w) (lanes == LANES || start + (bottom * iw + (o + (w) - 1) * SX - px + (KW - 1) * DX) * xc + n + LANES <= size)
+#else
+#define SAFE(w) 1
+#endif
+
+#define ZERO(i) VECTOR c##i = (VECTOR)(0.0f);
+#define STEP(i) c##i += FULL(p + (kx * DX + (i) * SX) * xc) * v;
+#if EDGE_LIGHT
+#define SAVE(i) EDGE_STORE16(edge_widen(c##i), r * ow + o + (i), n, lanes);
+#define STORE(w)
+#define SAVED(w)
+#else
+#define SAVED(w) VECTOR t[w];
+#define SAVE(i) t[i] = c##i;
+#define STORE(w)                                                                                   \
+	for (int i = 0; i < (w); i++)                                                              \
+		EDGE_STORE16(edge_widen(t[i]), r * ow + o + i, n, lanes);
+#endif
+#define PIXELS(W)                                                                                  \
+	for (; o + W <= hi && SAFE(W); o += W) {                                                   \
+		EDGE_REPEAT(W, ZERO)                                                               \
+		SAVED(W)                                                                           \
+		for (int ky = top; ky < end_y; ky++) {                                             \
+			__global const float *p = x + (start + ((y + ky * dy) * iw + o * SX - px) * xc); \
+			_Pragma("unroll") for (int kx = 0; kx < KW; kx++)                          \
+			{                                                                          \
+				const VECTOR v = WEIGHT(ky * KW + kx);                             \
+				EDGE_REPEAT(W, STEP)                                               \
+			}                                                                          \
+		}                                                                                  \
+		EDGE_REPEAT(W, SAVE)                                                               \
+		STORE(W)                                                                           \
+	}
+
 __kernel EDGE_SINGLE void KERNEL(__global const float *restrict x, __global const EDGE_WEIGHT *restrict weights,
 				 const int first, const int height, const int rows, const int xc, const int ih,
 				 const int iw, const int oh, const int ow, const int kh, const int sy,
@@ -81,53 +119,41 @@ __kernel EDGE_SINGLE void KERNEL(__global const float *restrict x, __global cons
 	const int last = iw - 1 - (KW - 1) * DX + px;
 	const int hi = max(lo, min(last < 0 ? 0 : last / SX + 1, ow));
 
-	for (int r = get_global_id(1) * height; r < end; r++) {
-		const int y = r % oh * sy - py;
-		__global const float *image = x + r / oh * ih * iw * xc;
-
-		for (int o = 0; o < ow;) {
-			const int column = o * SX - px;
-			VECTOR c0 = (VECTOR)(0.0f), c1 = c0, c2 = c0, c3 = c0, t[TILE_W];
-			int done = 1;
-
-			if (o >= lo && o + TILE_W <= hi && lanes == LANES) {
-				for (int ky = 0; ky < kh; ky++) {
-					if ((uint)(y + ky * dy) >= (uint)ih)
-						continue;
-					__global const float *p = image + ((y + ky * dy) * iw + column) * xc;
-#pragma unroll
-					for (int kx = 0; kx < KW; kx++) {
-						const VECTOR v = WEIGHT(ky * KW + kx);
-
-						c0 += FULL(p + (kx * DX) * xc) * v;
-						c1 += FULL(p + (kx * DX + SX) * xc) * v;
-						c2 += FULL(p + (kx * DX + 2 * SX) * xc) * v;
-						c3 += FULL(p + (kx * DX + 3 * SX) * xc) * v;
-					}
-				}
-#if EDGE_LIGHT
-				EDGE_STORE16(edge_widen(c0), r * ow + o, n, LANES);
-				EDGE_STORE16(edge_widen(c1), r * ow + o + 1, n, LANES);
-				EDGE_STORE16(edge_widen(c2), r * ow + o + 2, n, LANES);
-				EDGE_STORE16(edge_widen(c3), r * ow + o + 3, n, LANES);
-				o += TILE_W;
-				continue;
+#if TAIL && MULTIPLIER == 1
+	const int size = rows / oh * ih * iw * xc;
 #endif
-				done = TILE_W;
-			} else {
-				for (int tap = 0; tap < kh * KW; tap++) {
-					const int yy = y + tap / KW * dy, xx = column + tap % KW * DX;
 
-					if ((uint)yy < (uint)ih && (uint)xx < (uint)iw)
-						c0 += INPUT(image + (yy * iw + xx) * xc) * WEIGHT(tap);
-				}
+	for (int r = get_global_id(1) * height; r < end; r++) {
+		const int y = r % oh * sy - py, start = r / oh * ih * iw * xc;
+		/* kernel rows inside the image: from top up to, not including, end_y */
+		const int top = y < 0 ? (dy - 1 - y) / dy : 0;
+		const int end_y = y >= ih ? 0 : min(kh, (ih - 1 - y) / dy + 1);
+#if TAIL && MULTIPLIER == 1
+		const int bottom = y + (end_y - 1) * dy;
+#endif
+
+		for (int o = 0; o < ow; o++) {
+			if (o >= lo) {
+#if !EDGE_NARROW
+				PIXELS(8)
+#endif
+				PIXELS(4)
+				PIXELS(1)
 			}
-			t[0] = c0;
-			t[1] = c1;
-			t[2] = c2;
-			t[3] = c3;
-			for (int i = 0; i < done; i++, o++)
-				EDGE_STORE16(edge_widen(t[i]), r * ow + o, n, lanes);
+			if (o >= ow)
+				break;
+
+			const int column = o * SX - px;
+			VECTOR c = (VECTOR)(0.0f);
+
+			for (int ky = top; ky < end_y; ky++)
+				for (int kx = 0; kx < KW; kx++) {
+					const int xx = column + kx * DX;
+
+					if ((uint)xx < (uint)iw)
+						c += INPUT(x + (start + ((y + ky * dy) * iw + xx) * xc)) * WEIGHT(ky * KW + kx);
+				}
+			EDGE_STORE16(edge_widen(c), r * ow + o, n, lanes);
 		}
 	}
 }

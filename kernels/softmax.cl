@@ -2,7 +2,8 @@
 /*
  * softmax.cl - softmax or, with LOG 1, its logarithm.
  *
- * INNER 0: x[rows][n] along the last dim, a work-item `block` rows. INNER 1:
+ * INNER 0: x[rows][n] along the last dim, a work-item `block` rows; SHORT 1: the
+ * same for rows of less than a vector. INNER 1:
  * x[outer][n][parts][width] along n, a work-item sixteen elements of width;
  * (outer, n, parts) is the row of the output. Exponentials are computed twice,
  * which is cheaper than keeping them anywhere but in registers.
@@ -16,6 +17,10 @@
 #ifndef LOG
 #define LOG 0
 #endif
+#ifndef SHORT
+#define SHORT 0 /* 1: rows of at most SHORT_MOST elements */
+#endif
+#define SHORT_MOST 15
 #ifndef INNER
 #define INNER 0
 #endif
@@ -28,7 +33,57 @@
 #define BOTTOM(sum) (1.0f / (sum))
 #endif
 
-#if INNER
+#if SHORT
+
+/* Sixteen rows side by side, element k of each in the lanes of one vector. */
+__kernel EDGE_SINGLE void KERNEL(__global const float *restrict x, const int rows, const int n, const int block,
+				 EDGE_OUT EDGE_WI)
+{
+	const int first = (int)get_global_id(0) * block, last = min(first + block, rows);
+
+	for (int r = first; r < last; r += 16) {
+		const int lanes = min(16, last - r);
+		float in[SHORT_MOST * 16], out16[SHORT_MOST * 16];
+		float16 top = (float16)(-INFINITY), sum = (float16)(0.0f);
+
+		for (int i = 0, k = 0, l = 0; i < lanes * n; i++) {
+			in[k * 16 + l] = x[r * n + i];
+			if (++k == n) {
+				k = 0;
+				l++;
+			}
+		}
+		for (int l = lanes; l < 16; l++)
+			for (int k = 0; k < n; k++)
+				in[k * 16 + l] = 0.0f;
+		for (int k = 0; k < n; k++)
+			top = max(top, vload16(k, in));
+		for (int k = 0; k < n; k++) {
+			const float16 e = edge_exp(vload16(k, in) - top);
+
+			sum += e;
+			vstore16(e, k, out16);
+		}
+
+		const float16 bottom = BOTTOM(sum);
+
+		for (int k = 0; k < n; k++)
+#if LOG
+			vstore16(RESULT(vload16(k, in)), k, out16);
+#else
+			vstore16(vload16(k, out16) * bottom, k, out16);
+#endif
+		for (int i = 0, k = 0, l = 0; i < lanes * n; i++) {
+			EDGE_STORE_AT(out16[k * 16 + l], r * n + i);
+			if (++k == n) {
+				k = 0;
+				l++;
+			}
+		}
+	}
+}
+
+#elif INNER
 
 __kernel EDGE_SINGLE void KERNEL(__global const float *restrict x, const int n, const int parts, const int width,
 				 EDGE_OUT EDGE_WI)

@@ -8,7 +8,7 @@
  * x[from + i * stride + j], i < m, j < n. A block is read as 16 vectors along
  * j, turned in registers, and stored as 16 vectors along i.
  *
- * A work-item does `span` values of j. NARROW: m is less than 16, row_step 1 and
+ * A work-item does `span` values of j. NARROW: m is less than 16 (3 when it is 3, as for images), row_step 1 and
  * the output one flat row; a block is then written as a piece of m * 16 elements.
  *
  * Turning: merging vector k with vector k + 8 lane by lane rotates the eight
@@ -63,11 +63,26 @@ __kernel EDGE_SINGLE void KERNEL(__global const float *restrict x, const int m, 
 		const int wide = min(16, right - j);
 #if NARROW
 		__global const float *p = x + from + j;
-		float in[16 * 16], out16[16];
+#if NARROW == 3
+		const float16 a = edge_load16(p, wide), b = edge_load16(p + stride, wide);
+		const float16 c = edge_load16(p + 2 * stride, wide);
+
+		EDGE_STORE16((float16)(a.s0, b.s0, c.s0, a.s1, b.s1, c.s1, a.s2, b.s2, c.s2, a.s3, b.s3, c.s3, a.s4, b.s4, c.s4,
+				       a.s5), 0, (row + j) * m, min(16, wide * m));
+		if (wide * m > 16)
+			EDGE_STORE16((float16)(b.s5, c.s5, a.s6, b.s6, c.s6, a.s7, b.s7, c.s7, a.s8, b.s8, c.s8, a.s9, b.s9, c.s9,
+					       a.sa, b.sa), 0, (row + j) * m + 16, min(16, wide * m - 16));
+		if (wide * m > 32)
+			EDGE_STORE16((float16)(c.sa, a.sb, b.sb, c.sb, a.sc, b.sc, c.sc, a.sd, b.sd, c.sd, a.se, b.se, c.se, a.sf,
+					       b.sf, c.sf), 0, (row + j) * m + 32, min(16, wide * m - 32));
+#else
+		float in[16 * 16];
 
 		for (int i = 0; i < m; i++)
 			vstore16(edge_load16(p + i * stride, wide), i, in);
 		for (int k = 0, column = 0, line = 0; k < wide * m; k += 16) {
+			float out16[16];
+
 			for (int l = 0; l < 16; l++) {
 				out16[l] = in[line * 16 + column];
 				line = line + 1 == m ? 0 : line + 1;
@@ -75,6 +90,7 @@ __kernel EDGE_SINGLE void KERNEL(__global const float *restrict x, const int m, 
 			}
 			EDGE_STORE16(vload16(0, out16), 0, (row + j) * m + k, min(16, wide * m - k));
 		}
+#endif
 #else
 		for (int i = 0; i < m; i += 16) {
 			const int high = min(16, m - i);

@@ -65,6 +65,10 @@ static void convolutions(struct harness *h)
 	conv2(h, "kernel wider than the image", 1, 3, 2, 4, 6, 5, 1, 1, 2, 2, 1);
 	conv2(h, "depthwise 3x3 of 33", 1, 9, 14, 33, 33, 3, 1, 1, 1, 1, 33);
 	conv2(h, "depthwise 3x3 of 24, two images", 2, 7, 11, 24, 24, 3, 2, 1, 1, 1, 24);
+	conv2(h, "depthwise 3x3 of 8", 2, 3, 29, 8, 8, 3, 1, 1, 1, 1, 8);
+	conv2(h, "depthwise 3x3 of 40, wide", 2, 4, 31, 40, 40, 3, 1, 1, 1, 1, 40);
+	conv2(h, "depthwise 7x7 of 19, no padding", 1, 7, 20, 19, 19, 7, 1, 1, 0, 0, 19);
+	conv2(h, "depthwise 3x3 of 17 stride 2, padding of 3", 1, 6, 21, 17, 17, 3, 2, 1, 3, 3, 17);
 	conv2(h, "depthwise 5x5 of 48", 1, 12, 13, 48, 48, 5, 1, 1, 2, 2, 48);
 	conv2(h, "depthwise 3x3 dilation 2 of 7", 1, 9, 10, 7, 7, 3, 1, 2, 2, 2, 7);
 	conv2(h, "depthwise with multiplier 3", 1, 6, 9, 11, 33, 3, 1, 1, 1, 1, 11);

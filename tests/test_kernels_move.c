@@ -6,6 +6,10 @@
 
 static void test_transpose(struct harness *h)
 {
+	harness_text(h, "images of three channels",
+		     "%0 \"x\" = input f32[2,3,5,11]\n%1 = transpose(%0) {perm = [0,2,3,1]} : f32[2,5,11,3]\noutput \"y\" %1\n");
+	harness_text(h, "three rows of three, relu",
+		     "%0 \"x\" = input f32[3,3]\n%1 = transpose(%0;) {perm = [1,0]} [relu(r0) f32] : f32[3,3]\noutput \"y\" %1\n");
 	harness_text(h, "transpose, 16 x 16 blocks and rims",
 		     "%0 \"x\" = input f32[37,21]\n%1 = transpose(%0) {perm = [1,0]} : f32[21,37]\noutput \"y\" %1\n");
 	harness_text(h, "transpose, channels last to first",

@@ -52,7 +52,7 @@ static bool select_pointwise(struct codegen *c, node_id id, const struct convolu
 static bool select_depthwise(struct codegen *c, node_id id, const struct convolution *v)
 {
 	const struct window *w = &v->w;
-	int64_t multiplier = v->outputs / w->channels, lanes = v->outputs % 16 && v->outputs % 8 == 0 ? 8 : 16;
+	int64_t multiplier = v->outputs / w->channels, lanes = v->outputs == 8 ? 8 : 16;
 	int64_t rows = w->images * w->out[1], blocks = ceil_div(v->outputs, lanes);
 	int64_t height = rows * blocks / 32 ? rows * blocks / 32 : 1;
 	struct packing packing = { .kind = PACK_DEPTHWISE, .dtype = codegen_storage(c, v->n->in[1]), .width = (uint32_t)lanes };

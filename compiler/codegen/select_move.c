@@ -196,7 +196,7 @@ static bool launch_transpose(struct codegen *c, node_id id, const struct walk *w
 	span = rows_per_item(w->dim[turn] * batch, w->dim[last]);
 	span = span > w->dim[turn] ? w->dim[turn] : ceil_div(span, 16) * 16;
 	build_begin(&b, c, id, "transpose");
-	build_define(&b, "NARROW", narrow);
+	build_define(&b, "NARROW", !narrow ? 0 : w->dim[last] == 3 ? 3 : 1);
 	build_define_dims(&b, "", dims, "dst");
 	if (!build_rows(&b, DTYPE_F32, narrow ? value_elements(c, n->out[0]) : w->dim[last]))
 		return false;

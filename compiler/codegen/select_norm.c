@@ -24,6 +24,8 @@ bool select_softmax(struct codegen *c, node_id id)
 	build_begin(&b, c, id, "softmax");
 	build_define(&b, "LOG", n->op == OP_log_softmax);
 	build_define(&b, "INNER", inner > 1 || width != size);
+	if (inner == 1 && width == size && size < 16)
+		build_define(&b, "SHORT", 1);
 	if (!build_rows(&b, DTYPE_F32, width))
 		return false;
 	build_float(&b, n->in[0]);
