@@ -81,7 +81,7 @@ for i in $(seq 30); do
 	[ $((i % 4)) -lt 2 ] || signal=TERM
 	# the run that is on; one that has just ended is followed by another
 	while kill -0 $loop 2>/dev/null; do
-		{ read -r pid <pid; } 2>/dev/null && kill -$signal "$pid" 2>/dev/null
+		{ read -r running <pid && kill -$signal "$running"; } 2>/dev/null
 		sleep 0.002
 	done
 	wait $loop
