@@ -23,6 +23,10 @@ TESTS += %D%/test_base
 check_PROGRAMS += %D%/test_runtime
 %C%_test_runtime_SOURCES = %D%/test_runtime.c %D%/plan_builder.c %D%/plan_builder.h %D%/fake_device.c %D%/fake_device.h
 TESTS += %D%/test_runtime
+check_PROGRAMS += %D%/test_runtime_lookup
+%C%_test_runtime_lookup_SOURCES = %D%/test_runtime_lookup.c %D%/plan_builder.c %D%/plan_builder.h %D%/fake_device.c \
+	%D%/fake_device.h
+TESTS += %D%/test_runtime_lookup
 kernel_harness = %D%/kernel_harness.c %D%/kernel_harness.h %D%/kernel_native.c %D%/kernel_native.h %D%/eval_graph.c %D%/eval_graph.h
 check_PROGRAMS += %D%/test_kernels_map
 %C%_test_kernels_map_SOURCES = %D%/test_kernels_map.c $(kernel_harness)
