@@ -133,7 +133,8 @@ enum edge_status session_prepare(struct edgert_session *s, const struct edgert_o
 
 	(void)options;
 	if ((st = create_regions(s)) != EDGE_OK || (st = create_buffers(s)) != EDGE_OK ||
-	    (st = session_prepare_lookups(s)) != EDGE_OK || (st = session_map_code(s)) != EDGE_OK || (st = build_programs(s)) != EDGE_OK)
+	    (st = session_prepare_lookups(s)) != EDGE_OK || (st = session_map_code(s)) != EDGE_OK ||
+	    (st = build_programs(s)) != EDGE_OK)
 		return st;
 	return create_launches(s);
 }
