@@ -14,7 +14,7 @@
 
 #include <string.h>
 
-/* Memory of one lookup; index and output: only where the device's memory cannot be used in place. */
+/* Memory of one lookup, only where the device's memory cannot be used in place. */
 struct session_lookup {
 	void *index, *output;
 };
@@ -41,7 +41,9 @@ enum edge_status session_prepare_lookups(struct edgert_session *s)
 	if (!p->lookup_count)
 		return EDGE_OK;
 	s->lookups = rt_alloc(1, sizeof *s->lookups + p->lookup_count * sizeof *s->lookups->one);
-	if (!s->lookups || !(s->lookups->memory = rt_alloc(1, EDGE_PLAN_LOOKUP_CHUNK + EDGE_PLAN_PAGE)))
+	if (s->lookups)
+		s->lookups->memory = rt_alloc(1, EDGE_PLAN_LOOKUP_CHUNK + EDGE_PLAN_PAGE);
+	if (!s->lookups || !s->lookups->memory)
 		return rt_fail(&s->failure, EDGE_MEMORY, "out of memory");
 	s->lookups->chunk = (char *)s->lookups->memory + EDGE_PLAN_PAGE -
 			    (uintptr_t)s->lookups->memory % EDGE_PLAN_PAGE;
@@ -75,34 +77,38 @@ void session_close_lookups(struct edgert_session *s)
 /* Whatever the index holds, the row exists. */
 static uint64_t row_of(const struct edge_lookup *l, const void *index, uint64_t i)
 {
-	int64_t at = l->index_dtype == EDGE_I64 ? ((const int64_t *)index)[i] : ((const int32_t *)index)[i];
+	int64_t at = l->index_dtype == EDGE_I64 ? ((const int64_t *)index)[i]
+						: ((const int32_t *)index)[i];
 
 	if (at < 0)
 		at = at < -(int64_t)l->rows ? 0 : at + (int64_t)l->rows;
 	return at >= (int64_t)l->rows ? l->rows - 1 : (uint64_t)at;
 }
 
-static enum edge_status read_rows(struct edgert_session *s, const struct edge_lookup *l, const void *index,
-				  char *output, struct failure *f)
+static enum edge_status read_rows(struct edgert_session *s, const struct edge_lookup *l,
+				  const void *index, char *output, struct failure *f)
 {
 	uint32_t there = UINT32_MAX;
 
-	for (uint64_t i = 0; i < l->count; i++)
-		plan_file_expect(&s->file,
-				 &s->plan.chunks[l->chunk_first + row_of(l, index, i) / l->chunk_rows]);
+	for (uint64_t i = 0; i < l->count; i++) {
+		uint64_t chunk = row_of(l, index, i) / l->chunk_rows;
+
+		plan_file_expect(&s->file, &s->plan.chunks[l->chunk_first + chunk]);
+	}
 	for (uint64_t i = 0; i < l->count; i++) {
 		uint64_t row = row_of(l, index, i);
 		uint32_t chunk = l->chunk_first + (uint32_t)(row / l->chunk_rows);
 		enum edge_status st;
 
 		if (chunk != there) {
-			st = plan_file_read_chunk(&s->file, &s->plan.chunks[chunk], chunk, s->lookups->chunk, f);
+			st = plan_file_read_chunk(&s->file, &s->plan.chunks[chunk], chunk,
+						  s->lookups->chunk, f);
 			if (st != EDGE_OK)
 				return st;
 			there = chunk;
 		}
-		memcpy(output + i * l->row_bytes, s->lookups->chunk + row % l->chunk_rows * l->row_bytes,
-		       l->row_bytes);
+		memcpy(output + i * l->row_bytes,
+		       s->lookups->chunk + row % l->chunk_rows * l->row_bytes, l->row_bytes);
 	}
 	return EDGE_OK;
 }
@@ -125,8 +131,8 @@ static enum edge_status copied(struct edgert_session *s, uint32_t index, struct 
 			     l->count * l->row_bytes, fence, f);
 }
 
-enum edge_status session_lookup(struct edgert_session *s, uint32_t index, struct device_fence *fence,
-				struct failure *f)
+enum edge_status session_lookup(struct edgert_session *s, uint32_t index,
+				struct device_fence *fence, struct failure *f)
 {
 	const struct edge_lookup *l = &s->plan.lookups[index];
 	int64_t begin = rt_now();
