@@ -3,13 +3,13 @@
  * attention.cl - softmax(scale q k' + mask) v without ever storing the scores.
  *
  * q[batch][sq][D], k[batch][sk][D], v[batch][sk][DV]. A work-item does BLOCK
- * query rows of one batch: it goes over the keys in tiles of sixteen, one key
- * a lane, and keeps for each row the greatest score so far, the sum of the
- * exponentials below it, and the weighted sum of v, all rescaled whenever the
- * greatest score grows.
+ * query rows of one batch: it goes over the keys KEYS at a time and keeps for
+ * each row the greatest score so far, the sum of the exponentials below it, and
+ * the weighted sum of v, rescaled as the greatest score grows.
  *
- * Keys are read as sixteen rows by sixteen elements and turned in registers
- * (see transpose.cl), so that one fma per query row serves sixteen keys.
+ * The keys of a step are turned once for all rows of the block (in registers,
+ * see transpose.cl), so that scores and weighted sums are both products of
+ * tiles of TILE_M rows: see the prelude.
  * A row that may look at no key gives zeros.
  *
  * The mask, if HAS_MASK, is read at b . DIMS batch dims (d0 the innermost, mask
@@ -39,8 +39,21 @@
 #ifndef BLOCK
 #define BLOCK 8
 #endif
+#ifndef TILE_M
+#define TILE_M 8
+#endif
+#ifndef KEYS
+#define KEYS 64
+#endif
+#if KEYS >= 32
+#define TILE_NV 2
+#else
+#define TILE_NV 1
+#endif
+#define TILE_LANES 16
 #define D16 ((D + 15) / 16)
-#define DV16 ((DV + 15) / 16)
+#define STEP_V (PART_NV * 16)
+#define WIDE_V ((DV + 31) / 32 * 32)
 
 #define WALK(i)                                                                                    \
 	mask += rest % d##i * s##i;                                                                \
@@ -61,28 +74,18 @@
 	const float16 b##14 = LOW(a##7, a##15), b##15 = HIGH(a##7, a##15);
 
 /* Beyond the last key it is read once more; its score is thrown away. */
-#define READ(i) const float16 a##i = edge_load16(p + min(i, keys - 1) * D, wide);
-/* Element i of sixteen keys against element d + i of every query row. */
-#define COLUMN(i) EDGE_REPEAT(BLOCK, DOT_##i)
-#define DOT(i, r) x##r += turned##i * query[r * (D16 * 16) + d + i];
-#define DOT_0(r) DOT(0, r)
-#define DOT_1(r) DOT(1, r)
-#define DOT_2(r) DOT(2, r)
-#define DOT_3(r) DOT(3, r)
-#define DOT_4(r) DOT(4, r)
-#define DOT_5(r) DOT(5, r)
-#define DOT_6(r) DOT(6, r)
-#define DOT_7(r) DOT(7, r)
-#define DOT_8(r) DOT(8, r)
-#define DOT_9(r) DOT(9, r)
-#define DOT_10(r) DOT(10, r)
-#define DOT_11(r) DOT(11, r)
-#define DOT_12(r) DOT(12, r)
-#define DOT_13(r) DOT(13, r)
-#define DOT_14(r) DOT(14, r)
-#define DOT_15(r) DOT(15, r)
-#define ZERO(r) float16 x##r = (float16)(0.0f);
-#define KEEP(r) vstore16(x##r, r, score);
+#define READ(i) const float16 a##i = edge_load16(p + min(i, left - 1) * D, wide);
+#define KEEP(i) vstore16(turned##i, 0, keys_of + (d + i) * KEYS);
+#define QUERY(i) __private const float *a##i = query + min(s + part + (i), high - 1) * (D16 * 16);
+#define WEIGHTS(i) __private const float *a##i = score + (part + (i)) * KEYS;
+#if DV % 32
+#define VALUES_1 const float16 b0 = edge_load16(b, min(16, DV - d));
+#define VALUES_2                                                                                   \
+	VALUES_1 const float16 b1 = d + 16 < DV ? edge_load16(b + 16, min(16, DV - d - 16)) : (float16)(0.0f);
+#define VALUES EDGE_CAT(VALUES_, PART_NV)
+#else
+#define VALUES EDGE_TILE_LOAD
+#endif
 
 __kernel EDGE_SINGLE void KERNEL(__global const float *restrict q, __global const float *restrict k,
 				 __global const float *restrict v, PARAM_MASK const float scale, const int sq,
@@ -91,96 +94,139 @@ __kernel EDGE_SINGLE void KERNEL(__global const float *restrict q, __global cons
 	const int batch = (int)get_global_id(1), row = (int)get_global_id(0) * BLOCK;
 	const int high = min(BLOCK, sq - row), end = CAUSAL ? min(sk, row + high) : sk;
 	const int16 ramp = (int16)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-	float query[BLOCK * D16 * 16], score[BLOCK * 16], sum[BLOCK * DV16 * 16], top[BLOCK], total[BLOCK];
+	/* a tile may stand over the last row of the block */
+	float query[BLOCK * D16 * 16], sum[(BLOCK + 8) * WIDE_V], top[BLOCK], total[BLOCK * 16];
+	float turned[D16 * 16 * KEYS], score[(TILE_M + 8) * KEYS], shrink[TILE_M + 8];
 
 #if HAS_MASK
 	int rest = batch;
 
 	EDGE_REPEAT(DIMS, WALK)
 #endif
-	for (int r = 0; r < BLOCK; r++) {
-		__global const float *p = q + (batch * sq + row + min(r, high - 1)) * D;
+	for (int r = 0; r < high; r++) {
+		__global const float *p = q + (batch * sq + row + r) * D;
 
 		top[r] = -INFINITY;
-		total[r] = 0.0f;
+		vstore16((float16)(0.0f), r, total);
 		for (int d = 0; d < D; d += 16)
 			vstore16(edge_load16(p + d, min(16, D - d)) * scale, 0, query + r * (D16 * 16) + d);
-		for (int d = 0; d < DV16; d++)
-			vstore16((float16)(0.0f), r * DV16 + d, sum);
+		for (int d = 0; d < WIDE_V; d += 16)
+			vstore16((float16)(0.0f), 0, sum + r * WIDE_V + d);
 	}
-	for (int key = 0; key < end; key += 16) {
-		const int keys = min(16, end - key);
+	for (int key = 0; key < end; key += KEYS) {
+		const int keys = min(KEYS, end - key);
 
-		EDGE_REPEAT(BLOCK, ZERO)
-		for (int d = 0; d < D; d += 16) {
-			const int wide = D % 16 ? min(16, D - d) : 16;
-			__global const float *p = k + (batch * sk + key) * D + d;
+		for (int first = 0; first < keys; first += 16)
+			for (int d = 0; d < D; d += 16) {
+				const int wide = D % 16 ? min(16, D - d) : 16, left = keys - first;
+				__global const float *p = k + (batch * sk + key + first) * D + d;
+				__private float *keys_of = turned + first;
 
-			READ(0) READ(1) READ(2) READ(3) READ(4) READ(5) READ(6) READ(7)
-			READ(8) READ(9) READ(10) READ(11) READ(12) READ(13) READ(14) READ(15)
-			ROUND(b, a)
-			ROUND(c, b)
-			ROUND(u, c)
-			ROUND(turned, u)
-			COLUMN(0) COLUMN(1) COLUMN(2) COLUMN(3) COLUMN(4) COLUMN(5) COLUMN(6) COLUMN(7)
-			COLUMN(8) COLUMN(9) COLUMN(10) COLUMN(11) COLUMN(12) COLUMN(13) COLUMN(14) COLUMN(15)
-		}
-		EDGE_REPEAT(BLOCK, KEEP)
-		for (int r = 0; r < high; r++) {
-			float16 x = vload16(r, score);
-			int16 allowed = ramp < (int16)(keys);
+				READ(0) READ(1) READ(2) READ(3) READ(4) READ(5) READ(6) READ(7)
+				READ(8) READ(9) READ(10) READ(11) READ(12) READ(13) READ(14) READ(15)
+				ROUND(b, a)
+				ROUND(c, b)
+				ROUND(u, c)
+				ROUND(turned, u)
+				KEEP(0) KEEP(1) KEEP(2) KEEP(3) KEEP(4) KEEP(5) KEEP(6) KEEP(7)
+				KEEP(8) KEEP(9) KEEP(10) KEEP(11) KEEP(12) KEEP(13) KEEP(14) KEEP(15)
+			}
+		for (int s = 0; s < high; s += TILE_M) {
+			const int rows = min(TILE_M, high - s);
+
 #if CAUSAL
-			allowed &= ramp + key <= (int16)(row + r);
+			if (key > row + s + rows - 1)
+				continue;
+#endif
+			for (int part = 0; part < rows; part += PART_M)
+				for (int first = 0; first < keys; first += PART_NV * 16) {
+					__private const float *b = turned + first;
+					float16 t[PART_M * PART_NV];
+
+					EDGE_REPEAT(PART_M, QUERY)
+					EDGE_REPEAT(PART_M, EDGE_TILE_ZERO)
+					for (int at = 0; at < D; at++, b += KEYS) {
+						EDGE_TILE_LOAD
+						EDGE_REPEAT(PART_M, EDGE_TILE_STEP)
+					}
+					EDGE_REPEAT(PART_M, EDGE_TILE_SAVE)
+					for (int i = 0; i < PART_M; i++)
+						for (int j = 0; j < PART_NV; j++)
+							vstore16(t[i * PART_NV + j], 0, score + (part + i) * KEYS + first + j * 16);
+				}
+			for (int r = 0; r < rows; r++) {
+				float16 best16 = (float16)(-INFINITY), all = (float16)(0.0f);
+
+				for (int first = 0; first < keys; first += 16) {
+					float16 x = vload16(0, score + r * KEYS + first);
+#if !CAUSAL && !HAS_MASK
+					if (keys - first >= 16) {
+						best16 = max(best16, x);
+						continue;
+					}
+#endif
+					int16 allowed = ramp < (int16)(keys - first);
+#if CAUSAL
+					allowed &= ramp + (key + first) <= (int16)(row + s + r);
 #endif
 #if HAS_MASK
-			__global const float *m = mask + (row + r) * mask_row + key * mask_col;
+					__global const float *m = mask + (row + s + r) * mask_row + (key + first) * mask_col;
 
-			if (mask_col == 1)
-				x += edge_load16(m, keys);
-			else
-				x += *m;
+					if (mask_col == 1)
+						x += edge_load16(m, min(16, keys - first));
+					else
+						x += *m;
 #endif
-			x = EDGE_SELECT(int16, allowed, x, (float16)(-INFINITY));
+					x = EDGE_SELECT(int16, allowed, x, (float16)(-INFINITY));
+					best16 = max(best16, x);
+					vstore16(x, 0, score + r * KEYS + first);
+				}
 
-			const float best = max(top[r], edge_max16(x));
+				const float best = max(top[s + r], edge_max16(best16));
+				/* of a row that has seen no key yet all is 0 and stays so */
+				const float above = best == -INFINITY ? 0.0f : best;
 
-			if (best == -INFINITY) {
-				vstore16((float16)(0.0f), r, score);
-				continue;
+				shrink[r] = top[s + r] == best ? 1.0f : edge_exp(top[s + r] - above);
+				top[s + r] = best;
+				for (int first = 0; first < keys; first += 16) {
+					const float16 x = vload16(0, score + r * KEYS + first);
+#if !CAUSAL && !HAS_MASK
+					const float16 weight = edge_exp(x - above); /* of nothing: far below the last bit */
+#else
+					const float16 weight = EDGE_SELECT(int16, x == (float16)(-INFINITY), (float16)(0.0f),
+									   edge_exp(x - above));
+#endif
+
+					all += weight;
+					vstore16(weight, 0, score + r * KEYS + first);
+				}
+				vstore16(vload16(s + r, total) * shrink[r] + all, s + r, total);
 			}
+			for (int part = 0; part < rows; part += PART_M)
+				for (int d = 0; d < DV; d += STEP_V) {
+					__global const float *b = v + (batch * sk + key) * DV + d;
+					float16 t[PART_M * PART_NV];
 
-			const float shrink = edge_exp(top[r] - best);
-			const float16 weight = EDGE_SELECT(int16, x == (float16)(-INFINITY), (float16)(0.0f),
-							   edge_exp(x - best));
+					EDGE_REPEAT(PART_M, WEIGHTS)
+					EDGE_REPEAT(PART_M, EDGE_TILE_ZERO)
+					for (int at = 0; at < keys; at++, b += DV) {
+						VALUES
+						EDGE_REPEAT(PART_M, EDGE_TILE_STEP)
+					}
+					EDGE_REPEAT(PART_M, EDGE_TILE_SAVE)
+					for (int i = 0; i < min(PART_M, rows - part); i++)
+						for (int j = 0; j < PART_NV; j++) {
+							__private float *to = sum + (s + part + i) * WIDE_V + d + j * 16;
 
-			vstore16(weight, r, score);
-			total[r] = total[r] * shrink + edge_sum16(weight);
-			if (best != top[r])
-				for (int d = 0; d < DV16; d++)
-					vstore16(vload16(r * DV16 + d, sum) * shrink, r * DV16 + d, sum);
-			top[r] = best;
-		}
-		for (int d = 0; d < DV; d += 16) {
-			const int wide = DV % 16 ? min(16, DV - d) : 16;
-			__global const float *p = v + (batch * sk + key) * DV + d;
-#define TAKE(r) float16 y##r = vload16(0, sum + r * (DV16 * 16) + d);
-#define ADD(r) y##r += value * score[r * 16 + i];
-#define GIVE(r) vstore16(y##r, 0, sum + r * (DV16 * 16) + d);
-
-			EDGE_REPEAT(BLOCK, TAKE)
-			for (int i = 0; i < keys; i++) {
-				const float16 value = edge_load16(p + i * DV, wide);
-
-				EDGE_REPEAT(BLOCK, ADD)
-			}
-			EDGE_REPEAT(BLOCK, GIVE)
+							vstore16(vload16(0, to) * shrink[part + i] + t[i * PART_NV + j], 0, to);
+						}
+				}
 		}
 	}
 	for (int r = 0; r < high; r++) {
-		const float factor = total[r] > 0.0f ? 1.0f / total[r] : total[r];
+		const float below = edge_sum16(vload16(r, total)), factor = below > 0.0f ? 1.0f / below : below;
 
 		for (int d = 0; d < DV; d += 16)
-			EDGE_STORE16(vload16(0, sum + r * (DV16 * 16) + d) * factor, batch * sq + row + r, d,
-				     min(16, DV - d));
+			EDGE_STORE16(vload16(0, sum + r * WIDE_V + d) * factor, batch * sq + row + r, d, min(16, DV - d));
 	}
 }

@@ -6,7 +6,8 @@
 
 #include <math.h>
 
-enum { ROWS = 8, MAX_HEAD = 2048, KERNEL_DIMS = 8 };
+/* ROWS of a tile; of a block as many as fit, with the keys of a step, into the nearest caches and any stack. */
+enum { ROWS = 8, BLOCK_ELEMENTS = 64 * 64, SMALL_HEAD = 128, ITEMS = 32, MAX_HEAD = 2048, KERNEL_DIMS = 8 };
 
 /* How the mask is read: the strides of its own dims against the scores'. */
 static void mask_strides(const struct shape *m, const struct shape *scores, int64_t stride[MAX_RANK])
@@ -47,7 +48,8 @@ bool select_attention(struct codegen *c, node_id id)
 	const struct shape *q = value_shape(c, n->in[0]), *k = value_shape(c, n->in[1]), *v = value_shape(c, n->in[2]);
 	bool has_mask = node_own_inputs(n) > 3 && n->in[3] != NO_ID;
 	uint32_t r = q->rank, dims = r > 2 ? r - 2 : 1;
-	int64_t sq = q->dim[r - 2], sk = k->dim[r - 2], d = q->dim[r - 1], dv = v->dim[r - 1], batch, block;
+	int64_t sq = q->dim[r - 2], sk = k->dim[r - 2], d = q->dim[r - 1], dv = v->dim[r - 1], batch, block, rows;
+	bool small = d <= SMALL_HEAD && dv <= SMALL_HEAD;
 	struct shape scores = *q;
 	struct build b;
 
@@ -58,11 +60,16 @@ bool select_attention(struct codegen *c, node_id id)
 				      (long long)dv);
 	scores.dim[r - 1] = sk;
 	batch = shape_elements(q) / sq / d;
-	block = sq < ROWS ? sq : ROWS;
+	rows = block = sq < ROWS ? sq : ROWS;
+	while (small && 2 * block * (d > dv ? d : dv) <= BLOCK_ELEMENTS && block < sq &&
+	       ceil_div(sq, 2 * block) * batch >= ITEMS)
+		block *= 2;
 	build_begin(&b, c, id, "attention");
 	build_define(&b, "D", d);
 	build_define(&b, "DV", dv);
 	build_define(&b, "BLOCK", block);
+	build_define(&b, "TILE_M", rows);
+	build_define(&b, "KEYS", small ? 64 : 16);
 	build_define(&b, "CAUSAL", node_int(n, ATTR_causal, 0) != 0);
 	define_mask(&b, has_mask, dims);
 	if (!build_epilogue(&b, DTYPE_F32))
