@@ -59,7 +59,11 @@ enum { ROUNDS = 1000000, SUMS = 12 };
 static int width = 4;
 
 #ifdef __x86_64__
+#ifdef __clang__
+#define TARGET(x) __attribute__((noinline, target(x)))
+#else
 #define TARGET(x) __attribute__((noinline, optimize("O2", "fp-contract=fast"), target(x)))
+#endif
 PEAK(peak16, TARGET("avx512f,fma"), 16)
 PEAK(peak8, TARGET("avx2,fma"), 8)
 #endif

@@ -683,7 +683,7 @@ int harness_run(struct harness *h)
 	else if (!strcmp(what, "no native code"))
 		tap_ok(false, "the native code is built");
 	else
-		tap_skip(what);
+		tap_skip("%s", what);
 	harness_free(h);
 	return tap_done();
 }
