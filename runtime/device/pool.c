@@ -22,7 +22,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { POOL_MAX = 256, POOL_SPINS = 4000, ITEM_BITS = POOL_ITEM_BITS };
+enum { POOL_MAX = 256, POOL_SPINS = 4000, POOL_STACK = 1 << 20, ITEM_BITS = POOL_ITEM_BITS };
 
 static const uint64_t ITEM_MASK = ((uint64_t)1 << ITEM_BITS) - 1;
 
@@ -148,6 +148,21 @@ static struct pool *pool_alloc(void)
 	return posix_memalign(&p, 64, sizeof(struct pool)) == 0 ? p : NULL;
 }
 
+/* Kernels keep tiles on the stack, more than the 128 KiB that some C libraries give. */
+static int start_worker(struct pool *p, uint32_t i)
+{
+	pthread_attr_t attr;
+	int error = pthread_attr_init(&attr);
+
+	if (error)
+		return error;
+	error = pthread_attr_setstacksize(&attr, POOL_STACK);
+	if (!error)
+		error = pthread_create(&p->worker[i], &attr, worker_main, &p->seat[i]);
+	pthread_attr_destroy(&attr);
+	return error;
+}
+
 enum edge_status pool_open(uint32_t threads, bool pin, struct pool **out, struct failure *f)
 {
 	struct pool *p;
@@ -167,7 +182,7 @@ enum edge_status pool_open(uint32_t threads, bool pin, struct pool **out, struct
 		pin_to(&p->cpus, 0);
 	for (uint32_t i = 1; i < threads; i++) {
 		p->seat[i] = (struct pool_seat){ p, i };
-		error = pthread_create(&p->worker[i], NULL, worker_main, &p->seat[i]);
+		error = start_worker(p, i);
 		if (error) {
 			errno = error;
 			rt_fail_errno(f, EDGE_MEMORY, "could not start thread %u of %u", i + 1, threads);
