@@ -168,7 +168,8 @@ unsigned char *builder_finish(struct plan_builder *b, size_t *size)
 				c[k].offset += base;
 			table[i].xxh3 = edge_xxh3(c, table[i].size);
 		}
-		memcpy(file + table[i].offset, b->section[table[i].kind].data, table[i].size);
+		if (table[i].size > 0)
+			memcpy(file + table[i].offset, b->section[table[i].kind].data, table[i].size);
 	}
 	h.table_xxh3 = edge_xxh3(table, table_size);
 	h.header_xxh3 = edge_xxh3(&h, offsetof(struct edge_header, header_xxh3));
