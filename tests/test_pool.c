@@ -55,6 +55,8 @@ static void check_jobs(uint32_t threads, uint32_t count, bool pin)
 	for (uint32_t i = 0; i < count; i++) {
 		struct job *j = &jobs[i & 1];
 
+		if (i == count / 2)
+			pool_give_way(p);
 		random = random * 1664525 + 1013904223;
 		memset(j->times, 0, sizeof j->times);
 		j->count = random >> 16 & 3 ? 1 + (random >> 20) % 12 : (random >> 20) % ITEMS;

@@ -49,6 +49,7 @@ struct device_request {
 	const char *name;      /* only a device whose name contains this; NULL: any */
 	uint32_t kernel_style; /* enum edge_kernel_style: which kind is preferred */
 	uint32_t threads;      /* 0: all that it has */
+	bool streams;          /* weights are read while kernels run: leave the reader a CPU */
 	bool pin;              /* native: each of these threads stays on one CPU, the caller's too */
 	bool profile;	       /* fence_times will be called */
 	bool no_cache;	       /* build every program, and keep none */

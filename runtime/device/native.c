@@ -90,6 +90,8 @@ static enum edge_status native_open(const struct device_request *request, struct
 		native_close(d);
 		return st;
 	}
+	if (request->streams)
+		pool_give_way(d->pool);
 	describe(&d->info, pool_threads(d->pool));
 	*out = d;
 	return EDGE_OK;

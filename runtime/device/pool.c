@@ -19,10 +19,11 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { POOL_MAX = 256, POOL_SPINS = 4000, POOL_STACK = 1 << 20, ITEM_BITS = POOL_ITEM_BITS };
+enum { POOL_MAX = 256, POOL_SPINS = 4000, POOL_STACK = 1 << 20, POOL_NICE = 4, ITEM_BITS = POOL_ITEM_BITS };
 
 static const uint64_t ITEM_MASK = ((uint64_t)1 << ITEM_BITS) - 1;
 
@@ -30,6 +31,7 @@ struct pool {
 	uint32_t threads; /* the caller included */
 	uint32_t started; /* workers that must be joined */
 	bool pin;
+	atomic_bool give_way;
 	cpu_set_t cpus; /* pin: the caller's when the pool was opened, and again when it is closed */
 	pthread_t worker[POOL_MAX];
 	struct pool_seat {
@@ -114,10 +116,21 @@ static void pin_to(const cpu_set_t *all, uint32_t number)
 		}
 }
 
+/* Linux keeps a priority for each thread, under its own id. */
+static bool step_back(struct pool *p, bool done)
+{
+	if (!done && atomic_load_explicit(&p->give_way, memory_order_relaxed)) {
+		setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), POOL_NICE);
+		done = true;
+	}
+	return done;
+}
+
 static void *worker_main(void *arg)
 {
 	struct pool_seat *seat = arg;
 	struct pool *p = seat->pool;
+	bool stepped_back = false;
 	unsigned seen = 0;
 
 	if (p->pin)
@@ -127,6 +140,7 @@ static void *worker_main(void *arg)
 		seen = atomic_load_explicit(&p->generation, memory_order_acquire);
 		if (atomic_load_explicit(&p->leave, memory_order_acquire))
 			return NULL;
+		stepped_back = step_back(p, stepped_back);
 		take_ranges(p);
 	}
 }
@@ -193,6 +207,11 @@ enum edge_status pool_open(uint32_t threads, bool pin, struct pool **out, struct
 	}
 	*out = p;
 	return EDGE_OK;
+}
+
+void pool_give_way(struct pool *p)
+{
+	atomic_store(&p->give_way, true);
 }
 
 static void publish(struct pool *p)

@@ -24,6 +24,12 @@ typedef void (*pool_work)(void *ctx, uint64_t begin, uint64_t end);
  * on the i-th of them, the caller as thread 0 until it closes the pool.
  */
 enum edge_status pool_open(uint32_t threads, bool pin, struct pool **out, struct failure *f);
+/*
+ * From the next job on the pool's own threads give way to others of the
+ * process: to the one that reads weights, which would otherwise wait for a CPU
+ * while the kernels wait for what it reads.
+ */
+void pool_give_way(struct pool *p);
 void pool_close(struct pool *p); /* NULL is fine */
 /* CPUs that the process may use. */
 uint32_t pool_usable_cpus(void);

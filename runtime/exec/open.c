@@ -183,7 +183,7 @@ static enum edge_status open_device(struct edgert_session *s, const struct edger
 		.kernel_style = meta->kernel_style,
 		.threads = options->threads ? options->threads : meta->threads,
 		.no_cache = options->no_cache,
-		.pin = options->pin,
+		.pin = options->pin, .streams = first_streamed(&s->plan) < s->plan.read_count,
 	};
 	enum edge_status st;
 
