@@ -11,6 +11,8 @@
 
 #include "ir/graph.h"
 
+#include "ir/shape.h"
+
 #include <math.h>
 #include <stdlib.h>
 
@@ -69,24 +71,9 @@ static void coerce_floats(struct node *n)
 	for (uint32_t i = 0; i < n->attr_count; i++) {
 		struct attr *a = &n->attr[i];
 
-		if (a->kind != ATTR_INT)
-			continue;
-		switch (a->key) {
-		case ATTR_alpha:
-		case ATTR_beta:
-		case ATTR_gamma:
-		case ATTR_min:
-		case ATTR_max:
-		case ATTR_value:
-		case ATTR_cubic_a:
-		case ATTR_scale:
-		case ATTR_clip:
-		case ATTR_eps:
+		if (a->kind == ATTR_INT && attr_key_kind(a->key) == ATTR_FLOAT) {
 			a->kind = ATTR_FLOAT;
 			a->f = (double)a->i;
-			break;
-		default:
-			break;
 		}
 	}
 }

@@ -86,7 +86,7 @@ static bool is_list(enum attr_key k)
 		UINT64_C(1) << ATTR_kernel | UINT64_C(1) << ATTR_activations);
 }
 
-static enum attr_kind kind_of(enum attr_key k)
+enum attr_kind attr_key_kind(enum attr_key k)
 {
 	switch (k) {
 	case ATTR_alpha:
@@ -124,7 +124,7 @@ bool infer_attrs(const struct inference *c)
 		if (seen >> a->key & 1)
 			return infer_fail(c, "attribute %s is there twice", name);
 		seen |= UINT64_C(1) << a->key;
-		if (a->kind != kind_of(a->key))
+		if (a->kind != attr_key_kind(a->key))
 			return infer_fail(c, "attribute %s is of the wrong kind", name);
 		if (a->kind == ATTR_INTS && a->count > 2 * MAX_RANK)
 			return infer_fail(c, "attribute %s is too long", name);

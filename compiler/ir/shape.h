@@ -27,4 +27,7 @@ bool infer_attrs(const struct inference *c);
 bool infer_heavy(struct inference *c);
 bool infer_along_axes(struct inference *c);
 
+/* What an attribute's value has to be. */
+enum attr_kind attr_key_kind(enum attr_key k);
+
 #endif
