@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * json.c - the only file that knows cJSON.
+ *
+ * cJSON's tree is copied into the arena at once, so that nobody has to free
+ * anything and nobody else needs its header. The depth is checked before
+ * parsing, since the copy walks down with the tree.
+ */
+#include "config.h"
+
+#include "base/json.h"
+
+#include <cjson/cJSON.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Brackets outside strings; text that is no JSON is found out by the parser. */
+static bool shallow(const char *text, size_t len)
+{
+	uint32_t depth = 0;
+	bool quoted = false;
+
+	for (size_t i = 0; i < len; i++) {
+		char c = text[i];
+
+		if (quoted) {
+			if (c == '\\')
+				i++;
+			else if (c == '"')
+				quoted = false;
+		} else if (c == '"') {
+			quoted = true;
+		} else if (c == '[' || c == '{') {
+			if (++depth > JSON_DEPTH)
+				return false;
+		} else if ((c == ']' || c == '}') && depth) {
+			depth--;
+		}
+	}
+	return true;
+}
+
+static struct json *copy(struct arena *a, const cJSON *from)
+{
+	struct json *v = arena_new(a, struct json), **link = &v->first;
+
+	v->key = from->string ? arena_strdup(a, from->string) : NULL;
+	if (cJSON_IsBool(from)) {
+		v->kind = JSON_BOOL;
+		v->boolean = cJSON_IsTrue(from);
+	} else if (cJSON_IsNumber(from)) {
+		v->kind = JSON_NUMBER;
+		v->number = from->valuedouble;
+	} else if (cJSON_IsString(from)) {
+		v->kind = JSON_STRING;
+		v->string = arena_strdup(a, from->valuestring);
+	} else if (cJSON_IsArray(from) || cJSON_IsObject(from)) {
+		v->kind = cJSON_IsArray(from) ? JSON_ARRAY : JSON_OBJECT;
+		for (const cJSON *c = from->child; c; c = c->next) {
+			*link = copy(a, c);
+			link = &(*link)->next;
+			v->count++;
+		}
+	}
+	return v;
+}
+
+const struct json *json_parse(struct arena *a, const char *text, size_t len)
+{
+	const char *end = NULL;
+	struct json *out = NULL;
+	cJSON *root;
+
+	if (!shallow(text, len) || memchr(text, 0, len))
+		return NULL;
+	root = cJSON_ParseWithLengthOpts(text, len, &end, false);
+	if (!root)
+		return NULL;
+	while (end < text + len && strchr(" \t\r\n", *end))
+		end++;
+	if (end == text + len)
+		out = copy(a, root);
+	cJSON_Delete(root);
+	return out;
+}
+
+const struct json *json_get(const struct json *object, const char *key)
+{
+	if (!object || object->kind != JSON_OBJECT)
+		return NULL;
+	for (const struct json *m = object->first; m; m = m->next)
+		if (!strcmp(m->key, key))
+			return m;
+	return NULL;
+}
+
+const struct json *json_at(const struct json *array, uint32_t index)
+{
+	const struct json *e = array && array->kind == JSON_ARRAY ? array->first : NULL;
+
+	while (e && index--)
+		e = e->next;
+	return e;
+}
+
+const char *json_string(const struct json *object, const char *key)
+{
+	const struct json *m = json_get(object, key);
+
+	return m && m->kind == JSON_STRING ? m->string : NULL;
+}
+
+double json_number(const struct json *object, const char *key, double absent)
+{
+	const struct json *m = json_get(object, key);
+
+	return m && m->kind == JSON_NUMBER ? m->number : absent;
+}
+
+bool json_bool(const struct json *object, const char *key, bool absent)
+{
+	const struct json *m = json_get(object, key);
+
+	return m && m->kind == JSON_BOOL ? m->boolean : absent;
+}
+
+/* The length of the well-formed UTF-8 character at p, 0 where there is none. */
+static size_t utf8_length(const unsigned char *p)
+{
+	size_t n = p[0] < 0x80 ? 1 : p[0] >= 0xc2 && p[0] < 0xe0 ? 2 : (p[0] & 0xf0) == 0xe0 ? 3
+		 : p[0] >= 0xf0 && p[0] < 0xf5 ? 4 : 0;
+
+	for (size_t i = 1; i < n; i++)
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] >= 0xa0) || (p[0] == 0xf0 && p[1] < 0x90) ||
+	    (p[0] == 0xf4 && p[1] >= 0x90))
+		return 0;
+	return n;
+}
+
+void json_put_string(struct strbuf *out, const char *s)
+{
+	const unsigned char *p = (const unsigned char *)s;
+
+	strbuf_puts(out, "\"");
+	while (*p) {
+		size_t n = utf8_length(p);
+
+		if (!n)
+			strbuf_puts(out, "\\ufffd");
+		else if (*p == '"' || *p == '\\')
+			strbuf_printf(out, "\\%c", *p);
+		else if (*p < 32 || *p == 127)
+			strbuf_printf(out, "\\u%04x", *p);
+		else
+			strbuf_add(out, p, n);
+		p += n ? n : 1;
+	}
+	strbuf_puts(out, "\"");
+}
+
+void json_put_number(struct strbuf *out, double x)
+{
+	char text[40];
+
+	if (!isfinite(x)) {
+		strbuf_puts(out, "null");
+		return;
+	}
+	for (int digits = 6; digits <= 17; digits++) {
+		snprintf(text, sizeof text, "%.*g", digits, x);
+		if (strtod(text, NULL) == x)
+			break;
+	}
+	strbuf_puts(out, text);
+}
+
+void json_print(struct strbuf *out, const struct json *v)
+{
+	switch (v->kind) {
+	case JSON_NULL: strbuf_puts(out, "null"); return;
+	case JSON_BOOL: strbuf_puts(out, v->boolean ? "true" : "false"); return;
+	case JSON_NUMBER: json_put_number(out, v->number); return;
+	case JSON_STRING: json_put_string(out, v->string); return;
+	case JSON_ARRAY:
+	case JSON_OBJECT: break;
+	}
+	strbuf_puts(out, v->kind == JSON_ARRAY ? "[" : "{");
+	for (const struct json *m = v->first; m; m = m->next) {
+		if (v->kind == JSON_OBJECT) {
+			json_put_string(out, m->key);
+			strbuf_puts(out, ": ");
+		}
+		json_print(out, m);
+		if (m->next)
+			strbuf_puts(out, ", ");
+	}
+	strbuf_puts(out, v->kind == JSON_ARRAY ? "]" : "}");
+}
