@@ -18,3 +18,4 @@ include compiler/target/local.mk
 include compiler/sched/local.mk
 include compiler/codegen/local.mk
 include compiler/plan/local.mk
+include compiler/scene/local.mk

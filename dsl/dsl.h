@@ -81,6 +81,51 @@ struct decl_step {
 	struct span span;
 };
 
+/* scene NAME { ... }; */
+enum decl_capture { DECL_CAPTURE_NONE, DECL_CAPTURE_COLMAP, DECL_CAPTURE_TRANSFORMS };
+enum decl_background { DECL_BACKGROUND_BLACK, DECL_BACKGROUND_WHITE, DECL_BACKGROUND_RANDOM };
+enum decl_points { DECL_POINTS_DEFAULT, DECL_POINTS_SFM, DECL_POINTS_RANDOM };
+
+struct decl_scene {
+	const char *name;
+	struct span span;
+	enum decl_capture capture;
+	const char *path; /* folder, or file, as it must be opened */
+	struct span path_span;
+	uint32_t downscale; /* at least 1 */
+	uint32_t holdout;   /* every n-th view by name is held out; 0: none */
+	bool allow_missing;
+	const char *mask; /* folder; NULL: none */
+	struct span mask_span;
+	enum decl_background background;
+	struct span background_span;
+	enum decl_points points;
+	struct span points_span;
+	uint32_t point_count; /* of random points; 0: not given */
+	uint64_t seed;        /* the same */
+};
+
+/* The statements of a plan that trains. every, from, until: steps, 0 where not given */
+struct decl_window {
+	bool given;
+	struct span span;
+	uint32_t every, from, until;
+};
+
+/* plain: growth simply stops at the cap */
+enum decl_policy { DECL_POLICY_AUTO, DECL_POLICY_DIET, DECL_POLICY_RELOCATE, DECL_POLICY_PLAIN };
+
+struct decl_train {
+	uint32_t scene; /* index into project->scenes */
+	uint32_t steps;
+	struct span span;
+	struct decl_window densify, prune, compensate;
+	enum decl_policy policy;
+	VEC(uint32_t) reinitialise; /* steps, ascending */
+	uint32_t evaluate_every, checkpoint_every; /* 0: not given */
+	uint64_t seed;
+};
+
 struct decl_feed { /* feed TO_MODEL.INPUT from FROM_MODEL.OUTPUT; */
 	uint32_t to_model, from_model;
 	const char *to_name, *from_name;
@@ -94,6 +139,7 @@ struct decl_plan {
 	struct decl_budget budget;        /* zeros: no limit */
 	VEC(struct decl_step) steps;
 	VEC(struct decl_feed) feeds;
+	struct decl_train *train; /* NULL: the plan does not train */
 	/* a statement that parses and has no meaning yet: compiling says "not supported yet" */
 	const char *unsupported;
 	struct span unsupported_span;
@@ -105,8 +151,9 @@ struct project {
 	VEC(struct decl_device) devices;
 	VEC(struct decl_budget) budgets;
 	VEC(struct decl_model) models;
+	VEC(struct decl_scene) scenes;
 	VEC(struct decl_plan) plans;
-	/* quantize, tune and scene blocks that were parsed and have no meaning yet */
+	/* quantize and tune blocks that were parsed and have no meaning yet */
 	VEC(struct decl_later { const char *kind; const char *name; struct span span; }) later;
 };
 

@@ -11,6 +11,7 @@
 
 #include "dsl.h"
 #include "setting.h"
+#include "train.h"
 
 #include "ir/graph.h"
 
@@ -79,7 +80,8 @@ static const struct setting_spec scene_settings[] = {
 	{ "allow", "missing", SETTING_ONCE },
 	{ "mask", "dir:STRING", SETTING_ONCE },
 	{ "background", "v:black|white|random", SETTING_ONCE },
-	{ "points", "v:sfm|random [count count:INT] [seed seed:INT]", SETTING_ONCE },
+	{ "points", "kind:sfm", SETTING_ONCE },
+	{ "points", "kind:random [count count:INT] [seed seed:INT]", SETTING_ONCE },
 };
 
 static const struct setting_spec plan_settings[] = {
@@ -92,7 +94,7 @@ static const struct setting_spec plan_settings[] = {
 	{ "densify", "[every n:INT] [from from:INT] [until until:INT]", SETTING_ONCE },
 	{ "prune", "[every n:INT] [from from:INT] [until until:INT]", SETTING_ONCE },
 	{ "compensate", "[every n:INT] [from from:INT] [until until:INT]", SETTING_ONCE },
-	{ "policy", "v:diet|relocate|auto", SETTING_ONCE },
+	{ "policy", "v:diet|relocate|plain|auto", SETTING_ONCE },
 	{ "reinitialise", "at at:INT", SETTING_MANY },
 	{ "evaluate", "every n:INT", SETTING_ONCE },
 	{ "checkpoint", "every n:INT", SETTING_ONCE },
@@ -511,6 +513,20 @@ static void check_supported(struct sema *s, struct decl_plan *out, uint32_t mode
 		unsupported(out, head_of(quantize), "a quantize block");
 }
 
+/* "train SCENE for N steps": at most one, and nothing beside it. */
+static bool plan_train(struct sema *s, struct decl_plan *out, const struct setting *m, const struct ast_stmt *t)
+{
+	struct decl_train *train = arena_new(s->arena, struct decl_train);
+	const struct setting_value *v = setting_get(m, "scene");
+
+	train->span = t->span;
+	if (!lookup(s, BLOCK_SCENE, v->text, v->span, &train->scene))
+		return false;
+	out->train = train;
+	train_steps(s->diag, train, m);
+	return true;
+}
+
 static void plan_step(struct sema *s, struct decl_plan *out, const struct setting *m, const struct ast_stmt *t)
 {
 	struct decl_step step = { .span = t->span };
@@ -518,12 +534,10 @@ static void plan_step(struct sema *s, struct decl_plan *out, const struct settin
 
 	step.subject = v->text;
 	step.action = is(m, "run") ? DECL_RUN : is(m, "train") ? DECL_TRAIN : DECL_GENERATE;
-	if (!lookup(s, step.action == DECL_TRAIN ? BLOCK_SCENE : BLOCK_MODEL, v->text, v->span, &step.model))
+	if (step.action == DECL_TRAIN ? !plan_train(s, out, m, t) : !lookup(s, BLOCK_MODEL, v->text, v->span, &step.model))
 		return;
 	if (step.action == DECL_GENERATE)
 		unsupported(out, t->span, "generating text");
-	else if (step.action == DECL_TRAIN)
-		unsupported(out, t->span, "training");
 	if (step.action != DECL_TRAIN)
 		check_supported(s, out, step.model, t->span);
 	vec_push(s->arena, &out->steps, step);
@@ -586,13 +600,34 @@ static bool plan_statement(struct sema *s, struct decl_plan *out, const struct s
 	return is(m, "feed");
 }
 
+/* The statements of training, which may stand before the "train" that they are about. */
+static void plan_timeline(struct sema *s, struct decl_plan *out, const struct ast_decl *decl, const struct setting *timeline,
+			  bool good)
+{
+	for (uint32_t i = 0; i < decl->body.len; i++) {
+		const struct ast_stmt *t = decl->body.data[i];
+
+		if (!timeline[i].spec)
+			continue;
+		if (out->train)
+			train_setting(s->arena, s->diag, out->train, &timeline[i], t->span);
+		else if (good)
+			diag_error(s->diag, t->span, "\"%s\" belongs into a plan that trains a scene", t->name.text);
+		good &= out->train != NULL;
+	}
+	if (!out->train)
+		return;
+	train_check(s->diag, out->train);
+	if (out->steps.len > 1)
+		diag_error(s->diag, out->train->span, "a plan that trains does nothing else");
+}
+
 static void resolve_plan(struct sema *s, const struct ast_decl *decl)
 {
 	struct decl_plan out = { .name = decl->name.text, .span = decl->name.span };
 	struct setting *feed = arena_new_array(s->arena, struct setting, decl->body.len);
 	unsigned before = s->diag->errors;
-	const struct ast_stmt *timeline = NULL;
-	bool trains = false;
+	struct setting *timeline = arena_new_array(s->arena, struct setting, decl->body.len);
 	struct span limit = NO_SPAN;
 
 	for (uint32_t i = 0; i < decl->body.len; i++) {
@@ -604,19 +639,35 @@ static void resolve_plan(struct sema *s, const struct ast_decl *decl)
 		if (plan_statement(s, &out, &m, t, &limit))
 			feed[i] = m;
 		else if (!is(&m, "on") && !is(&m, "within") && !is(&m, "run") && !is(&m, "generate") && !is(&m, "train"))
-			timeline = t;
-		trains |= is(&m, "train");
+			timeline[i] = m;
 	}
 	for (uint32_t i = 0; i < decl->body.len; i++)
 		if (feed[i].spec)
 			plan_feed(s, &out, &feed[i], decl->body.data[i]);
-	if (timeline && !trains && s->diag->errors == before)
-		diag_error(s->diag, timeline->span, "\"%s\" belongs into a plan that trains a scene", timeline->name.text);
+	plan_timeline(s, &out, decl, timeline, s->diag->errors == before);
 	if (!out.steps.len && s->diag->errors == before) {
 		diag_error(s->diag, out.span, "plan \"%s\" does nothing", out.name);
-		diag_hint(s->diag, "Add run MODEL;");
+		diag_hint(s->diag, "Add run MODEL; or train SCENE for 7000 steps;");
 	}
 	vec_push(s->arena, &s->project->plans, out);
+}
+
+/* ---- scenes */
+
+static void resolve_scene(struct sema *s, const struct ast_decl *decl)
+{
+	struct decl_scene out = { .name = decl->name.text, .span = decl->name.span };
+	unsigned before = s->diag->errors;
+
+	for (uint32_t i = 0; i < decl->body.len; i++) {
+		struct setting m = match(s, BLOCK_SCENE, decl, i);
+
+		if (m.spec)
+			scene_setting(s->arena, s->diag, &out, &m);
+	}
+	if (s->diag->errors == before)
+		scene_check(s->diag, &out);
+	vec_push(s->arena, &s->project->scenes, out);
 }
 
 /* ---- the rest: checked, and left for later */
@@ -625,8 +676,7 @@ static void resolve_later(struct sema *s, enum block_kind kind, const struct ast
 {
 	struct decl_later later = { blocks[kind].word, decl->name.text, head_of(decl) };
 
-	if (kind != BLOCK_SCENE)
-		lookup(s, BLOCK_MODEL, decl->name.text, decl->name.span, NULL);
+	lookup(s, BLOCK_MODEL, decl->name.text, decl->name.span, NULL);
 	for (uint32_t i = 0; i < decl->body.len; i++)
 		match(s, kind, decl, i);
 	vec_push(s->arena, &s->project->later, later);
@@ -699,6 +749,7 @@ struct project *dsl_resolve(struct arena *a, struct diag *d, const struct ast *a
 			case BLOCK_DEVICE: resolve_device(&s, decl); break;
 			case BLOCK_BUDGET: resolve_budget(&s, decl); break;
 			case BLOCK_MODEL: resolve_model(&s, decl); break;
+			case BLOCK_SCENE: resolve_scene(&s, decl); break;
 			case BLOCK_PLAN: resolve_plan(&s, decl); break;
 			default: resolve_later(&s, (enum block_kind)k, decl); break;
 			}

@@ -1,0 +1,1 @@
+libedgec_la_SOURCES += %D%/scene.h %D%/source.h
