@@ -145,6 +145,39 @@ struct decl_plan {
 	struct span unsupported_span;
 };
 
+/* tune MODEL { ... } */
+enum decl_quality { DECL_QUALITY_NONE, DECL_QUALITY_ACCURACY, DECL_QUALITY_PERPLEXITY, DECL_QUALITY_DIVERGENCE };
+enum decl_minimize { DECL_MINIMIZE_LATENCY, DECL_MINIMIZE_MEMORY, DECL_MINIMIZE_BYTES };
+enum decl_search {
+	DECL_SEARCH_DEFAULT, DECL_SEARCH_RANDOM, DECL_SEARCH_TPE, DECL_SEARCH_ANNEAL, DECL_SEARCH_GREEDY,
+	DECL_SEARCH_LLM, DECL_SEARCH_REPLAY
+};
+
+struct decl_names {
+	const char **data;
+	uint32_t len, cap;
+};
+
+struct decl_tune {
+	const char *name; /* the model's */
+	struct span span;
+	uint32_t model; /* index into project->models */
+	struct decl_names formats, methods, backends; /* empty: not searched */
+	bool kernels, streaming, threads; /* searched */
+	bool per_tensor; /* formats per tensor; else per class of tensors */
+	const char *calibrate; /* for methods that want inputs; NULL: none */
+	enum decl_quality quality;
+	const char *data, *labels; /* paths */
+	struct span data_span, labels_span;
+	double loss; /* that is allowed, as a fraction of the reference's quality */
+	enum decl_minimize minimize;
+	enum decl_search search;
+	struct span search_span;
+	const char *endpoint, *llm, *transcript;
+	uint32_t trials;
+	uint64_t seed;
+};
+
 struct project {
 	const char *path; /* of the .edge file */
 	const struct ast *ast;
@@ -153,7 +186,8 @@ struct project {
 	VEC(struct decl_model) models;
 	VEC(struct decl_scene) scenes;
 	VEC(struct decl_plan) plans;
-	/* quantize and tune blocks that were parsed and have no meaning yet */
+	VEC(struct decl_tune) tunes;
+	/* quantize blocks that were parsed and have no meaning yet */
 	VEC(struct decl_later { const char *kind; const char *name; struct span span; }) later;
 };
 

@@ -12,6 +12,7 @@
 #include "dsl.h"
 #include "setting.h"
 #include "train.h"
+#include "tune.h"
 
 #include "ir/graph.h"
 
@@ -60,8 +61,13 @@ static const struct setting_spec quantize_settings[] = {
 
 static const struct setting_spec tune_settings[] = {
 	{ "formats", "formats:LIST", SETTING_ONCE },
+	{ "methods", "methods:LIST", SETTING_ONCE },
+	{ "calibrate", "file:STRING", SETTING_ONCE },
+	{ "per", "v:class|tensor", SETTING_ONCE },
 	{ "kernels", "", SETTING_ONCE },
 	{ "streaming", "", SETTING_ONCE },
+	{ "threads", "", SETTING_ONCE },
+	{ "backends", "backends:LIST", SETTING_ONCE },
 	{ "quality", "accuracy on data:STRING labels labels:STRING [within loss:PERCENT]", SETTING_ONCE },
 	{ "quality", "perplexity on data:STRING [within loss:PERCENT]", SETTING_ONCE },
 	{ "quality", "divergence on data:STRING [within loss:PERCENT]", SETTING_ONCE },
@@ -670,6 +676,24 @@ static void resolve_scene(struct sema *s, const struct ast_decl *decl)
 	vec_push(s->arena, &s->project->scenes, out);
 }
 
+/* ---- searches */
+
+static void resolve_tune(struct sema *s, const struct ast_decl *decl)
+{
+	struct decl_tune out = { .name = decl->name.text, .span = head_of(decl) };
+	bool known = lookup(s, BLOCK_MODEL, decl->name.text, decl->name.span, &out.model);
+
+	tune_defaults(&out);
+	for (uint32_t i = 0; i < decl->body.len; i++) {
+		struct setting m = match(s, BLOCK_TUNE, decl, i);
+
+		if (m.spec)
+			tune_setting(s->arena, s->diag, &out, &m);
+	}
+	if (known)
+		vec_push(s->arena, &s->project->tunes, out);
+}
+
 /* ---- the rest: checked, and left for later */
 
 static void resolve_later(struct sema *s, enum block_kind kind, const struct ast_decl *decl)
@@ -751,6 +775,7 @@ struct project *dsl_resolve(struct arena *a, struct diag *d, const struct ast *a
 			case BLOCK_MODEL: resolve_model(&s, decl); break;
 			case BLOCK_SCENE: resolve_scene(&s, decl); break;
 			case BLOCK_PLAN: resolve_plan(&s, decl); break;
+			case BLOCK_TUNE: resolve_tune(&s, decl); break;
 			default: resolve_later(&s, (enum block_kind)k, decl); break;
 			}
 		}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* npy.c - .npy files: a magic, a header that is a Python dictionary, the elements. */
+/* npy_array.c - .npy files: a magic, a header that is a Python dictionary, the elements. */
 #include "config.h"
 
-#include "base/npy.h"
+#include "base/npy_array.h"
 
 #include "base/file.h"
 
@@ -61,7 +61,7 @@ static const char *member(const char *header, const char *key)
 	return p;
 }
 
-static const char *parse(const char *header, char *kind, size_t *size, struct npy *out)
+static const char *parse(const char *header, char *kind, size_t *size, struct npy_array *out)
 {
 	const char *type = member(header, "'descr'"), *order = member(header, "'fortran_order'");
 	const char *shape = member(header, "'shape'");
@@ -90,7 +90,7 @@ static const char *parse(const char *header, char *kind, size_t *size, struct np
 	return NULL;
 }
 
-static const char *read_mapped(struct arena *a, const struct mapped_file *f, struct npy *out)
+static const char *read_mapped(struct arena *a, const struct mapped_file *f, struct npy_array *out)
 {
 	size_t start, length, size = 0;
 	const char *why;
@@ -117,12 +117,12 @@ static const char *read_mapped(struct arena *a, const struct mapped_file *f, str
 	return convert(kind, size, f->data + start + length, out->elements, data) ? NULL : "its type is not supported";
 }
 
-bool npy_read(struct arena *a, struct diag *d, struct span at, const char *path, struct npy *out)
+bool npy_array_read(struct arena *a, struct diag *d, struct span at, const char *path, struct npy_array *out)
 {
 	struct mapped_file f;
 	const char *why;
 
-	*out = (struct npy){ 0 };
+	*out = (struct npy_array){ 0 };
 	if (!file_map(path, &f)) {
 		diag_error(d, at, "could not open \"%s\": %s", path, strerror(errno));
 		return false;

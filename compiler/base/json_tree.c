@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * json.c - the only file that knows cJSON.
+ * json_tree.c - the only file that knows cJSON.
  *
  * cJSON's tree is copied into the arena at once, so that nobody has to free
  * anything and nobody else needs its header. The depth is checked before
@@ -8,7 +8,7 @@
  */
 #include "config.h"
 
-#include "base/json.h"
+#include "base/json_tree.h"
 
 #include <cjson/cJSON.h>
 #include <math.h>
@@ -42,9 +42,9 @@ static bool shallow(const char *text, size_t len)
 	return true;
 }
 
-static struct json *copy(struct arena *a, const cJSON *from)
+static struct jtree *copy(struct arena *a, const cJSON *from)
 {
-	struct json *v = arena_new(a, struct json), **link = &v->first;
+	struct jtree *v = arena_new(a, struct jtree), **link = &v->first;
 
 	v->key = from->string ? arena_strdup(a, from->string) : NULL;
 	if (cJSON_IsBool(from)) {
@@ -67,10 +67,10 @@ static struct json *copy(struct arena *a, const cJSON *from)
 	return v;
 }
 
-const struct json *json_parse(struct arena *a, const char *text, size_t len)
+const struct jtree *jtree_parse(struct arena *a, const char *text, size_t len)
 {
 	const char *end = NULL;
-	struct json *out = NULL;
+	struct jtree *out = NULL;
 	cJSON *root;
 
 	if (!shallow(text, len) || memchr(text, 0, len))
@@ -86,42 +86,42 @@ const struct json *json_parse(struct arena *a, const char *text, size_t len)
 	return out;
 }
 
-const struct json *json_get(const struct json *object, const char *key)
+const struct jtree *jtree_get(const struct jtree *object, const char *key)
 {
 	if (!object || object->kind != JSON_OBJECT)
 		return NULL;
-	for (const struct json *m = object->first; m; m = m->next)
+	for (const struct jtree *m = object->first; m; m = m->next)
 		if (!strcmp(m->key, key))
 			return m;
 	return NULL;
 }
 
-const struct json *json_at(const struct json *array, uint32_t index)
+const struct jtree *jtree_at(const struct jtree *array, uint32_t index)
 {
-	const struct json *e = array && array->kind == JSON_ARRAY ? array->first : NULL;
+	const struct jtree *e = array && array->kind == JSON_ARRAY ? array->first : NULL;
 
 	while (e && index--)
 		e = e->next;
 	return e;
 }
 
-const char *json_string(const struct json *object, const char *key)
+const char *jtree_string(const struct jtree *object, const char *key)
 {
-	const struct json *m = json_get(object, key);
+	const struct jtree *m = jtree_get(object, key);
 
 	return m && m->kind == JSON_STRING ? m->string : NULL;
 }
 
-double json_number(const struct json *object, const char *key, double absent)
+double jtree_number(const struct jtree *object, const char *key, double absent)
 {
-	const struct json *m = json_get(object, key);
+	const struct jtree *m = jtree_get(object, key);
 
 	return m && m->kind == JSON_NUMBER ? m->number : absent;
 }
 
-bool json_bool(const struct json *object, const char *key, bool absent)
+bool jtree_bool(const struct jtree *object, const char *key, bool absent)
 {
-	const struct json *m = json_get(object, key);
+	const struct jtree *m = jtree_get(object, key);
 
 	return m && m->kind == JSON_BOOL ? m->boolean : absent;
 }
@@ -141,7 +141,7 @@ static size_t utf8_length(const unsigned char *p)
 	return n;
 }
 
-void json_put_string(struct strbuf *out, const char *s)
+void jtree_put_string(struct strbuf *out, const char *s)
 {
 	const unsigned char *p = (const unsigned char *)s;
 
@@ -162,7 +162,7 @@ void json_put_string(struct strbuf *out, const char *s)
 	strbuf_puts(out, "\"");
 }
 
-void json_put_number(struct strbuf *out, double x)
+void jtree_put_number(struct strbuf *out, double x)
 {
 	char text[40];
 
@@ -178,23 +178,23 @@ void json_put_number(struct strbuf *out, double x)
 	strbuf_puts(out, text);
 }
 
-void json_print(struct strbuf *out, const struct json *v)
+void jtree_print(struct strbuf *out, const struct jtree *v)
 {
 	switch (v->kind) {
 	case JSON_NULL: strbuf_puts(out, "null"); return;
 	case JSON_BOOL: strbuf_puts(out, v->boolean ? "true" : "false"); return;
-	case JSON_NUMBER: json_put_number(out, v->number); return;
-	case JSON_STRING: json_put_string(out, v->string); return;
+	case JSON_NUMBER: jtree_put_number(out, v->number); return;
+	case JSON_STRING: jtree_put_string(out, v->string); return;
 	case JSON_ARRAY:
 	case JSON_OBJECT: break;
 	}
 	strbuf_puts(out, v->kind == JSON_ARRAY ? "[" : "{");
-	for (const struct json *m = v->first; m; m = m->next) {
+	for (const struct jtree *m = v->first; m; m = m->next) {
 		if (v->kind == JSON_OBJECT) {
-			json_put_string(out, m->key);
+			jtree_put_string(out, m->key);
 			strbuf_puts(out, ": ");
 		}
-		json_print(out, m);
+		jtree_print(out, m);
 		if (m->next)
 			strbuf_puts(out, ", ");
 	}
