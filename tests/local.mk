@@ -136,3 +136,5 @@ check-large: edgec$(EXEEXT) edgert$(EXEEXT)
 		EDGE_MODELS=$${EDGE_MODELS:-$(abs_top_srcdir)/../shared/tools/make_models.py} \
 		bash $(srcdir)/%D%/networks-large.sh
 .PHONY: check-large
+check_PROGRAMS += %D%/test_block
+TESTS += %D%/test_block

@@ -10,7 +10,7 @@
  */
 #include "config.h"
 
-#include "ir/graph.h"
+#include "ir/block.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -257,14 +257,73 @@ static void apply_scale(const struct value *v, size_t first, float *out, size_t 
 	}
 }
 
-/* The source's elements, in its dtype; NULL: said why. Frees with free() when *owned. */
-static const void *fetch(const struct graph *g, const struct value *v, bool *owned, struct diag *d)
+/* Rows [row, row + rows) of a source in blocks, as floats. False: said why. */
+static bool decode_rows(const struct graph *g, const struct value *v, uint64_t row, uint64_t rows, float *out,
+			struct diag *d)
+{
+	const struct data *x = v->data;
+	uint64_t n = (uint64_t)data_row(x), bytes = block_row_bytes(x->source_dtype, (int64_t)n);
+	char *read = NULL;
+	const char *from = (const char *)x->bytes + (x->where == DATA_MEMORY ? row * bytes : 0);
+
+	if (x->where == DATA_FILE) {
+		from = read = xmalloc(rows * bytes + 1);
+		if (!read_file(g, v, x, row * bytes, rows * bytes, read, d)) {
+			free(read);
+			return false;
+		}
+	}
+	for (uint64_t i = 0; i < rows; i++)
+		block_decode(x->source_dtype, from + i * bytes, (int64_t)n, out + i * n);
+	free(read);
+	return true;
+}
+
+/* Elements [first, first + count): the rows that hold them, some at a time. */
+static bool decode_range(const struct graph *g, const struct value *v, uint64_t first, uint64_t count, float *out,
+			 struct diag *d)
+{
+	uint64_t n = (uint64_t)data_row(v->data), some = n < 1 << 18 ? (1 << 18) / n : 1;
+	float *part;
+
+	if (!count)
+		return true;
+	if (first % n == 0 && count % n == 0)
+		return decode_rows(g, v, first / n, count / n, out, d);
+	part = xmalloc(some * n * sizeof *part);
+	for (uint64_t row = first / n, end = (first + count - 1) / n + 1; row < end; row += some) {
+		uint64_t rows = end - row < some ? end - row : some, low = row * n, high = low + rows * n;
+
+		if (!decode_rows(g, v, row, rows, part, d)) {
+			free(part);
+			return false;
+		}
+		low = low < first ? first : low;
+		high = high > first + count ? first + count : high;
+		memcpy(out + (low - first), part + (low - row * n), (high - low) * sizeof *out);
+	}
+	free(part);
+	return true;
+}
+
+/* The source's elements, in *type; NULL: said why. Frees with free() when *owned. */
+static const void *fetch(const struct graph *g, const struct value *v, enum dtype *type, bool *owned, struct diag *d)
 {
 	const struct data *x = v->data;
 	size_t n = (size_t)shape_elements(&x->source_shape), size = dtype_size(x->source_dtype);
 	void *buffer;
 
 	*owned = x->where != DATA_MEMORY;
+	*type = x->source_dtype;
+	if (dtype_is_block(x->source_dtype)) {
+		*owned = true;
+		*type = DTYPE_F32;
+		buffer = xmalloc(n * sizeof(float) + 1);
+		if (decode_range(g, v, 0, n, buffer, d))
+			return buffer;
+		free(buffer);
+		return NULL;
+	}
 	if (x->where == DATA_MEMORY && ((uintptr_t)x->bytes % size == 0))
 		return x->bytes;
 	*owned = true;
@@ -284,9 +343,10 @@ static bool read_as(const struct graph *g, value_id id, enum dtype to, void *out
 {
 	const struct value *v = graph_value(g, id);
 	const struct data *x = v->data;
-	size_t n = (size_t)shape_elements(&v->shape), size = dtype_size(x->source_dtype);
+	size_t n = (size_t)shape_elements(&v->shape), size;
 	void *permuted = NULL, *scaled = NULL;
 	const void *src;
+	enum dtype from;
 	bool owned;
 
 	if (x->where == DATA_RANDOM && to == DTYPE_F32 && !x->perm_set) {
@@ -297,9 +357,10 @@ static bool read_as(const struct graph *g, value_id id, enum dtype to, void *out
 	}
 	if (x->where == DATA_FILE && to == x->source_dtype && !x->perm_set && !x->scale)
 		return read_file(g, v, x, 0, x->size, out, d);
-	src = fetch(g, v, &owned, d);
+	src = fetch(g, v, &from, &owned, d);
 	if (!src)
 		return false;
+	size = dtype_size(from);
 	if (x->perm_set) {
 		permuted = xmalloc(n * size + 1);
 		permute(x, src, permuted, size);
@@ -311,11 +372,11 @@ static bool read_as(const struct graph *g, value_id id, enum dtype to, void *out
 	if (x->scale) {
 		float *f = to == DTYPE_F32 ? out : (scaled = xmalloc(n * 4 + 1));
 
-		convert(src, x->source_dtype, f, DTYPE_F32, n);
+		convert(src, from, f, DTYPE_F32, n);
 		apply_scale(v, 0, f, n);
 		convert(f, DTYPE_F32, out, to, n);
 	} else {
-		convert(src, x->source_dtype, out, to, n);
+		convert(src, from, out, to, n);
 	}
 	if (owned)
 		free((void *)src);
@@ -343,6 +404,9 @@ bool data_read_range(const struct graph *g, value_id id, uint64_t first, uint64_
 
 	if (x->where == DATA_RANDOM) {
 		fill_random(x, first, out, n);
+	} else if (dtype_is_block(x->source_dtype)) {
+		if (!decode_range(g, v, first, count, out, d))
+			return false;
 	} else {
 		if (x->source_dtype != DTYPE_F32)
 			raw = xmalloc(n * size + 1);

@@ -39,12 +39,16 @@ enum dtype {
 	DTYPE_I8 = 8,
 	DTYPE_U8 = 9,
 	DTYPE_BOOL = 10, /* one byte, 0 or 1 */
-	DTYPE_COUNT
+	/* Blocks of few bits: dtypes of a constant's source only, never of a value (ir/block.h). */
+	DTYPE_Q8_0, DTYPE_Q4_0, DTYPE_Q4_1, DTYPE_Q5_0, DTYPE_Q5_1, DTYPE_Q4_K, DTYPE_Q5_K, DTYPE_Q6_K, DTYPE_IQ4_NL,
+	DTYPE_GROUPED, /* thirty of our own: block_grouped() */
+	DTYPE_COUNT = DTYPE_GROUPED + 30
 };
 
-size_t dtype_size(enum dtype t);
+size_t dtype_size(enum dtype t); /* 0: of a block format, whose elements have no bytes of their own */
 const char *dtype_name(enum dtype t); /* "f32" */
-bool dtype_from_name(const char *name, enum dtype *out);
+bool dtype_from_name(const char *name, enum dtype *out);        /* what a value may have */
+bool dtype_from_stored_name(const char *name, enum dtype *out); /* block formats too */
 bool dtype_is_float(enum dtype t);
 float half_to_float(uint16_t h);
 uint16_t float_to_half(float f); /* round to nearest even */

@@ -85,6 +85,20 @@ static const struct {
 	[DTYPE_I64] = { "i64", 8, false },  [DTYPE_I32] = { "i32", 4, false },
 	[DTYPE_I16] = { "i16", 2, false },  [DTYPE_I8] = { "i8", 1, false },
 	[DTYPE_U8] = { "u8", 1, false },    [DTYPE_BOOL] = { "bool", 1, false },
+	[DTYPE_Q8_0] = { "q8_0", 0, true }, [DTYPE_Q4_0] = { "q4_0", 0, true },
+	[DTYPE_Q4_1] = { "q4_1", 0, true }, [DTYPE_Q5_0] = { "q5_0", 0, true },
+	[DTYPE_Q5_1] = { "q5_1", 0, true }, [DTYPE_Q4_K] = { "q4_k", 0, true },
+	[DTYPE_Q5_K] = { "q5_k", 0, true }, [DTYPE_Q6_K] = { "q6_k", 0, true },
+	[DTYPE_IQ4_NL] = { "iq4_nl", 0, true },
+#define GROUPED(i, bits)                                                                           \
+	[DTYPE_GROUPED + (i)] = { "q" #bits "g32", 0, true },                                      \
+	[DTYPE_GROUPED + (i) + 1] = { "q" #bits "g32a", 0, true },                                 \
+	[DTYPE_GROUPED + (i) + 2] = { "q" #bits "g64", 0, true },                                  \
+	[DTYPE_GROUPED + (i) + 3] = { "q" #bits "g64a", 0, true },                                 \
+	[DTYPE_GROUPED + (i) + 4] = { "q" #bits "g128", 0, true },                                 \
+	[DTYPE_GROUPED + (i) + 5] = { "q" #bits "g128a", 0, true }
+	GROUPED(0, 3), GROUPED(6, 4), GROUPED(12, 5), GROUPED(18, 6), GROUPED(24, 8)
+#undef GROUPED
 };
 
 _Static_assert(ATTR_COUNT <= 64, "attribute sets are 64-bit masks");
@@ -147,6 +161,11 @@ const char *dtype_name(enum dtype t)
 }
 
 bool dtype_from_name(const char *name, enum dtype *out)
+{
+	return dtype_from_stored_name(name, out) && dtype_size(*out);
+}
+
+bool dtype_from_stored_name(const char *name, enum dtype *out)
 {
 	for (int i = 0; i < DTYPE_COUNT; i++) {
 		if (dtypes[i].name && strcmp(dtypes[i].name, name) == 0) {

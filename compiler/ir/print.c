@@ -18,7 +18,7 @@
  */
 #include "config.h"
 
-#include "ir/graph.h"
+#include "ir/block.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -169,7 +169,8 @@ static void print_memory(struct strbuf *out, const struct data *d)
 	const unsigned char *bytes = d->bytes;
 	size_t mark = out->len;
 	char text[64];
-	bool good = n <= VALUES_SHOWN;
+	bool good = n <= VALUES_SHOWN && size;
+	uint64_t all = 0;
 
 	strbuf_puts(out, " {");
 	for (size_t i = 0; good && i < n; i++) {
@@ -182,7 +183,8 @@ static void print_memory(struct strbuf *out, const struct data *d)
 	out->len = mark;
 	out->data[mark] = 0;
 	strbuf_puts(out, " hex ");
-	for (size_t i = 0; i < n * size; i++) {
+	data_source_bytes(d, &all);
+	for (uint64_t i = 0; i < all; i++) {
 		char pair[2] = { digit[bytes[i] >> 4], digit[bytes[i] & 15] };
 
 		strbuf_add(out, pair, 2);

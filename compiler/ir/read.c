@@ -9,6 +9,7 @@
  */
 #include "config.h"
 
+#include "ir/block.h"
 #include "ir/token.h"
 
 #include <stdlib.h>
@@ -60,8 +61,8 @@ static void read_values(struct reader *r, struct data *d, size_t n)
 	size_t size = dtype_size(d->source_dtype), have = 0;
 	char *bytes;
 
-	if (d->source_dtype == DTYPE_BF16) {
-		reader_fail(r, "bf16 elements are given in hex");
+	if (d->source_dtype == DTYPE_BF16 || !size) {
+		reader_fail(r, "elements of this type are given in hex");
 		return;
 	}
 	if (n > (size_t)(r->end - r->at)) {
@@ -83,18 +84,22 @@ static void read_values(struct reader *r, struct data *d, size_t n)
 	d->bytes = bytes;
 }
 
-static void read_hex(struct reader *r, struct data *d, size_t n)
+static void read_hex(struct reader *r, struct data *d)
 {
-	size_t size = n * dtype_size(d->source_dtype);
 	unsigned char *bytes;
+	uint64_t size;
 
 	reader_space(r);
-	if (n > (size_t)(r->end - r->at) || size * 2 > (size_t)(r->end - r->at)) {
+	if (!data_source_bytes(d, &size)) {
+		reader_fail(r, "its rows are no whole number of blocks");
+		return;
+	}
+	if (size > (uint64_t)(r->end - r->at) / 2) {
 		reader_fail(r, "fewer bytes than elements");
 		return;
 	}
 	bytes = arena_alloc(r->a, size);
-	for (size_t i = 0; i < size; i++, r->at += 2) {
+	for (uint64_t i = 0; i < size; i++, r->at += 2) {
 		int high = reader_hex_digit(r->at[0]), low = reader_hex_digit(r->at[1]);
 
 		if (high < 0 || low < 0) {
@@ -119,7 +124,7 @@ static void read_source(struct reader *r, struct data *d)
 			return;
 		n = (size_t)shape_elements(&d->source_shape);
 		if (reader_take_word(r, "hex"))
-			read_hex(r, d, n);
+			read_hex(r, d);
 		else
 			read_values(r, d, n);
 	} else if (reader_take_word(r, "file")) {

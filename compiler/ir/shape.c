@@ -175,7 +175,7 @@ enum dtype elementwise_dtype(enum op op, const enum dtype *in, uint32_t count, i
 {
 	switch (op) {
 	case OP_cast:
-		return cast_to > 0 && cast_to < DTYPE_COUNT ? (enum dtype)cast_to : DTYPE_COUNT;
+		return cast_to > 0 && cast_to < DTYPE_Q8_0 ? (enum dtype)cast_to : DTYPE_COUNT;
 	case OP_identity:
 		return in[0];
 	case OP_neg:

@@ -234,7 +234,7 @@ void reader_type(struct reader *r, enum dtype *t, struct shape *s)
 
 	*t = DTYPE_F32;
 	*s = (struct shape){ 0 };
-	if (!dtype_from_name(reader_word(r), t)) {
+	if (!dtype_from_stored_name(reader_word(r), t)) {
 		reader_fail(r, "expected an element type");
 		return;
 	}

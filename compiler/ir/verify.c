@@ -8,6 +8,7 @@
  */
 #include "config.h"
 
+#include "ir/block.h"
 #include "ir/shape.h"
 
 #include <stdarg.h>
@@ -50,10 +51,14 @@ static bool data_ok(const struct graph *g, value_id id, struct diag *d)
 
 	if (!x)
 		return bad(d, v->span, "constant %%%u has no data", id);
-	if (!dtype_size(x->source_dtype) || !shape_ok(&x->source_shape) ||
+	if ((!dtype_size(x->source_dtype) && !dtype_is_block(x->source_dtype)) || !shape_ok(&x->source_shape) ||
 	    shape_elements(&x->source_shape) != shape_elements(&v->shape))
 		return bad(d, v->span, "constant %%%u has not as many elements as its source", id);
-	bytes = (uint64_t)shape_elements(&x->source_shape) * dtype_size(x->source_dtype);
+	if (dtype_is_block(x->source_dtype) && v->dtype != DTYPE_F32)
+		return bad(d, v->span, "constant %%%u is %s and not f32", id, dtype_name(x->source_dtype));
+	if (!data_source_bytes(x, &bytes))
+		return bad(d, v->span, "constant %%%u has rows of no whole number of %s blocks", id,
+			   dtype_name(x->source_dtype));
 	if (x->where == DATA_MEMORY && !x->bytes && bytes)
 		return bad(d, v->span, "constant %%%u has no bytes", id);
 	if (x->where == DATA_FILE && (x->file >= g->files.len || x->size != bytes ||

@@ -8,6 +8,7 @@
  */
 #include "config.h"
 
+#include "ir/block.h"
 #include "pass/rewrite.h"
 
 #include <stdlib.h>
@@ -165,7 +166,8 @@ value_id constant_transpose(struct graph *g, value_id v, const int64_t *perm)
 	uint8_t both[MAX_RANK];
 	bool same = true;
 
-	if (!see_source_as(&d, &x->shape))
+	if (!see_source_as(&d, &x->shape) ||
+	    (dtype_is_block(d.source_dtype) && data_row(&d) != data_row(x->data))) /* rows are rows of blocks */
 		return NO_ID;
 	for (uint32_t i = 0; i < to.rank; i++) {
 		to.dim[i] = x->shape.dim[perm[i]];

@@ -8,6 +8,7 @@
  */
 #include "config.h"
 
+#include "ir/block.h"
 #include "pass/pass.h"
 #include "pass/rewrite.h"
 
@@ -145,7 +146,7 @@ static value_id slice_recipe(struct rewrite *rw, const struct node *n)
 	uint64_t skip, row = dtype_size(d.source_dtype);
 	uint32_t axis = 0;
 
-	if (d.perm_set || d.scale || d.where == DATA_RANDOM)
+	if (d.perm_set || d.scale || d.where == DATA_RANDOM || (!row && !shape_equal(&d.source_shape, &x.shape)))
 		return NO_ID;
 	while (axis < want.rank && x.shape.dim[axis] == 1)
 		axis++;
@@ -159,6 +160,14 @@ static value_id slice_recipe(struct rewrite *rw, const struct node *n)
 	}
 	if (axis == want.rank)
 		return NO_ID;
+	if (!row) { /* blocks: whole rows of them */
+		if (axis + 1 >= want.rank || (block_format(d.source_dtype).grouped && axis))
+			return NO_ID;
+		d.source_shape = want;
+		row = block_row_bytes(d.source_dtype, data_row(&d));
+		for (uint32_t i = axis + 1; i + 1 < want.rank && !block_format(d.source_dtype).grouped; i++)
+			row *= (uint64_t)want.dim[i];
+	}
 	skip = row * (uint64_t)start[axis];
 	d.source_shape = want;
 	if (d.where == DATA_FILE) {
