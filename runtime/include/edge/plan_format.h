@@ -65,7 +65,13 @@ enum edge_section_kind {
 	/* not required to run */
 	EDGE_SECTION_DEBUG = 32,     /* struct edge_debug, one per step */
 	EDGE_SECTION_LIFETIMES = 33, /* struct edge_lifetime: what lies where, when */
-	EDGE_SECTION_NOTES = 34      /* struct edge_note: decisions in the compiler's words */
+	EDGE_SECTION_NOTES = 34,     /* struct edge_note: decisions in the compiler's words */
+	/* of plans that train */
+	EDGE_SECTION_TRAIN = 40,  /* one struct edge_train */
+	EDGE_SECTION_VIEWS = 41,  /* struct edge_view: sorted by name */
+	EDGE_SECTION_POINTS = 42, /* struct edge_point: what training starts from */
+	EDGE_SECTION_EVENTS = 43, /* struct edge_event: by step */
+	EDGE_SECTION_ROLES = 44   /* struct edge_role: what buffers and steps are for */
 };
 
 enum { EDGE_SECTION_REQUIRED = 1 }; /* flag: a reader that does not know the kind must refuse */
@@ -105,7 +111,12 @@ enum edge_region_kind {
 	EDGE_REGION_ACTIVATIONS = 1, /* inputs, intermediate values, outputs, scratch */
 	EDGE_REGION_RESIDENT = 2,    /* weights read once */
 	EDGE_REGION_STREAM = 3,      /* weights read in each run */
-	EDGE_REGION_STAGING = 4      /* host memory for reads where the device's is not the host's */
+	EDGE_REGION_STAGING = 4,     /* host memory for reads where the device's is not the host's */
+	/* of plans that train */
+	EDGE_REGION_MODEL = 40,  /* parameters, moments, statistics, state of one step: by Gaussian */
+	EDGE_REGION_KEYS = 41,   /* lists of the tiles and what they give back: by key */
+	EDGE_REGION_IMAGE = 42,  /* picture, its gradient, tables by tile */
+	EDGE_REGION_FRAMES = 43  /* the photographs of this step and of the next */
 };
 
 enum edge_space { EDGE_SPACE_DEVICE = 1, EDGE_SPACE_HOST = 2 };
@@ -268,6 +279,146 @@ struct edge_lifetime {
 struct edge_note {
 	uint32_t topic, text; /* strings */
 };
+
+/* ---- plans that train ---- */
+
+/*
+ * The timeline of a plan that trains. Gaussians are columns: parameter k of
+ * Gaussian i is element k * capacity + i. Parameters are, in this order:
+ * position 3, log of the scale 3, quaternion wxyz 4, logit of the opacity 1,
+ * colour coefficients 3 * (sh_degree + 1)^2 (coefficient by coefficient, each
+ * red green blue). Steps count from 1.
+ */
+enum edge_policy {
+	EDGE_POLICY_DIET = 1,     /* grow below the cap, cut back to it by importance */
+	EDGE_POLICY_RELOCATE = 2, /* move the transparent ones to where opacity is; grow to the cap in steps */
+	EDGE_POLICY_AUTO = 3,     /* relocation by error: see doc/architecture.md */
+	EDGE_POLICY_PLAIN = 4     /* grow, and stop at the cap */
+};
+
+struct edge_window {
+	uint32_t every, from, until; /* steps from < s <= until with s % every == 0; every 0: never */
+};
+
+struct edge_train {
+	uint32_t steps;
+	uint32_t policy;	  /* enum edge_policy */
+	uint32_t cap, capacity;	  /* Gaussians: the most between events; the most ever */
+	uint32_t first_gaussians; /* how many of the points are taken at the start */
+	uint32_t sh_degree, sh_every; /* the degree goes up by 1 every so many steps, from 0 */
+	uint32_t parameters;	  /* floats of one Gaussian */
+	uint32_t moment_bits;	  /* of each of the two moments: 32, 16 or 8 */
+	uint32_t key_capacity;	  /* pairs of Gaussian and tile in one band; >= capacity */
+	uint32_t tile_width, tile_height;
+	uint32_t width, height;	  /* the largest view, each by itself */
+	uint32_t stride, rows;	  /* of images in memory: whole tiles */
+	uint32_t train_views, held_out_views;
+	uint32_t evaluate_every, checkpoint_every; /* 0: at the end only; never */
+	struct edge_window densify, prune, compensate, relocate;
+	uint32_t reinitialise_at; /* 0: never */
+	uint32_t reorder_every;	  /* 0: never */
+	uint32_t flags;		  /* 0 */
+	uint64_t seed;
+	float background[3];
+	float extent; /* radius of the cameras' places */
+	float centre[3];
+	/* rates of Adam; the position's goes from first to last exponentially and is times extent already */
+	float rate_position_first, rate_position_last;
+	float rate_scale, rate_rotation, rate_opacity, rate_colour, rate_sh, epsilon;
+	float ssim_weight; /* loss = (1 - w) L1 + w (1 - SSIM) */
+	float gradient_threshold; /* of the mean gradient of the place on the screen */
+	float split_scale;	  /* of extent: larger ones are split, smaller ones cloned */
+	float opacity_min, scale_max; /* below, above (of extent): removed */
+	float growth;		  /* the most by which an event may grow the set, of its size */
+	float noise;		  /* of relocation: added to positions */
+	float opacity_decay, scale_decay; /* weights of their means in the loss */
+	float new_opacity;	  /* of a Gaussian made from a pixel */
+	float reserved[4];
+	uint64_t bytes_per_gaussian, bytes_per_key, bytes_fixed; /* device: capacity, key_capacity times, once */
+};
+
+struct edge_view {
+	uint32_t name; /* string: the photograph's */
+	uint32_t width, height;
+	uint32_t held_out; /* 1: for evaluation only */
+	double fx, fy, cx, cy; /* pixels; the centre of the top left pixel is (0.5, 0.5) */
+	double rotation[9], translation[3]; /* world to camera; x right, y down, z forward */
+	/*
+	 * The frame, 8 bits a channel: width * height reds in rows, then greens, then
+	 * blues. chunk_count successive chunks, which no read names, hold it and nothing else.
+	 */
+	uint32_t chunk_first, chunk_count;
+};
+
+struct edge_point {
+	float x, y, z;
+	float log_scale;
+	uint8_t r, g, b, zero;
+};
+
+enum edge_event_kind {
+	EDGE_EVENT_DENSIFY = 1,    /* grow where the gradient of the place is large */
+	EDGE_EVENT_PRUNE = 2,      /* cut back to the cap by importance */
+	EDGE_EVENT_COMPENSATE = 3, /* add Gaussians at pixels of large error */
+	EDGE_EVENT_RELOCATE = 4,   /* move what is transparent; grow towards the cap */
+	EDGE_EVENT_REINITIALISE = 5, /* replace the whole set by points of the depth images */
+	EDGE_EVENT_DEGREE = 6,	   /* argument: colour coefficients up to this degree are trained from here on */
+	EDGE_EVENT_EVALUATE = 7,
+	EDGE_EVENT_CHECKPOINT = 8,
+	EDGE_EVENT_REORDER = 9	   /* neighbours in space become neighbours in memory */
+};
+
+/* What happens after a step, in the order of the records. */
+struct edge_event {
+	uint32_t step, kind;
+	uint32_t argument;
+	uint32_t most;	/* Gaussians there may be at most after it; cap between events */
+	uint64_t bytes; /* device memory in use by so many, and by everything else */
+};
+
+/* Parts of memory and of the work of a plan that trains. */
+enum edge_train_buffer {
+	EDGE_BUFFER_PARAMETERS = 1, /* f32 columns */
+	EDGE_BUFFER_MOMENT1 = 2, EDGE_BUFFER_MOMENT2 = 3, /* columns of moment_bits */
+	EDGE_BUFFER_STATISTICS = 4, /* f32 columns: see kernels/splat.clh */
+	EDGE_BUFFER_PROJECTED = 5, EDGE_BUFFER_GRADIENTS = 6, EDGE_BUFFER_ORDER = 7,
+	EDGE_BUFFER_LISTS = 8, EDGE_BUFFER_SLOTS = 9, /* by key */
+	EDGE_BUFFER_TILES = 10, EDGE_BUFFER_COUNTS = 11,
+	EDGE_BUFFER_IMAGE = 12, EDGE_BUFFER_IMAGE_GRADIENT = 13, EDGE_BUFFER_LOSS = 14,
+	EDGE_BUFFER_FRAME_A = 15, EDGE_BUFFER_FRAME_B = 16,
+	EDGE_BUFFER_STATE = 17, /* what the runtime tells kernels and what they tell it */
+	EDGE_BUFFER_ROLES = 18
+};
+
+enum edge_train_step {
+	EDGE_TRAIN_PROJECT = 1,
+	EDGE_TRAIN_SORT_COUNT_1 = 2, EDGE_TRAIN_SORT_PLACE_1 = 3, EDGE_TRAIN_SORT_MOVE_1 = 4,
+	EDGE_TRAIN_SORT_COUNT_2 = 5, EDGE_TRAIN_SORT_PLACE_2 = 6, EDGE_TRAIN_SORT_MOVE_2 = 7,
+	EDGE_TRAIN_SORT_COUNT_3 = 8, EDGE_TRAIN_SORT_PLACE_3 = 9, EDGE_TRAIN_SORT_MOVE_3 = 10,
+	EDGE_TRAIN_TILE_COUNT = 11, EDGE_TRAIN_TILE_PLACE = 12, EDGE_TRAIN_TILE_LIST = 13,
+	EDGE_TRAIN_BLEND = 14, EDGE_TRAIN_LOSS_A = 15, EDGE_TRAIN_LOSS_B = 16,
+	EDGE_TRAIN_BLEND_BACKWARD = 17, EDGE_TRAIN_GATHER = 18, EDGE_TRAIN_UPDATE = 19,
+	/* events */
+	EDGE_TRAIN_EVENT_FIRST = 32, EDGE_TRAIN_STEP_ROLES = 64
+};
+
+enum edge_role_kind { EDGE_ROLE_BUFFER = 1, EDGE_ROLE_STEP = 2 };
+
+/* Which buffer or which step plays a part; parts are numbered by enum edge_train_buffer and enum edge_train_step. */
+struct edge_role {
+	uint32_t kind; /* enum edge_role_kind */
+	uint32_t role;
+	uint32_t index; /* of the buffer or step */
+	uint32_t gaussians_per_item; /* of steps: work-items of dim 0 each do so many; 0: not by Gaussian */
+	uint32_t bytes_per_gaussian; /* of buffers: bytes = this * capacity, rounded up; 0: not by Gaussian */
+	uint32_t bytes_per_key;
+};
+
+_Static_assert(sizeof(struct edge_train) == 296, "train");
+_Static_assert(sizeof(struct edge_view) == 152, "view");
+_Static_assert(sizeof(struct edge_point) == 20, "point");
+_Static_assert(sizeof(struct edge_event) == 24, "event");
+_Static_assert(sizeof(struct edge_role) == 24, "role");
 
 _Static_assert(sizeof(struct edge_prefix) == 32, "prefix is 32 bytes");
 _Static_assert(sizeof(struct edge_header) == 64, "header is 64 bytes");
