@@ -49,14 +49,19 @@
 #ifndef GPU
 #define GPU 0
 #endif
+#ifndef ROWS_FIRST
+#define ROWS_FIRST 0 /* 1: neighbouring work-items share the panel, not the pixels */
+#endif
 
 #if GPU
 #define GROUP
 #define PANEL get_global_id(2)
+#define TILE get_global_id(1)
 #define LANE (get_global_id(0) * TILE_LANES)
 #else
 #define GROUP EDGE_SINGLE
-#define PANEL get_global_id(0)
+#define PANEL get_global_id(ROWS_FIRST)
+#define TILE get_global_id(!ROWS_FIRST)
 #define LANE 0
 #endif
 
@@ -119,7 +124,7 @@ __kernel GROUP void KERNEL(__global const float *restrict x, __global const EDGE
 				 const int py, const int px, EDGE_OUT EDGE_WI)
 {
 	const int panel = first + PANEL, group = panel / per_group;
-	const int phase = get_global_id(1) / tiles;
+	const int phase = TILE / tiles;
 #if TRANSPOSED
 	const int phx = phase % sx, phy = phase / sx % sy, phz = phase / sx / sy;
 	if (phz >= sz)
@@ -134,7 +139,7 @@ __kernel GROUP void KERNEL(__global const float *restrict x, __global const EDGE
 
 	for (int part = 0; part < PARTS; part++) {
 		const int below = part / COLUMNS * PART_M, lane = LANE + part % COLUMNS * (PART_NV * TILE_LANES);
-		const int r0 = get_global_id(1) % tiles * TILE_M + below, rows = min(PART_M, min(TILE_M - below, pixels - r0));
+		const int r0 = TILE % tiles * TILE_M + below, rows = min(PART_M, min(TILE_M - below, pixels - r0));
 
 		if (rows <= 0 || (panel - group * per_group) * WIDTH + lane >= og)
 			continue;

@@ -34,6 +34,9 @@
 #ifndef GPU
 #define GPU 0
 #endif
+#ifndef ROWS_FIRST
+#define ROWS_FIRST 0 /* 1: neighbouring work-items share the panel, not the rows */
+#endif
 
 #if TRANS_A
 #define ROW_START(r) (((r) / m1) * k * m1 + (r) % m1)
@@ -45,10 +48,12 @@
 #if GPU
 #define GROUP
 #define PANEL get_global_id(2)
+#define TILE get_global_id(1)
 #define LANE (get_global_id(0) * TILE_LANES)
 #else
 #define GROUP EDGE_SINGLE
-#define PANEL get_global_id(0)
+#define PANEL get_global_id(ROWS_FIRST)
+#define TILE get_global_id(!ROWS_FIRST)
 #define LANE 0
 #endif
 
@@ -65,7 +70,7 @@ __kernel GROUP void KERNEL(__global const float *restrict a, __global const EDGE
 
 	for (int part = 0; part < PARTS; part++) {
 		const int below = part / COLUMNS * PART_M, lane = LANE + part % COLUMNS * (PART_NV * TILE_LANES);
-		const int r0 = get_global_id(1) * TILE_M + below, rows = min(PART_M, min(TILE_M - below, m - r0));
+		const int r0 = TILE * TILE_M + below, rows = min(PART_M, min(TILE_M - below, m - r0));
 		const int n0 = (first + panel) * WIDTH + lane;
 		__global const EDGE_WEIGHT *restrict b = panels + ((long)panel * k * WIDTH + lane);
 

@@ -219,10 +219,12 @@ uint32_t render_kernel(struct codegen *c, const char *template, const char *defi
  */
 struct tile {
 	bool gpu;
-	int64_t height; /* rows */
-	uint32_t width; /* of a panel */
+	bool rows_first; /* the panels together are more than a cache: go over all rows with each */
+	int64_t height;	 /* rows */
+	uint32_t width;	 /* of a panel */
 };
-struct tile codegen_tile(const struct codegen *c, int64_t rows, int64_t outputs);
+/* k: products to a sum */
+struct tile codegen_tile(const struct codegen *c, int64_t rows, int64_t outputs, int64_t k);
 void build_tile(struct build *b, const struct tile *t); /* TILE_*, WIDTH, GPU and split_dim */
 bool build_launch_tiles(struct build *b, const struct tile *t, int64_t panels, int64_t tiles);
 

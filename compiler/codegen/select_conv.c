@@ -42,7 +42,7 @@ static bool select_pointwise(struct codegen *c, node_id id, const struct convolu
 				    .outputs = v->outputs, .alpha = 1 };
 	struct packing packing = { .kind = PACK_CONV, .dtype = codegen_storage(c, v->n->in[1]), .groups = 1, .transposed = v->transposed };
 
-	r.tile = codegen_tile(c, r.rows, r.outputs);
+	r.tile = codegen_tile(c, r.rows, r.outputs, r.k);
 	packing.width = r.tile.width;
 	r.weight = codegen_weight(c, v->n->in[1], packing);
 	r.what = arena_printf(c->arena, "conv %s", window_text(c, &v->w));
@@ -109,7 +109,7 @@ static bool select_general(struct codegen *c, node_id id, const struct convoluti
 
 	for (i = 0; i < 3; i++) /* of one phase */
 		pixels *= v->transposed ? ceil_div(w->out[i], w->stride[i]) : w->out[i];
-	tile = codegen_tile(c, pixels, og);
+	tile = codegen_tile(c, pixels, og, cg * taps);
 	packing.width = tile.width;
 	per_group = ceil_div(og, tile.width);
 	tiles = ceil_div(pixels, tile.height);

@@ -13,7 +13,8 @@
 
 #include <string.h>
 
-enum { WORKERS = 16, MAX_DIGITS = 3 };
+/* CACHE_FLOATS: what a core's own cache holds beside the rows, 256 KiB on most */
+enum { WORKERS = 16, MAX_DIGITS = 3, CACHE_FLOATS = 64 << 10 };
 
 struct product {
 	const struct node *n;     /* bias in the epilogue */
@@ -60,14 +61,14 @@ static uint32_t panel_width(int64_t outputs)
 	return best;
 }
 
-struct tile codegen_tile(const struct codegen *c, int64_t rows, int64_t outputs)
+struct tile codegen_tile(const struct codegen *c, int64_t rows, int64_t outputs, int64_t k)
 {
 	struct tile t = { .gpu = c->t->kernels == TARGET_GPU_KERNELS, .height = codegen_tile_height(rows),
 			  .width = outputs <= 16 ? 16 : 32 };
 
 	if (!t.gpu && rows > 1)
 		t.width = panel_width(outputs);
-
+	t.rows_first = !t.gpu && rows > t.height && k * outputs > CACHE_FLOATS;
 	if (t.gpu)
 		t.height = rows < 4 ? rows : 4;
 	return t;
@@ -75,7 +76,9 @@ struct tile codegen_tile(const struct codegen *c, int64_t rows, int64_t outputs)
 
 void build_tile(struct build *b, const struct tile *t)
 {
-	b->split_dim = t->gpu ? 2 : 0;
+	b->split_dim = t->gpu ? 2 : t->rows_first;
+	if (t->rows_first)
+		build_define(b, "ROWS_FIRST", 1);
 	build_define(b, "TILE_M", t->height);
 	build_define(b, "TILE_NV", t->gpu ? 1 : t->width / 16);
 	if (!t->gpu)
@@ -89,7 +92,7 @@ bool build_launch_tiles(struct build *b, const struct tile *t, int64_t panels, i
 {
 	if (t->gpu)
 		return build_launch_local(b, t->width / 4, tiles, panels, t->width / 4, 8, 1);
-	return build_launch(b, panels, tiles, 1);
+	return t->rows_first ? build_launch(b, tiles, panels, 1) : build_launch(b, panels, tiles, 1);
 }
 
 bool select_rows_by_panels(struct codegen *c, node_id id, const struct rows_by_panels *p)
@@ -129,7 +132,7 @@ bool select_rows_by_panels(struct codegen *c, node_id id, const struct rows_by_p
 static bool select_panels(struct codegen *c, node_id id, const struct product *p)
 {
 	struct rows_by_panels r = { .n = p->n, .rows = p->m * p->batch, .k = p->k, .outputs = p->n_out,
-				    .tile = codegen_tile(c, p->m * p->batch, p->n_out),
+				    .tile = codegen_tile(c, p->m * p->batch, p->n_out, p->k),
 				    .trans_m = p->trans_a ? p->m : 0, .alpha = p->alpha };
 	struct packing packing = { .kind = PACK_PANELS, .dtype = codegen_storage(c, p->n->in[1]), .width = r.tile.width,
 				   .transposed = p->trans_b };
