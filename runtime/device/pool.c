@@ -30,9 +30,10 @@ static const uint64_t ITEM_MASK = ((uint64_t)1 << ITEM_BITS) - 1;
 struct pool {
 	uint32_t threads; /* the caller included */
 	uint32_t started; /* workers that must be joined */
-	bool pin;
+	bool pin, settle;
 	atomic_bool give_way;
 	cpu_set_t cpus; /* pin: the caller's when the pool was opened, and again when it is closed */
+	uint32_t home;	/* settle: which of them the caller ran on */
 	pthread_t worker[POOL_MAX];
 	struct pool_seat {
 		struct pool *pool;
@@ -126,6 +127,21 @@ static bool step_back(struct pool *p, bool done)
 	return done;
 }
 
+/*
+ * Two threads that spin on one CPU while another idles would go on so for many
+ * launches. Where there is a thread for every CPU nothing is lost by giving each
+ * worker its own; the caller stays free, and goes where there is room.
+ */
+static void find_home(struct pool *p)
+{
+	int here = sched_getcpu();
+
+	p->settle = !p->pin && sched_getaffinity(0, sizeof p->cpus, &p->cpus) == 0 &&
+		    (uint32_t)CPU_COUNT(&p->cpus) == p->threads;
+	for (int cpu = 0; cpu < here && cpu < CPU_SETSIZE; cpu++)
+		p->home += CPU_ISSET(cpu, &p->cpus) != 0;
+}
+
 static void *worker_main(void *arg)
 {
 	struct pool_seat *seat = arg;
@@ -133,8 +149,8 @@ static void *worker_main(void *arg)
 	bool stepped_back = false;
 	unsigned seen = 0;
 
-	if (p->pin)
-		pin_to(&p->cpus, seat->number);
+	if (p->pin || p->settle)
+		pin_to(&p->cpus, p->home + seat->number);
 	for (;;) {
 		wait_for_job(p, seen);
 		seen = atomic_load_explicit(&p->generation, memory_order_acquire);
@@ -194,6 +210,8 @@ enum edge_status pool_open(uint32_t threads, bool pin, struct pool **out, struct
 	p->pin = pin && sched_getaffinity(0, sizeof p->cpus, &p->cpus) == 0;
 	if (p->pin)
 		pin_to(&p->cpus, 0);
+	else if (threads > 1)
+		find_home(p);
 	for (uint32_t i = 1; i < threads; i++) {
 		p->seat[i] = (struct pool_seat){ p, i };
 		error = start_worker(p, i);

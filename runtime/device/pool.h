@@ -21,7 +21,8 @@ typedef void (*pool_work)(void *ctx, uint64_t begin, uint64_t end);
 
 /*
  * threads: 0 means one per CPU that the process may use. pin: thread i stays
- * on the i-th of them, the caller as thread 0 until it closes the pool.
+ * on the i-th of them, the caller as thread 0 until it closes the pool. Without
+ * it the pool's own threads do so where there is one for every CPU.
  */
 enum edge_status pool_open(uint32_t threads, bool pin, struct pool **out, struct failure *f);
 /*
