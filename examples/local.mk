@@ -3,9 +3,10 @@ EXTRA_DIST += %D%/README.md %D%/show.sh \
 	%D%/digits/README.md %D%/digits/digits.edge %D%/digits/train.py %D%/digits/digits.onnx \
 	%D%/digits/digit-3.npy %D%/digits/digit-8.npy %D%/digits/held-out.npy %D%/digits/held-out.txt \
 	%D%/larger-than-memory/README.md %D%/larger-than-memory/transformer.edge %D%/larger-than-memory/text.npy \
-	%D%/two-models/README.md %D%/two-models/two-models.edge
-dist_check_SCRIPTS += %D%/digits/run.test %D%/larger-than-memory/run.test %D%/two-models/run.test
-TESTS += %D%/digits/run.test %D%/larger-than-memory/run.test %D%/two-models/run.test
+	%D%/two-models/README.md %D%/two-models/two-models.edge \
+	%D%/six-networks/README.md %D%/six-networks/six-networks.edge %D%/six-networks/small.sh
+dist_check_SCRIPTS += %D%/digits/run.test %D%/larger-than-memory/run.test %D%/two-models/run.test %D%/six-networks/run.test
+TESTS += %D%/digits/run.test %D%/larger-than-memory/run.test %D%/two-models/run.test %D%/six-networks/run.test
 check_PROGRAMS += %D%/embed/embed
 %C%_embed_embed_SOURCES = %D%/embed/embed.c
 %C%_embed_embed_LDADD = libedgert.la

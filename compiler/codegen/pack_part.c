@@ -25,22 +25,32 @@ struct matrix {
 	bool columns;           /* outputs are the source's columns */
 };
 
+/* A matrix that its source holds the other way round, as most files hold linear layers. */
+static bool flipped(const struct graph *g, value_id v)
+{
+	const struct data *x = graph_value(g, v)->data;
+
+	return x->perm_set && !x->scale && x->source_shape.rank == 2 && x->perm[0] == 1 &&
+	       graph_value(g, v)->shape.rank == 2;
+}
+
 /* False: only pack_weight() can. */
 static bool describe(const struct graph *g, const struct weight *w, struct matrix *m)
 {
 	const struct shape *s = &graph_value(g, w->value)->shape;
 	const struct packing *p = &w->packing;
+	bool turned = flipped(g, w->value);
 
 	*m = (struct matrix){ .spatial = 1 };
-	if (!data_in_order(g, w->value) || p->reserved[0] || p->reserved[1] || p->reserved[2] || p->reserved[3] ||
+	if ((!data_in_order(g, w->value) && !turned) || p->reserved[0] || p->reserved[1] || p->reserved[2] || p->reserved[3] ||
 	    (p->dtype != DTYPE_F32 && p->dtype != DTYPE_F16 && p->dtype != DTYPE_BF16) ||
 	    !dtype_is_float(graph_value(g, w->value)->dtype))
 		return false;
 	if (p->kind == PACK_PANELS && s->rank == 2) {
-		m->columns = !p->transposed;
-		m->outputs = s->dim[m->columns];
-		m->inner = s->dim[!m->columns];
-	} else if (p->kind == PACK_CONV && !p->transposed && p->groups <= 1) {
+		m->columns = p->transposed == turned;
+		m->outputs = s->dim[!p->transposed];
+		m->inner = s->dim[p->transposed];
+	} else if (p->kind == PACK_CONV && !turned && !p->transposed && p->groups <= 1) {
 		m->outputs = s->dim[0];
 		m->inner = s->dim[1];
 		for (uint32_t i = 2; i < s->rank; i++)

@@ -25,19 +25,47 @@ typedef unsigned long long ull;
 
 /* ---- weights, packed on demand ---- */
 
-enum { WINDOW = 64 << 20 }; /* larger weights are packed this much at a time */
+enum {
+	WINDOW = 64 << 20, /* larger weights are packed this much at a time */
+	KEPT = 256 << 20   /* packed weights that wait for their next piece; beyond it the oldest are packed again */
+};
 
 struct packed {
 	unsigned char *bytes;
 	uint64_t from, size; /* the part of the weight that is there */
 	uint32_t pieces_left;
+	bool dropped; /* once, for want of room: from then on it is packed piece by piece */
+	uint64_t used; /* when, counted in pieces */
 };
 
 struct packer {
 	const struct schedule *s;
 	struct packed *packed; /* per weight */
+	uint64_t kept, pieces; /* bytes that are there; pieces so far */
 	struct diag *d;
 };
+
+static void drop(struct packer *k, struct packed *p)
+{
+	if (p->bytes)
+		k->kept -= p->size;
+	free(p->bytes);
+	p->bytes = NULL;
+}
+
+/* Weights of which a part stays in memory have pieces far apart in the file. */
+static void make_room(struct packer *k, uint64_t bytes)
+{
+	while (k->kept && k->kept + bytes > KEPT) {
+		struct packed *oldest = NULL;
+
+		for (uint32_t i = 0; i < k->s->weights.len; i++)
+			if (k->packed[i].bytes && (!oldest || k->packed[i].used < oldest->used))
+				oldest = &k->packed[i];
+		oldest->dropped = true;
+		drop(k, oldest);
+	}
+}
 
 /* Makes [offset, offset + bytes) of a weight be there, and what follows, which is wanted next. */
 static bool pack(struct packer *k, const struct sched_piece *x)
@@ -47,19 +75,24 @@ static bool pack(struct packer *k, const struct sched_piece *x)
 	struct packed *p = &k->packed[x->weight];
 	uint64_t unit, last = x->offset + x->bytes;
 
+	p->used = ++k->pieces;
 	if (p->bytes && x->offset >= p->from && last <= p->from + p->size)
 		return true;
-	free(p->bytes);
+	drop(k, p);
 	p->from = 0;
 	p->size = w->bytes;
-	if (w->bytes > WINDOW && (unit = pack_part_unit(sw->ks->graph, w)) < w->bytes) {
+	if ((w->bytes > WINDOW || p->dropped) && (unit = pack_part_unit(sw->ks->graph, w)) < w->bytes) {
 		p->from = x->offset / unit * unit;
-		p->size = (last > p->from + WINDOW ? last : p->from + WINDOW) - p->from;
+		p->size = last - p->from;
+		if (p->size < WINDOW && !p->dropped)
+			p->size = WINDOW;
 		p->size = (p->size + unit - 1) / unit * unit;
 		if (p->size > w->bytes - p->from)
 			p->size = w->bytes - p->from;
 	}
+	make_room(k, p->size);
 	p->bytes = xmalloc(p->size ? p->size : 1);
+	k->kept += p->size;
 	return pack_part(sw->ks->graph, w, p->from, p->size, p->bytes, k->d);
 }
 
@@ -73,10 +106,8 @@ static bool fill_chunk(struct packer *k, const struct sched_chunk *c, unsigned c
 		if (!pack(k, x))
 			return false;
 		memcpy(out + x->at, p->bytes + (x->offset - p->from), x->bytes);
-		if (!--p->pieces_left) {
-			free(p->bytes);
-			p->bytes = NULL;
-		}
+		if (!--p->pieces_left)
+			drop(k, p);
 	}
 	return true;
 }
@@ -85,7 +116,7 @@ static bool fill_chunk(struct packer *k, const struct sched_chunk *c, unsigned c
 static bool write_chunks(struct arena *a, const struct schedule *s, uint64_t at, FILE *out, struct edge_chunk *record,
 			 struct diag *d)
 {
-	struct packer k = { s, arena_new_array(a, struct packed, s->weights.len + 1), d };
+	struct packer k = { .s = s, .packed = arena_new_array(a, struct packed, s->weights.len + 1), .d = d };
 	uint64_t most = SCHED_PAGE;
 	unsigned char *bytes;
 	bool ok = true;
@@ -104,7 +135,7 @@ static bool write_chunks(struct arena *a, const struct schedule *s, uint64_t at,
 		at += c->bytes;
 	}
 	for (uint32_t i = 0; i < s->weights.len; i++)
-		free(k.packed[i].bytes);
+		drop(&k, &k.packed[i]);
 	free(bytes);
 	return ok;
 }
