@@ -20,6 +20,9 @@ libruntime_la_SOURCES = %D%/version.c \
 	%D%/device/isa.c %D%/device/isa.h %D%/exec/code.c %D%/exec/lookup.c \
 	%D%/stream/plan_file.c %D%/stream/plan_file.h %D%/stream/stream.c %D%/stream/stream.h \
 	%D%/exec/open.c %D%/exec/prepare.c %D%/exec/report.c %D%/exec/run.c %D%/exec/session.h \
+	%D%/image/deflate.c %D%/image/deflate.h %D%/image/huffman.c %D%/image/huffman.h \
+	%D%/image/metrics.c %D%/image/metrics.h %D%/image/png.c %D%/image/png.h \
+	%D%/train/ply.h %D%/train/ply_header.c %D%/train/ply_header.h %D%/train/ply_read.c %D%/train/ply_write.c \
 	%D%/exec/tensors.c %D%/plan/dump.c %D%/plan/dump.h
 libruntime_la_CPPFLAGS = $(RUNTIME_CPPFLAGS)
 
@@ -36,4 +39,4 @@ edgert_LDADD = libruntime.la libedgeplan.la $(RUNTIME_LIBS)
 edgeincludedir = $(includedir)/edge
 edgeinclude_HEADERS = %D%/include/edge/edgert.h %D%/include/edge/plan_format.h %D%/include/edge/plan_read.h
 EXTRA_DIST += %D%/edgert.pc.in %D%/README.md %D%/base/README.md %D%/device/README.md %D%/plan/README.md \
-	%D%/exec/README.md %D%/stream/README.md %D%/tools/README.md
+	%D%/exec/README.md %D%/image/README.md %D%/stream/README.md %D%/tools/README.md

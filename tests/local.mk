@@ -138,3 +138,5 @@ check-large: edgec$(EXEEXT) edgert$(EXEEXT)
 .PHONY: check-large
 check_PROGRAMS += %D%/test_block
 TESTS += %D%/test_block
+check_PROGRAMS += %D%/test_image
+TESTS += %D%/test_image
