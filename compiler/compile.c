@@ -17,6 +17,7 @@
 #include "plan/plan.h"
 #include "sched/schedule.h"
 #include "target/target.h"
+#include "tune/apply.h"
 
 #include <errno.h>
 #include <string.h>
@@ -30,10 +31,12 @@ struct compilation {
 	struct project *project;
 	const struct decl_plan *plan;
 	struct target target;
+	struct tuned *tuned;     /* per model of the project */
 	struct import_options import;
 	struct graph **graph;    /* per model of the project; NULL: not in the plan */
 	struct kernel_set **set; /* the same */
 	struct schedule *schedule;
+	int stream; /* percent between the smallest budget and all resident; -1: as the budget says */
 	double started, stage_started;
 };
 
@@ -187,6 +190,50 @@ static bool import_models(struct compilation *c)
 	return c->diag->errors == 0;
 }
 
+/* The lock file's decisions for the plan's models, after those of the command line. */
+static bool load_tuning(struct compilation *c)
+{
+	struct target declared = c->target;
+	struct lock lock = { 0 };
+	const char *path = c->opt->lock ? c->opt->lock : lock_path(c->arena, c->opt->input);
+
+	if (!c->opt->no_lock && !lock_read(c->arena, c->diag, path, &lock))
+		return false;
+	for (uint32_t m = 0; m < c->project->models.len; m++) {
+		const struct lock_entry *e = lock_find(&lock, c->project->models.data[m].name);
+		struct tuned *t = &c->tuned[m];
+
+		if (!c->graph[m])
+			continue;
+		for (uint32_t i = 0; i < c->opt->knobs.len; i++)
+			vec_push(c->arena, &t->knobs, (struct knob_value){ c->opt->knobs.data[i].key, c->opt->knobs.data[i].value });
+		if (e && !lock_fresh(c->arena, c->diag, &lock, e, c->graph[m], &declared))
+			return false;
+		for (uint32_t i = 0; e && i < e->config.len; i++)
+			vec_push(c->arena, &t->knobs, e->config.data[i]);
+		if (!tuned_apply(c->arena, c->diag, t, &c->target))
+			return false;
+		if (t->stream >= 0)
+			c->stream = t->stream;
+	}
+	c->target.table = tuning_table(c->arena, c->diag, &c->target);
+	return c->diag->errors == 0;
+}
+
+static bool store_weights(struct compilation *c)
+{
+	for (uint32_t m = 0; m < c->project->models.len; m++) {
+		const char *calibrate = NULL;
+
+		for (uint32_t i = 0; i < c->project->tunes.len; i++)
+			if (c->project->tunes.data[i].model == m)
+				calibrate = c->project->tunes.data[i].calibrate;
+		if (c->graph[m] && !tuned_formats(c->arena, c->diag, &c->tuned[m], calibrate, c->graph[m]))
+			return false;
+	}
+	return c->diag->errors == 0;
+}
+
 static bool run_passes(struct compilation *c)
 {
 	struct pass_options po = { .print_after = c->opt->print_after,
@@ -205,6 +252,7 @@ static bool make_kernels(struct compilation *c)
 	for (uint32_t m = 0; m < c->project->models.len; m++) {
 		if (!c->graph[m])
 			continue;
+		c->target.tuning = &c->tuned[m].tuning;
 		c->set[m] = codegen_select(c->arena, c->graph[m], &c->target, c->diag);
 		if (!c->set[m])
 			return false;
@@ -246,6 +294,17 @@ static bool find_run(struct compilation *c, uint32_t model, struct span span, ui
 	return false;
 }
 
+/* Again, with a budget part of the way from the smallest to the one that this one has. */
+static struct schedule *schedule_between(struct compilation *c, struct sched_request *r)
+{
+	uint64_t least = c->schedule->smallest_budget, most = c->schedule->device_bytes;
+
+	if (most <= least || c->stream >= 100)
+		return c->schedule;
+	r->device_budget = least + (most - least) / 100 * (uint64_t)c->stream;
+	return schedule_make(c->arena, r, c->diag);
+}
+
 static bool make_schedule(struct compilation *c)
 {
 	const struct decl_plan *p = c->plan;
@@ -272,6 +331,8 @@ static bool make_schedule(struct compilation *c)
 			return false;
 	}
 	c->schedule = schedule_make(c->arena, &r, c->diag);
+	if (c->schedule && c->stream >= 0)
+		c->schedule = schedule_between(c, &r);
 	stage_done(c, "schedule");
 	return c->schedule && c->diag->errors == 0;
 }
@@ -402,7 +463,7 @@ static int compile_plan(struct compilation *c)
 	if (!import_models(c))
 		return 1;
 	stage_done(c, "import");
-	if (!run_passes(c))
+	if (!load_tuning(c) || !run_passes(c) || !store_weights(c))
 		return 1;
 	stage_done(c, "passes");
 	if (emits(c, "graph"))
@@ -454,6 +515,8 @@ int command_compile(struct arena *a, struct diag *d, const struct options *o)
 	stage_done(&c, "parse");
 	c.graph = arena_new_array(a, struct graph *, c.project->models.len);
 	c.set = arena_new_array(a, struct kernel_set *, c.project->models.len);
+	c.tuned = arena_new_array(a, struct tuned, c.project->models.len);
+	c.stream = -1;
 	c.import.settings = o->settings.data;
 	c.import.setting_count = o->settings.len;
 	c.import.setting_used = arena_new_array(a, bool, o->settings.len);

@@ -19,3 +19,4 @@ include compiler/sched/local.mk
 include compiler/codegen/local.mk
 include compiler/plan/local.mk
 include compiler/scene/local.mk
+include compiler/tune/local.mk

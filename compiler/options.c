@@ -54,6 +54,9 @@ static const struct {
 	{ "html", 259, "OUT", ON_EXPLAIN, "write a timeline to look at" },
 	{ "in-place", 'i', NULL, ON_FMT, "change the file itself" },
 	{ "resume", 260, NULL, ON_TUNE, "go on with an interrupted search" },
+	{ "knob", 261, "NAME=VALUE", ON_COMPILE, "a decision of the tuner, e.g. format.conv=q8" },
+	{ "lock", 262, "FILE", ON_COMPILE | ON_TUNE, "lock file instead of FILE.tune.json" },
+	{ "no-lock", 263, NULL, ON_COMPILE, "compile as if there were no lock file" },
 	{ "help", 'h', NULL, ~0u, "this text" },
 	{ "version", 'V', NULL, ~0u, "the version" },
 };
@@ -125,22 +128,22 @@ static int bad_usage(const char *fmt, const char *what)
 	return 2;
 }
 
-static bool add_setting(struct arena *a, struct options *o, const char *text)
+static bool split_setting(struct arena *a, const char *text, struct setting *out)
 {
 	const char *equals = strchr(text, '=');
-	struct setting s;
 
 	if (!equals || equals == text || !equals[1])
 		return false;
-	s.key = arena_strndup(a, text, (size_t)(equals - text));
-	s.value = arena_strdup(a, equals + 1);
-	vec_push(a, &o->settings, s);
+	out->key = arena_strndup(a, text, (size_t)(equals - text));
+	out->value = arena_strdup(a, equals + 1);
 	return true;
 }
 
 /* Returns -1, or the exit status. */
 static int take_option(struct arena *a, struct options *o, int letter)
 {
+	struct setting s;
+
 	switch (letter) {
 	case 'o': o->output = optarg; return -1;
 	case 'p': o->plan = optarg; return -1;
@@ -154,9 +157,17 @@ static int take_option(struct arena *a, struct options *o, int letter)
 		o->budget_set = true;
 		return -1;
 	case 's':
-		if (!add_setting(a, o, optarg))
+		if (!split_setting(a, optarg, &s))
 			return bad_usage("--set %s is not KEY=VALUE", optarg);
+		vec_push(a, &o->settings, s);
 		return -1;
+	case 261:
+		if (!split_setting(a, optarg, &s))
+			return bad_usage("--knob %s is not NAME=VALUE", optarg);
+		vec_push(a, &o->knobs, s);
+		return -1;
+	case 262: o->lock = optarg; return -1;
+	case 263: o->no_lock = true; return -1;
 	case 256:
 		if (strcmp(optarg, "ast") && strcmp(optarg, "graph") && strcmp(optarg, "schedule") &&
 		    strcmp(optarg, "kernels"))

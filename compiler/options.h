@@ -17,6 +17,9 @@ struct options {
 	uint64_t budget;
 	bool time, json, in_place, verify, roundtrip;
 	VEC(struct setting) settings;
+	VEC(struct setting) knobs; /* --knob: decisions that otherwise a lock file makes */
+	const char *lock;          /* NULL: FILE.tune.json */
+	bool no_lock;
 };
 
 /*

@@ -5,7 +5,9 @@ KERNEL_FILES += %D%/copy.cl %D%/transpose.cl %D%/gather.cl %D%/gather_elements.c
 	%D%/resize.cl %D%/reduce.cl %D%/arg.cl %D%/softmax.cl %D%/norm.cl %D%/group_norm.cl \
 	%D%/attention.cl %D%/recurrent.cl
 
-EXTRA_DIST += $(KERNEL_FILES) %D%/embed.awk
+KERNEL_FILES += %D%/tune/x86-64-v4.txt
+
+EXTRA_DIST += %D%/tune/README.md $(KERNEL_FILES) %D%/embed.awk
 nodist_libedgec_la_SOURCES += %D%/embedded.c
 CLEANFILES += %D%/embedded.c
 %D%/embedded.c: $(KERNEL_FILES) %D%/embed.awk %D%/local.mk

@@ -14,7 +14,7 @@ static bool same_as_file(const struct kernel_file *k, const char *source)
 	char path[4096], *text = malloc(len + 2);
 	FILE *f;
 
-	snprintf(path, sizeof path, "%s/kernels/%s", source, k->name);
+	snprintf(path, sizeof path, "%s/kernels/%s%s", source, strstr(k->name, ".txt") ? "tune/" : "", k->name);
 	f = fopen(path, "rb");
 	got = f && text ? fread(text, 1, len + 2, f) : 0;
 	if (f)

@@ -10,6 +10,7 @@
 #include "config.h"
 
 #include "codegen/codegen.h"
+#include "target/tuning.h"
 
 #include <string.h>
 
@@ -65,12 +66,18 @@ struct tile codegen_tile(const struct codegen *c, int64_t rows, int64_t outputs,
 {
 	struct tile t = { .gpu = c->t->kernels == TARGET_GPU_KERNELS, .height = codegen_tile_height(rows),
 			  .width = outputs <= 16 ? 16 : 32 };
+	const struct tile_choice *choice;
 
 	if (!t.gpu && rows > 1)
 		t.width = panel_width(outputs);
 	t.rows_first = !t.gpu && rows > t.height && k * outputs > CACHE_FLOATS;
 	if (t.gpu)
 		t.height = rows < 4 ? rows : 4;
+	choice = tuning_tile(c->t, rows, outputs);
+	if (choice) {
+		t.height = choice->height;
+		t.width = choice->width;
+	}
 	return t;
 }
 

@@ -10,6 +10,8 @@ enum target_backend { TARGET_OPENCL = 1, TARGET_NATIVE = 2 };
 enum target_kernels { TARGET_CPU_KERNELS = 1, TARGET_GPU_KERNELS = 2 };
 enum target_weights { TARGET_BUFFERS, TARGET_TEXTURES };
 
+struct tuning; /* target/tuning.h */
+
 struct target {
 	const char *name;
 	enum target_backend backend;
@@ -24,6 +26,8 @@ struct target {
 	uint64_t max_region_bytes;   /* largest single allocation that is safe (1 GiB) */
 	uint32_t align;              /* of buffers in a region: 128 on CPUs, 512 on GPUs */
 	bool unified;                /* the host can write device memory in place: no staging */
+	const struct tuning *tuning; /* of the model that is compiled; NULL: none */
+	const struct tuning *table;  /* of the class of devices; NULL: none */
 };
 
 /* The built-in device `host`. */
