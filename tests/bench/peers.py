@@ -10,9 +10,12 @@ are NET.inputs/NAME.npy, or NET.ref/input_0_NAME.npy.
 
 Everything is measured in turn, round after round, so that a slow spell of the machine hits all alike;
 medians over the rounds are reported. Ours is measured resident and within 50, 25 and 10 % of the
-weights (plus the activations). Writes the table and, beside it, SVG pictures. Needs numpy and onnx.
+weights (plus the activations), compiled for the machine as `edgert probe` finds it. Writes the table and,
+beside it, SVG pictures. With --work everything measured is kept in WORK/NETWORK/measured.json, and rounds
+add to those of earlier calls (--rounds 0: only write the report). Needs numpy and onnx.
 """
 import argparse
+import json
 import math
 import statistics
 import subprocess
@@ -27,6 +30,7 @@ from common import ENGINES, gather_inputs, link_model, number, peer_row, safe, t
 SHARES = {"resident": None, "50 %": 0.5, "25 %": 0.25, "10 %": 0.1}
 COLOURS = {"edgert": "#0b7285", "ort": "#adb5bd", "ort-opt": "#868e96", "openvino": "#ffd43b",
            "openvino-cache": "#fab005", "ncnn": "#b2f2bb", "mnn": "#eebefa"}
+PALETTE = ["#0b7285", "#e8590c", "#2b8a3e", "#862e9c", "#c92a2a", "#364fc7", "#5c940d", "#a61e4d", "#087f5b", "#d9480f"]
 
 
 class Network:
@@ -38,28 +42,40 @@ class Network:
         self.folder = work / self.name
         self.names = gather_inputs(model, self.folder / "inputs")
         self.link = link_model(model, self.folder)
-        self.ours = {}   # share -> {"compile": {...}, "cold": [], "warm": [], ...}
-        self.theirs = {}  # engine -> {"cold": [], ...} or {"error": text}
+        self.device = work / "device.edge"
+        self.kept = self.folder / "measured.json"
+        kept = json.loads(self.kept.read_text()) if self.kept.exists() else {}
+        self.ours = kept.get("ours", {})      # share -> {"compile": {...}, "runs": [...]}
+        self.theirs = kept.get("theirs", {})  # engine -> {"runs": [...]} or {"error": text}
+        self.steps = kept.get("steps", [])    # (predicted ms, measured ms) of a resident run's steps
+
+    def plan(self, share):
+        return self.folder / f"{share.split()[0]}.plan"
+
+    def save(self):
+        self.kept.write_text(json.dumps({"ours": self.ours, "theirs": self.theirs, "steps": self.steps}))
 
     def compile(self):
         source = self.folder / "net.edge"
-        source.write_text(f'model net {{ import onnx "{self.link}"; }}\nplan {word(self.name)} {{ run net; }}\n')
+        source.write_text(f'include "{self.device}";\nmodel net {{ import onnx "{self.link}"; }}\n'
+                          f'plan {word(self.name)} {{ on here; run net; }}\n')
         whole = None
         for share, part in SHARES.items():
-            plan = self.folder / f"{share.split()[0]}.plan"
             budget = []
             if part is not None:
                 size = whole["activation_peak_bytes"] + int(part * whole["weights_bytes"])
                 budget = ["--budget", str(max(size, whole["smallest_budget_bytes"]))]
-            numbers = tool([self.args.edgec, "compile", source, "-o", plan, "--json", *budget], self.name)
+            numbers = tool([self.args.edgec, "compile", source, "-o", self.plan(share), "--json", *budget], self.name)
             whole = whole or numbers
-            self.ours[share] = {"plan": plan, "compile": numbers, "runs": []}
+            self.ours.setdefault(share, {"runs": []})["compile"] = numbers
+
+    def inputs(self):
+        return [a for n in self.names for a in ("--input", f"{n}={self.folder / 'inputs' / (safe(n) + '.npy')}")]
 
     def round(self):
-        inputs = [a for n in self.names for a in ("--input", f"{n}={self.folder / 'inputs' / (safe(n) + '.npy')}")]
         for share, o in self.ours.items():
-            o["runs"].append(tool([self.args.edgert, "bench", o["plan"], "--cold", "-n", self.args.warm, "--json",
-                                   "--threads", self.args.threads, *inputs], f"{self.name}, {share}"))
+            o["runs"].append(tool([self.args.edgert, "bench", self.plan(share), "--cold", "-n", self.args.warm, "--json",
+                                   "--threads", self.args.threads, *self.inputs()], f"{self.name}, {share}"))
         for engine in self.args.engines:
             t = self.theirs.setdefault(engine, {"runs": []})
             if "error" in t:
@@ -69,6 +85,18 @@ class Network:
                 t["error"] = row["error"]
             else:
                 t["runs"].append(row)
+
+    def trace(self):
+        """The steps of a warm resident run beside what the plan predicted for them."""
+        trace = self.folder / "trace.json"
+        command = [self.args.edgert, "run", self.plan("resident"), *self.inputs(), "--output-dir", self.folder / "out",
+                   "--repeat", "5", "--trace", trace, "--threads", self.args.threads]
+        subprocess.run([str(c) for c in command], check=True, capture_output=True)
+        times = {1: {}, 2: {}}
+        for e in json.loads(trace.read_text())["traceEvents"]:
+            if e["ph"] == "X" and "step" in e["args"]:
+                times[e["pid"]][e["args"]["step"]] = e["dur"] / 1000
+        self.steps = [(times[2][i], times[1][i]) for i in times[1] if times[1][i] > 0 and times[2].get(i, 0) > 0]
 
     def mine(self, share, key):
         values = [r[key] for r in self.ours[share]["runs"] if r.get(key) is not None]
@@ -113,7 +141,6 @@ def bars(title, unit, groups, logarithmic=True):
 def curves(title, networks):
     """Cold time over device memory, each relative to resident."""
     width, height, left, bottom = 620, 380, 60, 50
-    palette = ["#0b7285", "#e8590c", "#2b8a3e", "#862e9c", "#c92a2a", "#364fc7", "#5c940d", "#a61e4d", "#087f5b", "#d9480f"]
     top = 1.2
     lines = []
     for n in networks:
@@ -135,12 +162,39 @@ def curves(title, networks):
     for tick in (0.25, 0.5, 0.75, 1.0):
         out.append(f'<text x="{x(tick)}" y="{y(0) + 16}" text-anchor="middle">{tick}</text>')
     for i, (name, points) in enumerate(lines):
-        colour = palette[i % len(palette)]
+        colour = PALETTE[i % len(PALETTE)]
         path = " ".join(f"{x(a):.1f},{y(b):.1f}" for a, b in points)
         out.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
         out += [f'<circle cx="{x(a):.1f}" cy="{y(b):.1f}" r="3" fill="{colour}"/>' for a, b in points]
         out.append(f'<text x="{x(1) + 8}" y="{44 + 16 * i}" fill="{colour}">{name}</text>')
     return svg(width, height, "\n".join(out))
+
+
+def scatter(title, networks):
+    """Predicted over measured time of each step, both logarithmic."""
+    size, left, bottom, width = 420, 60, 50, 640
+    points = [p for n in networks for p in n.steps]
+    low = math.floor(math.log10(min(min(p) for p in points)))
+    high = math.ceil(math.log10(max(max(p) for p in points)))
+    scale = lambda v: (math.log10(v) - low) / (high - low)
+    x = lambda v: left + scale(v) * (size - left)
+    y = lambda v: size - bottom - scale(v) * (size - bottom - 40)
+    out = [f'<text x="12" y="24" font-size="16">{title}</text>',
+           f'<text x="{(left + size) / 2}" y="{size - 10}" text-anchor="middle">measured, ms</text>',
+           f'<text x="16" y="{size / 2}" transform="rotate(-90 16 {size / 2})" text-anchor="middle">predicted, ms</text>',
+           f'<line x1="{x(10**low)}" y1="{y(10**low)}" x2="{x(10**high)}" y2="{y(10**high)}" stroke="#999"/>']
+    for power in range(low, high + 1):
+        v = 10**power
+        out.append(f'<line x1="{x(v):.1f}" y1="{y(10**low)}" x2="{x(v):.1f}" y2="{y(10**high)}" stroke="#eee"/>')
+        out.append(f'<line x1="{left}" y1="{y(v):.1f}" x2="{size}" y2="{y(v):.1f}" stroke="#eee"/>')
+        out.append(f'<text x="{x(v):.1f}" y="{size - bottom + 16}" text-anchor="middle" font-size="10">{v:g}</text>')
+        out.append(f'<text x="{left - 4}" y="{y(v) + 4:.1f}" text-anchor="end" font-size="10">{v:g}</text>')
+    for i, n in enumerate(n for n in networks if n.steps):
+        colour = PALETTE[i % len(PALETTE)]
+        out += [f'<circle cx="{x(m):.1f}" cy="{y(p):.1f}" r="2" fill="{colour}" fill-opacity="0.6"/>' for p, m in n.steps]
+        share = sum(p for p, _ in n.steps) / sum(m for _, m in n.steps)
+        out.append(f'<text x="{size + 16}" y="{54 + 16 * i}" fill="{colour}">{n.name}: sum {share:.2f}</text>')
+    return svg(width, size, "\n".join(out))
 
 
 # ---- the report -----------------------------------------------------------------------------
@@ -194,16 +248,19 @@ def write_report(args, networks):
         title = {"memory": "Peak memory (logarithmic)", "cold": "Cold start (logarithmic)", "warm": "Warm run (logarithmic)"}[name]
         (pictures / f"{name}.svg").write_text(bars(title, unit, groups))
     (pictures / "budget.svg").write_text(curves("Cold run over memory", networks))
-    probe = subprocess.run([args.edgert, "probe"], capture_output=True, text=True).stdout
+    if any(n.steps for n in networks):
+        (pictures / "steps.svg").write_text(scatter("Steps of a warm run", [n for n in networks if n.steps]))
+    probe = networks[0].device.read_text()
+    rounds = sorted({len(o["runs"]) for n in networks for o in n.ours.values()})
     base = pictures.name
     out.write_text(f"""# Benchmarks
 
-Made by `make bench-peers`; medians of {args.rounds} rounds in which everything is measured in turn,
-{args.threads} threads. Cold: from the start of the process (for the peers, from after their import) to the
+Made by `make bench-peers`; medians of {" to ".join(str(r) for r in {rounds[0], rounds[-1]})} rounds in which everything is
+measured in turn, {args.threads} threads. Cold: from the start of the process (for the peers, from after their import) to the
 first output, files evicted from the page cache. Memory: peak resident memory of the whole process (for the
 peers, above the level after import).
 
-The machine, measured in the same run:
+The machine, as the plans were compiled for it:
 
 ```
 {probe.strip()}
@@ -225,6 +282,7 @@ own step times and disk rate.
 {budget_table(networks)}
 
 ![budget]({base}/budget.svg)
+![steps]({base}/steps.svg)
 """)
 
 
@@ -239,18 +297,27 @@ def main():
     ap.add_argument("--warm", type=int, default=10)
     ap.add_argument("--rounds", type=int, default=3)
     ap.add_argument("-o", "--output", type=Path, default=Path("benchmarks.md"))
-    ap.add_argument("--work", type=Path, help="folder for conversions, kept; default: a temporary one")
+    ap.add_argument("--work", type=Path, help="folder for plans, conversions and what was measured, kept; default: a temporary one")
     args = ap.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
-        networks = [Network(args, m.resolve(), args.work or Path(temporary)) for m in args.models]
-        for n in networks:
-            print(f"compiling {n.name}", file=sys.stderr, flush=True)
-            n.compile()
+        work = args.work or Path(temporary)
+        work.mkdir(parents=True, exist_ok=True)
+        if not (work / "device.edge").exists():
+            subprocess.run([args.edgert, "probe", "-o", work / "device.edge"], check=True, capture_output=True)
+        networks = [Network(args, m.resolve(), work.resolve()) for m in args.models]
+        for n in networks if args.rounds else ():
+            if not all(n.plan(share).exists() and share in n.ours for share in SHARES):
+                print(f"compiling {n.name}", file=sys.stderr, flush=True)
+                n.compile()
+                n.save()
         for r in range(args.rounds):
             for n in networks:
                 print(f"round {r + 1} of {args.rounds}: {n.name}", file=sys.stderr, flush=True)
                 n.round()
-        write_report(args, networks)
+                if r == 0:
+                    n.trace()
+                n.save()
+        write_report(args, [n for n in networks if n.ours and n.ours["resident"]["runs"]])
 
 
 if __name__ == "__main__":
