@@ -11,6 +11,7 @@
 BUILD_PACKAGES=(
 	autoconf automake libtool pkg-config make gcc libc6-dev flex bison
 	clang-14 lld-14 libclang-14-dev libprotobuf-c-dev protobuf-c-compiler libxxhash-dev libcjson-dev
+	libjpeg62-turbo-dev libpng-dev
 	opencl-c-headers ocl-icd-libopencl1 pocl-opencl-icd
 )
 # shellcheck disable=SC2034

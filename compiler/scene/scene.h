@@ -56,6 +56,6 @@ bool scene_frame(const struct scene *s, uint32_t view, uint8_t *rgb, char *why, 
  * At most `most` points, chosen uniformly by the seed where there are more,
  * with their scales recomputed: what a trainer starts from whose cap is lower.
  */
-void scene_limit_points(struct arena *a, struct scene *s, uint32_t most, uint64_t seed);
+void scene_limit_points(struct scene *s, uint32_t most, uint64_t seed);
 
 #endif
