@@ -40,12 +40,18 @@ def gather_inputs(model, folder):
 
 
 def link_model(model, folder):
-    """A link to an ONNX file and its data in a folder of our own: conversions land beside it."""
+    """An ONNX file and its data in a folder of our own, since the peers' conversions land beside it.
+
+    A hard link where that can be: the peers' script follows symbolic ones to the original's folder.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for file in [model, *model.parent.glob(model.name + ".data")]:
         target = folder / file.name
         if not target.exists():
-            target.symlink_to(file)
+            try:
+                target.hardlink_to(file.resolve())
+            except OSError:
+                shutil.copy(file, target)
     return folder / model.name
 
 
