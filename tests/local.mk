@@ -140,3 +140,5 @@ check_PROGRAMS += %D%/test_block
 TESTS += %D%/test_block
 check_PROGRAMS += %D%/test_image
 TESTS += %D%/test_image
+check_PROGRAMS += %D%/test_tune
+TESTS += %D%/test_tune

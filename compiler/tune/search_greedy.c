@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * search_greedy.c - a table of sensitivities, and a knapsack.
+ *
+ * The table says for each value of each knob what it gains and what it hurts,
+ * alone. Formats bring estimates of both (space.h: bytes, damage), which cost
+ * no trial; other knobs are probed one at a time. Choosing per knob the least
+ * of gain + lambda * harm, for every lambda, gives the knapsack's path from
+ * careful to bold; since quality falls along it, the boldest step that is
+ * still good enough is found by bisection. What additivity does not see is
+ * left to single changes of the best, the most promising first.
+ */
+#include "config.h"
+
+#include "tune/search.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { LAMBDAS = 400 };
+
+struct probe {
+	uint32_t knob;
+	double value;
+};
+
+struct tried {
+	double *x;
+	struct outcome o;
+};
+
+enum phase { PHASE_PATH, PHASE_PROBE, PHASE_MOVE };
+
+struct greedy_state {
+	const struct space *space;
+	struct arena *arena;
+	uint32_t trials;
+	double **gain, **harm; /* [knob][value], over the heuristic; NAN: not known */
+	VEC(struct probe) probes;
+	uint32_t next_probe;
+	VEC(double *) path;
+	int lo, hi; /* path[lo] is good enough, path[hi] is not */
+	enum phase phase;
+	bool probed; /* the path is made of probes too */
+	VEC(struct tried) tried;
+	const struct tried *best;
+	double base_loss;
+};
+
+static const struct tried *find(const struct greedy_state *g, const double *x)
+{
+	for (uint32_t i = 0; i < g->tried.len; i++)
+		if (!memcmp(g->tried.data[i].x, x, g->space->knobs.len * sizeof *x))
+			return &g->tried.data[i];
+	return NULL;
+}
+
+/* ---- the table */
+
+static void estimate(struct greedy_state *g)
+{
+	double total = 0;
+
+	for (uint32_t k = 0; k < g->space->knobs.len; k++) {
+		const struct knob *n = &g->space->knobs.data[k];
+
+		total += n->bytes ? n->bytes[(uint32_t)n->initial] : 0;
+	}
+	for (uint32_t k = 0; k < g->space->knobs.len; k++) {
+		const struct knob *n = &g->space->knobs.data[k];
+		uint32_t initial = (uint32_t)n->initial;
+
+		if (n->kind == KNOB_FLOAT)
+			continue;
+		g->gain[k] = arena_new_array(g->arena, double, n->count);
+		g->harm[k] = arena_new_array(g->arena, double, n->count);
+		for (uint32_t v = 0; v < n->count; v++) {
+			bool known = n->bytes && n->damage && total > 0;
+
+			g->gain[k][v] = v == initial ? 0 : known ? (n->bytes[v] - n->bytes[initial]) / total : NAN;
+			g->harm[k][v] = v == initial ? 0 : known ? n->damage[v] - n->damage[initial] : NAN;
+		}
+	}
+}
+
+/* The values of knobs without estimates, those far from the heuristic first. */
+static void list_probes(struct greedy_state *g)
+{
+	uint32_t most = 0;
+
+	for (uint32_t k = 0; k < g->space->knobs.len; k++)
+		if (g->space->knobs.data[k].count > most)
+			most = g->space->knobs.data[k].count;
+	for (uint32_t round = 0; round < most; round++)
+		for (uint32_t k = 0; k < g->space->knobs.len; k++) {
+			const struct knob *n = &g->space->knobs.data[k];
+			uint32_t left = 0;
+
+			if (n->kind == KNOB_FLOAT || n->bytes)
+				continue;
+			for (uint32_t v = n->count; v-- > 0;)
+				if (v != (uint32_t)n->initial && left++ == round)
+					vec_push(g->arena, &g->probes, (struct probe){ k, v });
+		}
+}
+
+/* ---- the knapsack's path */
+
+static void choose(const struct greedy_state *g, double lambda, double *x)
+{
+	for (uint32_t k = 0; k < g->space->knobs.len; k++) {
+		const struct knob *n = &g->space->knobs.data[k];
+		double best = 0;
+
+		x[k] = n->initial;
+		for (uint32_t v = 0; g->gain[k] && v < n->count; v++) {
+			double harm = g->harm[k][v], cost = g->gain[k][v] + lambda * (harm > 0 ? harm : 0);
+
+			if (cost < best - 1e-9) {
+				best = cost;
+				x[k] = v;
+			}
+		}
+	}
+	config_canonical(g->space, x);
+}
+
+static void make_path(struct greedy_state *g)
+{
+	double *x = config_new(g->space), most = 0, least = INFINITY;
+
+	for (uint32_t k = 0; k < g->space->knobs.len; k++)
+		for (uint32_t v = 0; g->gain[k] && v < g->space->knobs.data[k].count; v++) {
+			double ratio = -g->gain[k][v] / g->harm[k][v];
+
+			if (!(ratio > 0) || !isfinite(ratio))
+				continue;
+			most = ratio > most ? ratio : most;
+			least = ratio < least ? ratio : least;
+		}
+	g->path.len = 0;
+	for (int i = 0; i <= LAMBDAS; i++) {
+		double lambda = most > 0 ? 2 * most * pow(least / most / 8, (double)i / LAMBDAS) : 1;
+
+		choose(g, lambda, x);
+		if (config_violates(g->space, x) ||
+		    (g->path.len && !memcmp(g->path.data[g->path.len - 1], x, g->space->knobs.len * sizeof *x)))
+			continue;
+		vec_push(g->arena, &g->path, config_copy(g->space, x));
+	}
+	g->lo = -1;
+	g->hi = (int)g->path.len;
+}
+
+static bool ask_path(struct greedy_state *g, double *x)
+{
+	while (g->hi - g->lo > 1) {
+		int mid = g->lo + (g->hi - g->lo) / 2;
+		const struct tried *t = find(g, g->path.data[mid]);
+
+		if (!t) {
+			memcpy(x, g->path.data[mid], g->space->knobs.len * sizeof *x);
+			return true;
+		}
+		if (outcome_feasible(&t->o))
+			g->lo = mid;
+		else
+			g->hi = mid;
+	}
+	return false;
+}
+
+static bool ask_probe(struct greedy_state *g, double *x)
+{
+	/* half of all trials at most: the rest is for what they taught */
+	while (g->next_probe < g->probes.len && g->tried.len < g->trials / 2 + 1) {
+		struct probe p = g->probes.data[g->next_probe++];
+		double *c = config_new(g->space);
+
+		c[p.knob] = p.value;
+		if (g->space->knobs.data[p.knob].when != NO_ID)
+			continue; /* does not count at the heuristic */
+		config_canonical(g->space, c);
+		if (config_violates(g->space, c) || find(g, c))
+			continue;
+		memcpy(x, c, g->space->knobs.len * sizeof *x);
+		return true;
+	}
+	return false;
+}
+
+/* ---- single changes of the best */
+
+/* How promising: predicted gain for each bit of quality, unknown things in the middle. */
+static double promise(const struct greedy_state *g, uint32_t k, double v)
+{
+	const double *at = g->best ? g->best->x : NULL;
+	double from = at ? at[k] : 0, gain, harm;
+
+	if (!g->gain[k])
+		return -0.001;
+	gain = g->gain[k][(uint32_t)v] - g->gain[k][(uint32_t)from];
+	harm = g->harm[k][(uint32_t)v] - g->harm[k][(uint32_t)from];
+	if (isnan(gain) || isnan(harm))
+		return 0;
+	if (gain >= 0)
+		return -1 - gain;
+	return -gain / (harm > 1e-6 ? harm : 1e-6);
+}
+
+static bool ask_move(struct greedy_state *g, double *x)
+{
+	const double *from = g->best ? g->best->x : config_new(g->space);
+	double best = -INFINITY, *c = config_new(g->space);
+	size_t size = g->space->knobs.len * sizeof *x;
+
+	for (uint32_t k = 0; k < g->space->knobs.len; k++) {
+		const struct knob *n = &g->space->knobs.data[k];
+		uint32_t count = n->kind == KNOB_FLOAT ? 5 : n->count;
+
+		for (uint32_t v = 0; v < count; v++) {
+			double p;
+
+			memcpy(c, from, size);
+			c[k] = v;
+			if (n->kind == KNOB_FLOAT)
+				c[k] = n->log ? n->min * pow(n->max / n->min, v / 4.0) : n->min + (n->max - n->min) * v / 4.0;
+			config_canonical(g->space, c);
+			p = n->kind == KNOB_FLOAT ? -0.001 : promise(g, k, v);
+			if (p <= best || !knob_active(g->space, c, k) || config_violates(g->space, c) || find(g, c))
+				continue;
+			best = p;
+			memcpy(x, c, size);
+		}
+	}
+	return best > -INFINITY;
+}
+
+/* ---- the proposer */
+
+static bool greedy_ask(void *state, double *x)
+{
+	struct greedy_state *g = state;
+
+	if (g->phase == PHASE_PATH) {
+		if (ask_path(g, x))
+			return true;
+		g->phase = g->probed ? PHASE_MOVE : PHASE_PROBE;
+	}
+	if (g->phase == PHASE_PROBE) {
+		if (ask_probe(g, x))
+			return true;
+		g->probed = true;
+		if (g->next_probe) {
+			make_path(g);
+			g->phase = PHASE_PATH;
+			if (ask_path(g, x))
+				return true;
+		}
+		g->phase = PHASE_MOVE;
+	}
+	return ask_move(g, x);
+}
+
+/* An outcome that differs from the heuristic in one knob is an entry of the table. */
+static void learn(struct greedy_state *g, const double *x, const struct outcome *o)
+{
+	uint32_t knob = NO_ID;
+
+	for (uint32_t k = 0; k < g->space->knobs.len; k++) {
+		if (x[k] == g->space->knobs.data[k].initial)
+			continue;
+		if (knob != NO_ID)
+			return;
+		knob = k;
+	}
+	if (knob == NO_ID) {
+		g->base_loss = o->loss;
+		return;
+	}
+	if (!g->gain[knob])
+		return;
+	g->gain[knob][(uint32_t)x[knob]] = o->failure || o->guard > 1 ? INFINITY : o->objective - 1;
+	if (!g->space->knobs.data[knob].damage) /* estimates have a scale of their own */
+		g->harm[knob][(uint32_t)x[knob]] = o->failure ? INFINITY : o->loss - g->base_loss;
+}
+
+static void greedy_tell(void *state, const double *x, const struct outcome *o)
+{
+	struct greedy_state *g = state;
+	struct tried t = { config_copy(g->space, x), *o };
+	uint32_t best = 0;
+
+	vec_push(g->arena, &g->tried, t);
+	for (uint32_t i = 1; i < g->tried.len; i++)
+		if (outcome_score(&g->tried.data[i].o) < outcome_score(&g->tried.data[best].o))
+			best = i;
+	g->best = &g->tried.data[best];
+	learn(g, x, o);
+}
+
+struct search *search_greedy(const struct search_setup *s)
+{
+	static const struct search_ops ops = { greedy_ask, greedy_tell, NULL };
+	struct greedy_state *g = arena_new(s->arena, struct greedy_state);
+	struct search *out = arena_new(s->arena, struct search);
+
+	*g = (struct greedy_state){ .space = s->space, .arena = s->arena, .trials = s->trials };
+	g->gain = arena_new_array(s->arena, double *, s->space->knobs.len + 1);
+	g->harm = arena_new_array(s->arena, double *, s->space->knobs.len + 1);
+	estimate(g);
+	list_probes(g);
+	make_path(g);
+	if (!g->path.len || g->probes.len == 0)
+		g->probed = g->probes.len == 0;
+	*out = (struct search){ "greedy", &ops, g };
+	return out;
+}
