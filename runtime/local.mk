@@ -22,7 +22,8 @@ libruntime_la_SOURCES = %D%/version.c \
 	%D%/exec/open.c %D%/exec/prepare.c %D%/exec/report.c %D%/exec/run.c %D%/exec/session.h \
 	%D%/image/deflate.c %D%/image/deflate.h %D%/image/huffman.c %D%/image/huffman.h \
 	%D%/image/metrics.c %D%/image/metrics.h %D%/image/png.c %D%/image/png.h \
-	%D%/train/ply.h %D%/train/ply_header.c %D%/train/ply_header.h %D%/train/ply_read.c %D%/train/ply_write.c \
+	%D%/train/checkpoint.c %D%/train/checkpoint.h %D%/train/curve.c %D%/train/curve.h \
+	%D%/train/exchange.c %D%/train/exchange.h %D%/train/ply.h %D%/train/ply_header.c %D%/train/ply_header.h %D%/train/ply_read.c %D%/train/ply_write.c \
 	%D%/exec/tensors.c %D%/plan/dump.c %D%/plan/dump.h
 libruntime_la_CPPFLAGS = $(RUNTIME_CPPFLAGS)
 

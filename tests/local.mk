@@ -142,3 +142,6 @@ check_PROGRAMS += %D%/test_image
 TESTS += %D%/test_image
 check_PROGRAMS += %D%/test_tune
 TESTS += %D%/test_tune
+check_PROGRAMS += %D%/test_checkpoint
+%C%_test_checkpoint_SOURCES = %D%/test_checkpoint.c %D%/fake_train.c %D%/fake_train.h
+TESTS += %D%/test_checkpoint

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* exchange.c - the set of a training session to and from .ply files, a few hundred Gaussians at a time. */
+#include "config.h"
+
+#include "base/memory.h"
+#include "train/exchange.h"
+
+enum { ROWS = 256, PARAMETERS = 0 /* the part */ };
+
+struct block {
+	float row[ROWS][PLY_FLOATS], column[ROWS];
+};
+
+/* How many of a row's numbers the plan has: the colour's higher coefficients come last. */
+static uint32_t planes(const struct train *t)
+{
+	uint32_t n = train_plan(t)->train->parameters;
+
+	return n < PLY_FLOATS ? n : PLY_FLOATS;
+}
+
+static enum edge_status read_block(struct train *t, struct block *b, uint32_t first, uint32_t count, struct failure *f)
+{
+	for (uint32_t k = 0; k < planes(t); k++) {
+		enum edge_status st = train_part_read(t, PARAMETERS, k, first, count, b->column, f);
+
+		if (st != EDGE_OK)
+			return st;
+		for (uint32_t i = 0; i < count; i++)
+			b->row[i][k] = b->column[i];
+	}
+	return EDGE_OK;
+}
+
+static enum edge_status write_block(struct train *t, struct block *b, uint32_t first, uint32_t count,
+				    struct failure *f)
+{
+	for (uint32_t k = 0; k < planes(t); k++) {
+		enum edge_status st;
+
+		for (uint32_t i = 0; i < count; i++)
+			b->column[i] = b->row[i][k];
+		if ((st = train_part_write(t, PARAMETERS, k, first, count, b->column, f)) != EDGE_OK)
+			return st;
+	}
+	return EDGE_OK;
+}
+
+static uint32_t block_of(uint32_t first, uint32_t count)
+{
+	return count - first < ROWS ? count - first : ROWS;
+}
+
+enum edge_status exchange_save(struct train *t, const char *path, struct failure *f)
+{
+	struct block *b = rt_alloc(1, sizeof(*b));
+	uint32_t count = train_gaussians(t);
+	struct ply_writer w;
+	enum edge_status st;
+
+	if (!b)
+		return rt_fail(f, EDGE_MEMORY, "out of memory");
+	st = ply_create(&w, path, count, f);
+	for (uint32_t i = 0; i < count && st == EDGE_OK; i += ROWS) {
+		st = read_block(t, b, i, block_of(i, count), f);
+		if (st == EDGE_OK)
+			st = ply_write(&w, b->row, block_of(i, count), f);
+	}
+	if (st == EDGE_OK)
+		st = ply_commit(&w, f);
+	ply_abandon(&w);
+	rt_free(b);
+	return st;
+}
+
+enum edge_status exchange_load(struct train *t, struct ply_reader *from, struct failure *f)
+{
+	struct train_counters c = { .gaussians = (uint32_t)ply_count(from), .degree = train_plan(t)->train->sh_degree };
+	struct block *b = rt_alloc(1, sizeof(*b));
+	enum edge_status st = EDGE_OK;
+
+	if (!b)
+		return rt_fail(f, EDGE_MEMORY, "out of memory");
+	if (ply_count(from) > train_capacity(t))
+		st = rt_fail(f, EDGE_ARGUMENT, "%llu Gaussians do not fit into a plan for %u",
+			     (unsigned long long)ply_count(from), train_capacity(t));
+	for (uint32_t i = 0; i < c.gaussians && st == EDGE_OK; i += ROWS) {
+		st = ply_read(from, b->row, block_of(i, c.gaussians), f);
+		if (st == EDGE_OK)
+			st = write_block(t, b, i, block_of(i, c.gaussians), f);
+	}
+	if (st == EDGE_OK)
+		st = train_set_counters(t, &c, f);
+	rt_free(b);
+	return st;
+}
