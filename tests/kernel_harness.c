@@ -23,6 +23,7 @@
 
 enum {
 	GUARD = 128,
+	TEXEL = 48, /* where the weight starts in its image */
 	IN_FLIGHT = 8 /* runs queued together when timing: waiting for one costs about 40 us */
 };
 
@@ -30,7 +31,7 @@ enum {
 	X(clGetPlatformIDs) X(clGetDeviceIDs) X(clCreateContext) X(clCreateCommandQueue)           \
 	X(clCreateProgramWithSource) X(clBuildProgram) X(clGetProgramBuildInfo) X(clCreateKernel)  \
 	X(clCreateBuffer) X(clCreateSubBuffer) X(clReleaseMemObject) X(clSetKernelArg)             \
-	X(clEnqueueNDRangeKernel) X(clFinish) X(clEnqueueMapBuffer) X(clEnqueueUnmapMemObject)     \
+	X(clEnqueueNDRangeKernel) X(clFinish) X(clCreateImage) X(clEnqueueMapBuffer) X(clEnqueueUnmapMemObject)     \
 	X(clReleaseKernel) X(clReleaseProgram) X(clReleaseCommandQueue) X(clReleaseContext)
 
 static struct {
@@ -90,6 +91,7 @@ struct guarded {
 	unsigned char *host; /* GUARD bytes, data, GUARD bytes */
 	size_t bytes;
 	cl_mem whole, data;
+	bool image; /* data alone */
 };
 
 static struct guarded guarded_new(size_t bytes)
@@ -133,6 +135,10 @@ static bool guarded_free(struct guarded *b)
 	bool intact = true;
 	size_t i;
 
+	if (b->image) {
+		cl.clReleaseMemObject(b->data);
+		memset(b, 0, sizeof *b);
+	}
 	if (!b->host)
 		return true;
 	guarded_sync(b);
@@ -373,6 +379,28 @@ static struct guarded weight_buffer(struct run *r, const struct weight *w, uint3
 	return b;
 }
 
+/* Rows of 512 texels of four halves, NaN where the weight is not. */
+static struct guarded texture_new(struct run *r, struct guarded *weight)
+{
+	size_t height = (TEXEL * 8 + weight->bytes + 4095) / 4096;
+	cl_image_format format = { CL_RGBA, CL_HALF_FLOAT };
+	cl_image_desc desc = { .image_type = CL_MEM_OBJECT_IMAGE2D, .image_width = 512, .image_height = height };
+	unsigned char *all = malloc(height * 4096);
+	struct guarded b = { .image = true };
+	cl_int err;
+
+	memset(all, 0xff, height * 4096);
+	memcpy(all + TEXEL * 8, guarded_data(weight), weight->bytes);
+	b.data = cl.clCreateImage(cl.context, CL_MEM_READ_ONLY | CL_MEM_COPY_HOST_PTR, &format, &desc, all, &err);
+	if (err != CL_SUCCESS) {
+		printf("# clCreateImage of %zu rows: %d\n", height, err);
+		r->ok = false;
+	}
+	free(all);
+	guarded_free(weight);
+	return b;
+}
+
 /* As native code takes it; own: what is made for this launch. */
 static uint64_t argument_word(struct run *r, const struct kernel_arg *a, uint32_t first, uint32_t count,
 			      struct guarded *own)
@@ -412,6 +440,8 @@ static cl_int set_arg(struct run *r, cl_kernel k, uint32_t i, const struct kerne
 		return cl.clSetKernelArg(k, i, sizeof(cl_mem), &value_buffer(r, a->id)->data);
 	case ARG_WEIGHT:
 		*own = weight_buffer(r, &ks->weights.data[a->id], first, count, a->split);
+		if (ks->weights.data[a->id].packing.texture)
+			*own = texture_new(r, own);
 		return cl.clSetKernelArg(k, i, sizeof(cl_mem), &own->data);
 	case ARG_SCRATCH:
 		*own = guarded_new((size_t)a->i);
@@ -422,6 +452,9 @@ static cl_int set_arg(struct run *r, cl_kernel k, uint32_t i, const struct kerne
 		return cl.clSetKernelArg(k, i, sizeof i64, &i64);
 	case ARG_F32:
 		return cl.clSetKernelArg(k, i, sizeof f32, &f32);
+	case ARG_TEXEL:
+		i32 = TEXEL;
+		return cl.clSetKernelArg(k, i, sizeof i32, &i32);
 	case ARG_FIRST_GRANULE:
 		i32 = (cl_int)first;
 		return cl.clSetKernelArg(k, i, sizeof i32, &i32);
@@ -661,7 +694,8 @@ static void run_cases(struct harness *h, const char *backend)
 
 		if (native && gpu)
 			continue;
-		tap_ok(c->g && c->ks && compare(h, c, note, sizeof note), "%s%s%s%s", c->name, gpu ? " (gpu)" : backend,
+		tap_ok(c->g && c->ks && compare(h, c, note, sizeof note), "%s%s%s%s", c->name,
+		       !gpu ? backend : c->target.weights == TARGET_TEXTURES ? " (gpu, texture)" : " (gpu)",
 		       *note ? ": " : "", note);
 	}
 }

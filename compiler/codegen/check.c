@@ -133,6 +133,10 @@ static void read_param(struct checker *c, CXCursor cursor, struct kernel_param *
 	case CXType_Float:
 		p->kind = EDGE_PARAM_F32;
 		break;
+	case CXType_OCLImage2dRO:
+		p->kind = EDGE_PARAM_IMAGE;
+		p->access = EDGE_PARAM_READ;
+		break;
 	default:
 		break;
 	}
@@ -242,11 +246,12 @@ static int parse_program(struct arena *a, struct kernel_set *ks, struct diag *d)
 }
 #endif
 
-static uint32_t wanted(enum kernel_arg_kind k)
+static uint32_t wanted(const struct kernel_set *ks, const struct kernel_arg *a)
 {
-	switch (k) {
-	case ARG_VALUE: case ARG_WEIGHT: case ARG_SCRATCH: return EDGE_PARAM_GLOBAL;
-	case ARG_I32: case ARG_FIRST_GRANULE: return EDGE_PARAM_I32;
+	switch (a->kind) {
+	case ARG_WEIGHT: return ks->weights.data[a->id].packing.texture ? EDGE_PARAM_IMAGE : EDGE_PARAM_GLOBAL;
+	case ARG_VALUE: case ARG_SCRATCH: return EDGE_PARAM_GLOBAL;
+	case ARG_I32: case ARG_FIRST_GRANULE: case ARG_TEXEL: return EDGE_PARAM_I32;
 	case ARG_I64: return EDGE_PARAM_I64;
 	default: return EDGE_PARAM_F32;
 	}
@@ -269,7 +274,7 @@ static bool compare_arguments(struct kernel_set *ks, const struct launch *l, str
 	for (i = 0; i < l->arg_count; i++) {
 		struct kernel_arg *a = &l->arg[i];
 
-		if (k->param[i].kind != wanted(a->kind)) {
+		if (k->param[i].kind != wanted(ks, a)) {
 			diag_error(d, NO_SPAN, "argument %u of kernel \"%s\" does not fit its parameter \"%s\"", i,
 				   k->name, k->param[i].name);
 			return false;

@@ -87,6 +87,7 @@ void build_define_weight(struct build *b, uint32_t weight); /* EDGE_WEIGHT: how 
 void build_i32(struct build *b, int64_t i);
 void build_f32(struct build *b, double f);
 void build_scratch(struct build *b, uint64_t bytes);
+void build_texel(struct build *b); /* int texel: where the weight just given lies in its image */
 void build_first_granule(struct build *b); /* int first: of a launch with split_dim set */
 void build_what(struct build *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void build_flops(struct build *b, uint64_t flops);
@@ -97,6 +98,9 @@ bool build_launch(struct build *b, int64_t gx, int64_t gy, int64_t gz);
 bool build_launch_local(struct build *b, int64_t gx, int64_t gy, int64_t gz, uint32_t lx, uint32_t ly, uint32_t lz);
 
 /* ---- weights ---- */
+
+bool codegen_is_gpu(const struct codegen *c);
+bool codegen_textures(const struct codegen *c); /* weights of dense arithmetic are images */
 
 /* Index in ks->weights; equal (value, packing) pairs give the same index. */
 uint32_t codegen_weight(struct codegen *c, value_id v, struct packing p);

@@ -35,6 +35,7 @@ struct packing {
 	uint32_t width;     /* of a panel */
 	uint32_t groups;    /* PACK_CONV: panels do not cross groups */
 	bool transposed;    /* PACK_PANELS: the value is [N][K] instead of [K][N] */
+	bool texture;       /* PACK_PANELS, PACK_CONV in f16: read as texels of an image, see gpu_gemm.cl */
 	uint32_t reserved[4]; /* free for a kernel's own layout parameters */
 };
 
@@ -64,7 +65,8 @@ enum kernel_arg_kind {
 	ARG_I32,
 	ARG_I64,
 	ARG_F32,
-	ARG_FIRST_GRANULE /* i32: first granule of the sub-range; 0 when launched whole */
+	ARG_FIRST_GRANULE, /* i32: first granule of the sub-range; 0 when launched whole */
+	ARG_TEXEL          /* i32: where in its image the weight of the argument before it starts */
 };
 
 struct kernel_arg {

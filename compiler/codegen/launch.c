@@ -92,6 +92,11 @@ void build_scratch(struct build *b, uint64_t bytes)
 	push(b, (struct kernel_arg){ .kind = ARG_SCRATCH, .i = (int64_t)bytes });
 }
 
+void build_texel(struct build *b)
+{
+	push(b, (struct kernel_arg){ .kind = ARG_TEXEL });
+}
+
 void build_first_granule(struct build *b)
 {
 	push(b, (struct kernel_arg){ .kind = ARG_FIRST_GRANULE });

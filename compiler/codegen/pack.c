@@ -60,8 +60,8 @@ uint32_t codegen_weight(struct codegen *c, value_id v, struct packing p)
 	uint32_t index;
 	char *key;
 
-	key = arena_printf(c->arena, "%u %d %d %u %u %d %u", v, (int)p.kind, (int)p.dtype, p.width, p.groups,
-			   (int)p.transposed, p.reserved[0]);
+	key = arena_printf(c->arena, "%u %d %d %u %u %d %d %u", v, (int)p.kind, (int)p.dtype, p.width, p.groups,
+			   (int)p.transposed, (int)p.texture, p.reserved[0]);
 	if (map_get(&c->weight_map, key, &index))
 		return index;
 	index = c->ks->weights.len;
@@ -82,7 +82,7 @@ uint32_t codegen_weight(struct codegen *c, value_id v, struct packing p)
 enum dtype codegen_storage(const struct codegen *c, value_id v)
 {
 	const struct value *x = graph_value(c->g, v);
-	enum dtype t = c->g->weight_storage;
+	enum dtype t = codegen_textures(c) ? DTYPE_F16 : c->g->weight_storage;
 
 	if (!t) /* what the source has is kept where that loses nothing */
 		t = x->data->scale ? DTYPE_F32 : x->dtype == DTYPE_F32 ? x->data->source_dtype : x->dtype;

@@ -2,7 +2,7 @@
 /* select_attention.c - attention: blocks of query rows, scores never stored (attention.cl). */
 #include "config.h"
 
-#include "codegen/codegen.h"
+#include "codegen/select_gpu.h"
 
 #include <math.h>
 
@@ -49,7 +49,7 @@ bool select_attention(struct codegen *c, node_id id)
 	bool has_mask = node_own_inputs(n) > 3 && n->in[3] != NO_ID;
 	uint32_t r = q->rank, dims = r > 2 ? r - 2 : 1;
 	int64_t sq = q->dim[r - 2], sk = k->dim[r - 2], d = q->dim[r - 1], dv = v->dim[r - 1], batch, block, rows;
-	bool small = d <= SMALL_HEAD && dv <= SMALL_HEAD;
+	bool gpu, small = d <= SMALL_HEAD && dv <= SMALL_HEAD;
 	struct shape scores = *q;
 	struct build b;
 
@@ -64,12 +64,15 @@ bool select_attention(struct codegen *c, node_id id)
 	while (small && 2 * block * (d > dv ? d : dv) <= BLOCK_ELEMENTS && block < sq &&
 	       ceil_div(sq, 2 * block) * batch >= ITEMS)
 		block *= 2;
-	build_begin(&b, c, id, "attention");
+	gpu = gpu_attention_fits(c, d, dv);
+	build_begin(&b, c, id, gpu ? "gpu_attention" : "attention");
 	build_define(&b, "D", d);
 	build_define(&b, "DV", dv);
-	build_define(&b, "BLOCK", block);
-	build_define(&b, "TILE_M", rows);
-	build_define(&b, "KEYS", small ? 64 : 16);
+	if (!gpu) {
+		build_define(&b, "BLOCK", block);
+		build_define(&b, "TILE_M", rows);
+		build_define(&b, "KEYS", small ? 64 : 16);
+	}
 	build_define(&b, "CAUSAL", node_int(n, ATTR_causal, 0) != 0);
 	define_mask(&b, has_mask, dims);
 	if (!build_epilogue(&b, DTYPE_F32))
@@ -83,5 +86,7 @@ bool select_attention(struct codegen *c, node_id id)
 	build_i32(&b, sk);
 	build_out(&b);
 	build_flops(&b, 2 * (uint64_t)(batch * sq * sk) * (uint64_t)(d + dv));
+	if (gpu)
+		return gpu_attention_launch(&b, sq, batch);
 	return build_launch(&b, ceil_div(sq, block), batch, 1);
 }

@@ -8,9 +8,7 @@
  */
 #include "config.h"
 
-#include "codegen/codegen.h"
-
-#include "codegen/window.h"
+#include "codegen/select_gpu.h"
 
 struct convolution {
 	const struct node *n; /* bias in the epilogue */
@@ -40,7 +38,8 @@ static bool select_pointwise(struct codegen *c, node_id id, const struct convolu
 {
 	struct rows_by_panels r = { .n = v->n, .rows = v->w.images * product3(v->w.out), .k = v->w.channels,
 				    .outputs = v->outputs, .alpha = 1 };
-	struct packing packing = { .kind = PACK_CONV, .dtype = codegen_storage(c, v->n->in[1]), .groups = 1, .transposed = v->transposed };
+	struct packing packing = { .kind = PACK_CONV, .dtype = codegen_storage(c, v->n->in[1]), .groups = 1,
+				   .transposed = v->transposed, .texture = codegen_textures(c) };
 
 	r.tile = codegen_tile(c, r.rows, r.outputs, r.k);
 	packing.width = r.tile.width;
@@ -52,13 +51,20 @@ static bool select_pointwise(struct codegen *c, node_id id, const struct convolu
 static bool select_depthwise(struct codegen *c, node_id id, const struct convolution *v)
 {
 	const struct window *w = &v->w;
-	int64_t multiplier = v->outputs / w->channels, lanes = v->outputs == 8 ? 8 : 16;
+	bool gpu = codegen_is_gpu(c) && v->outputs == w->channels;
+	int64_t multiplier = v->outputs / w->channels, lanes = v->outputs == 8 && !gpu ? 8 : 16;
 	int64_t rows = w->images * w->out[1], blocks = ceil_div(v->outputs, lanes);
 	int64_t height = rows * blocks / 32 ? rows * blocks / 32 : 1;
 	struct packing packing = { .kind = PACK_DEPTHWISE, .dtype = codegen_storage(c, v->n->in[1]), .width = (uint32_t)lanes };
 	struct build b;
 	uint32_t weight;
 
+	if (gpu) {
+		struct gpu_convolution g = { .n = v->n, .w = w, .weight = codegen_weight(c, v->n->in[1], packing),
+					     .group = v->group, .outputs = v->outputs };
+
+		return gpu_depthwise(c, id, &g);
+	}
 	if (height > w->out[1])
 		height = w->out[1];
 	build_begin(&b, c, id, "depthwise");
@@ -111,6 +117,14 @@ static bool select_general(struct codegen *c, node_id id, const struct convoluti
 		pixels *= v->transposed ? ceil_div(w->out[i], w->stride[i]) : w->out[i];
 	tile = codegen_tile(c, pixels, og, cg * taps);
 	packing.width = tile.width;
+	if (tile.gpu && !v->transposed) {
+		struct gpu_convolution g = { .n = v->n, .w = w, .width = tile.width, .group = v->group,
+					     .outputs = v->outputs };
+
+		packing.texture = codegen_textures(c);
+		g.weight = codegen_weight(c, v->n->in[1], packing);
+		return gpu_conv(c, id, &g);
+	}
 	per_group = ceil_div(og, tile.width);
 	tiles = ceil_div(pixels, tile.height);
 	build_begin(&b, c, id, "conv");

@@ -53,6 +53,10 @@ static bool launch(struct codegen *c, node_id id, const struct node *n, struct o
 	item = total / 32 < 1024 ? 1024 : total / 32 > 16384 ? 16384 : total / 32;
 	block = width <= item ? width : ceil_div(item, 16) * 16;
 	height = width <= item ? item / width : 1;
+	if (codegen_is_gpu(c)) { /* an element each, neighbours side by side */
+		vector = false;
+		block = height = 1;
+	}
 	build_begin(&b, c, id, "map");
 	b.n = n;
 	build_define(&b, "VECTOR", vector);

@@ -9,7 +9,7 @@
  */
 #include "config.h"
 
-#include "codegen/codegen.h"
+#include "codegen/select_gpu.h"
 #include "target/tuning.h"
 
 #include <string.h>
@@ -70,9 +70,12 @@ struct tile codegen_tile(const struct codegen *c, int64_t rows, int64_t outputs,
 
 	if (!t.gpu && rows > 1)
 		t.width = panel_width(outputs);
-	t.rows_first = !t.gpu && rows > t.height && k * outputs > CACHE_FLOATS;
-	if (t.gpu)
+	if (t.gpu) {
 		t.height = rows < 4 ? rows : 4;
+		t.width = outputs <= 16 ? 16 : outputs <= 32 || rows <= 4 ? 32 : 64;
+		return t;
+	}
+	t.rows_first = rows > t.height && k * outputs > CACHE_FLOATS;
 	choice = tuning_tile(c->t, rows, outputs);
 	if (choice) {
 		t.height = choice->height;
@@ -107,6 +110,8 @@ bool select_rows_by_panels(struct codegen *c, node_id id, const struct rows_by_p
 	bool single = p->rows == 1 && !p->tile.gpu;
 	struct build b;
 
+	if (p->tile.gpu)
+		return gpu_rows_by_panels(c, id, p);
 	build_begin(&b, c, id, single ? "gemv" : "matmul");
 	b.n = p->n;
 	b.what = p->what;
@@ -142,7 +147,7 @@ static bool select_panels(struct codegen *c, node_id id, const struct product *p
 				    .tile = codegen_tile(c, p->m * p->batch, p->n_out, p->k),
 				    .trans_m = p->trans_a ? p->m : 0, .alpha = p->alpha };
 	struct packing packing = { .kind = PACK_PANELS, .dtype = codegen_storage(c, p->n->in[1]), .width = r.tile.width,
-				   .transposed = p->trans_b };
+				   .transposed = p->trans_b, .texture = codegen_textures(c) };
 
 	r.weight = codegen_weight(c, p->n->in[1], packing);
 	r.what = arena_printf(c->arena, "matmul %lldx%lldx%lld", (long long)r.rows, (long long)r.outputs,
@@ -202,6 +207,13 @@ static bool select_batch(struct codegen *c, node_id id, const struct product *p)
 
 	if (!find_digits(p, value_shape(c, p->n->out[0]), &q))
 		return codegen_refuse(c, id, "its batch dimensions broadcast in too many ways");
+	if (codegen_is_gpu(c)) {
+		struct gpu_product g = { p->n, p->m, p->n_out, p->k, p->batch, p->trans_a, p->trans_b, p->alpha,
+					 { q.size[0], q.size[1], q.size[2] }, { q.a[0], q.a[1], q.a[2] },
+					 { q.b[0], q.b[1], q.b[2] } };
+
+		return gpu_batch(c, id, &g);
+	}
 	/* few jobs: cut the rows, but not so small that copying the panel costs more than using it */
 	if (panels * p->batch < WORKERS && p->m > 64)
 		block = ceil_div(p->m, ceil_div(WORKERS, panels * p->batch));

@@ -2,7 +2,9 @@
 /* select_norm.c - softmax and the normalisations. */
 #include "config.h"
 
-#include "codegen/codegen.h"
+#include "codegen/select_gpu.h"
+
+enum { SHORT_ROW = 32 }; /* on a gpu: rather a work-item than a work-group */
 
 bool select_softmax(struct codegen *c, node_id id)
 {
@@ -21,6 +23,8 @@ bool select_softmax(struct codegen *c, node_id id)
 	size = s->dim[axis];
 	/* dims of one element after the axis are no reason for lanes of one; an operand of the epilogue is */
 	width = output_width(c, n, inner > 1 ? inner : size);
+	if (codegen_is_gpu(c) && inner == 1 && width == size && size > SHORT_ROW)
+		return gpu_softmax(c, id, outer, size);
 	build_begin(&b, c, id, "softmax");
 	build_define(&b, "LOG", n->op == OP_log_softmax);
 	build_define(&b, "INNER", inner > 1 || width != size);
@@ -68,15 +72,22 @@ static bool row_norm(struct codegen *c, node_id id)
 	uint32_t axis = (uint32_t)node_int(n, ATTR_axis, 0);
 	int64_t rows = 1, size = 1, block, width;
 	struct build b;
+	bool gpu;
 
 	for (uint32_t i = 0; i < s->rank; i++)
 		*(i < axis ? &rows : &size) *= s->dim[i];
 	width = output_width(c, n, size);
-	build_begin(&b, c, id, "norm");
+	gpu = codegen_is_gpu(c) && size > SHORT_ROW;
+	if (gpu)
+		gpu_norm_begin(&b, c, id, size);
+	else
+		build_begin(&b, c, id, "norm");
 	build_define(&b, "RMS", n->op == OP_rms_norm);
 	define_parameters(&b);
 	if (!build_rows(&b, DTYPE_F32, width))
 		return false;
+	if (gpu)
+		return gpu_norm(&b, rows, size, width);
 	block = rows_per_item(rows, size);
 	build_i32(&b, rows);
 	build_i32(&b, size);

@@ -76,7 +76,10 @@ static bool read_param(struct arena *a, const char *text, struct kernel_param *p
 	for (start = n; start && (isalnum((unsigned char)text[start - 1]) || text[start - 1] == '_'); start--)
 		;
 	p->name = arena_strndup(a, text + start, n - start);
-	if (strchr(text, '*')) {
+	if (has_word(text, "image2d_t")) {
+		p->kind = EDGE_PARAM_IMAGE;
+		p->access = EDGE_PARAM_READ;
+	} else if (strchr(text, '*')) {
 		p->kind = EDGE_PARAM_GLOBAL;
 		p->access = has_word(text, "const") ? EDGE_PARAM_READ : EDGE_PARAM_READ | EDGE_PARAM_WRITE;
 	} else if (has_word(text, "int")) {

@@ -259,8 +259,11 @@ static struct edge_arg make_arg(const struct schedule *s, const struct sched_ste
 	struct edge_arg out = { .kind = EDGE_PARAM_GLOBAL };
 
 	switch (a->kind) {
-	case ARG_VALUE:
 	case ARG_WEIGHT:
+		if (s->request->models[x->model].ks->weights.data[a->id].packing.texture)
+			out.kind = EDGE_PARAM_IMAGE;
+		/* fall through */
+	case ARG_VALUE:
 	case ARG_SCRATCH:
 		out.buffer = s->step_buffers.data[(*buffer)++];
 		break;
@@ -272,6 +275,10 @@ static struct edge_arg make_arg(const struct schedule *s, const struct sched_ste
 	case ARG_F32:
 		out.kind = EDGE_PARAM_F32;
 		out.value.f = a->f;
+		break;
+	case ARG_TEXEL:
+		out.kind = EDGE_PARAM_I32;
+		out.value.i = (int64_t)(s->buffers.data[s->step_buffers.data[*buffer - 1]].offset / 8);
 		break;
 	case ARG_FIRST_GRANULE:
 		out.kind = EDGE_PARAM_I32;

@@ -146,7 +146,8 @@ enum edge_param_kind {
 	EDGE_PARAM_GLOBAL = 1, /* __global pointer */
 	EDGE_PARAM_I32 = 2,
 	EDGE_PARAM_I64 = 3,
-	EDGE_PARAM_F32 = 4
+	EDGE_PARAM_F32 = 4,
+	EDGE_PARAM_IMAGE = 5 /* __read_only image2d_t; its argument is a buffer of a region that is an image */
 };
 
 enum { EDGE_PARAM_READ = 1, EDGE_PARAM_WRITE = 2 };
