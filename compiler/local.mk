@@ -19,5 +19,6 @@ include compiler/target/local.mk
 include compiler/sched/local.mk
 include compiler/codegen/local.mk
 include compiler/plan/local.mk
+include compiler/timeline/local.mk
 include compiler/scene/local.mk
 include compiler/tune/local.mk

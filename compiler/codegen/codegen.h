@@ -209,6 +209,7 @@ const char *expr_store(struct arena *a, enum dtype t, const char *pointer, const
 
 /* The text of kernels/NAME.cl, or NULL. */
 const char *template_text(const char *name);
+const char *kernel_file_text(const char *name); /* of any file of kernels/, with its suffix */
 const char *prelude_text(void);
 /* Finds or adds the kernel made of the defines, the epilogue and the template. */
 uint32_t render_kernel(struct codegen *c, const char *template, const char *defines, const char *epilogue,

@@ -21,7 +21,7 @@
 
 #include <string.h>
 
-static const char *file_text(const char *name)
+const char *kernel_file_text(const char *name)
 {
 	unsigned i;
 
@@ -37,12 +37,12 @@ const char *template_text(const char *name)
 
 	if (snprintf(file, sizeof file, "%s.cl", name) >= (int)sizeof file)
 		return NULL;
-	return file_text(file);
+	return kernel_file_text(file);
 }
 
 const char *prelude_text(void)
 {
-	return file_text("prelude.clh");
+	return kernel_file_text("prelude.clh");
 }
 
 static uint64_t hash_text(uint64_t h, const char *s)

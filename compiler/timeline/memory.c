@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * memory.c - what a number of bytes is worth in Gaussians.
+ *
+ * The device's memory is a sum of three products: a Gaussian's bytes times the
+ * capacity, a key's bytes times the lists' capacity, and what the pictures,
+ * tables and photographs take whatever the set is. Every buffer is listed once,
+ * below, with its share in each of the three; the sizes in the plan and the
+ * derivation of the cap both come from that list.
+ *
+ * The lists have room for at least as many keys as Gaussians, so that a tile
+ * that all of them meet fits; a picture with more keys is done in bands, which
+ * costs listing them twice. Where memory is plenty they get several times that.
+ *
+ * Moments shrink before the cap does: a set that is twice as large gains more
+ * than rounded moments lose, because what they are means of is noise anyway.
+ */
+#include "config.h"
+
+#include "timeline/internal.h"
+
+#include "dsl.h"
+
+#include <math.h>
+
+typedef unsigned long long ull;
+
+struct buffer_plan {
+	uint32_t role, region;
+	const char *name;
+	uint32_t per_gaussian, per_key;
+	uint64_t fixed;
+};
+
+uint64_t frame_bytes(const struct scene *s)
+{
+	return (s->frame_bytes + EDGE_PLAN_PAGE - 1) / EDGE_PLAN_PAGE * EDGE_PLAN_PAGE;
+}
+
+static uint32_t list_buffers(const struct plan_maker *k, const struct edge_train *x, struct buffer_plan *out)
+{
+	uint64_t pixels = (uint64_t)x->stride * x->rows, tiles = (uint64_t)tiles_across(x) * tiles_down(x);
+	uint64_t blocks = (uint64_t)((x->width + SPLAT_LOSS_W - 1) / SPLAT_LOSS_W) *
+			  ((x->height + SPLAT_LOSS_H - 1) / SPLAT_LOSS_H);
+	uint64_t digits = tiles > SPLAT_DIGITS ? tiles : SPLAT_DIGITS;
+	const struct buffer_plan list[] = {
+		{ EDGE_BUFFER_PARAMETERS, EDGE_REGION_MODEL, "parameters", 4 * x->parameters, 0, 0 },
+		{ EDGE_BUFFER_MOMENT1, EDGE_REGION_MODEL, "first moments", x->moment_bits / 8 * x->parameters, 0, 0 },
+		{ EDGE_BUFFER_MOMENT2, EDGE_REGION_MODEL, "second moments", x->moment_bits / 8 * x->parameters, 0, 0 },
+		{ EDGE_BUFFER_STATISTICS, EDGE_REGION_MODEL, "statistics", 4 * SPLAT_STATS, 0, 0 },
+		{ EDGE_BUFFER_PROJECTED, EDGE_REGION_MODEL, "records on the screen", 4 * SPLAT_RECORD, 0, 0 },
+		{ EDGE_BUFFER_GRADIENTS, EDGE_REGION_MODEL, "gradients on the screen", 4 * SPLAT_GRADIENT, 0, 0 },
+		{ EDGE_BUFFER_ORDER, EDGE_REGION_MODEL, "order by depth", 4, 0, 0 },
+		{ EDGE_BUFFER_LISTS, EDGE_REGION_KEYS, "lists of tiles", 0, 4, 0 },
+		{ EDGE_BUFFER_SLOTS, EDGE_REGION_KEYS, "sums by list entry", 0, 4 * SPLAT_SLOT, 0 },
+		{ EDGE_BUFFER_CHUNKS, EDGE_REGION_MODEL, "chunks", 1, 0, 0 },
+		{ EDGE_BUFFER_TILES, EDGE_REGION_IMAGE, "begins of lists", 0, 0, 4 * (2 * tiles + 4) },
+		{ EDGE_BUFFER_COUNTS, EDGE_REGION_IMAGE, "counts by tile", 0, 0, 4 * SPLAT_BLOCKS * digits },
+		{ EDGE_BUFFER_IMAGE, EDGE_REGION_IMAGE, "picture", 0, 0, 12 * pixels },
+		{ EDGE_BUFFER_IMAGE_GRADIENT, EDGE_REGION_IMAGE, "gradient of the picture", 0, 0, 16 * pixels },
+		{ EDGE_BUFFER_LOSS, EDGE_REGION_IMAGE, "loss by block", 0, 0, 4 * blocks },
+		{ EDGE_BUFFER_STATE, EDGE_REGION_IMAGE, "state", 0, 0, 4 * SPLAT_STATE },
+		{ EDGE_BUFFER_FRAME_A, EDGE_REGION_FRAMES, "photograph", 0, 0, frame_bytes(k->r->scene) },
+		{ EDGE_BUFFER_FRAME_B, EDGE_REGION_FRAMES, "next photograph", 0, 0, frame_bytes(k->r->scene) },
+	};
+	uint32_t n = sizeof list / sizeof *list;
+
+	for (uint32_t i = 0; i < n; i++)
+		out[i] = list[i];
+	return n;
+}
+
+static uint64_t buffer_bytes(const struct buffer_plan *b, const struct edge_train *x)
+{
+	uint64_t n = b->fixed + (uint64_t)b->per_gaussian * x->capacity + (uint64_t)b->per_key * x->key_capacity;
+
+	return (n + 127) / 128 * 128;
+}
+
+static uint64_t device_bytes(const struct plan_maker *k, const struct edge_train *x)
+{
+	struct buffer_plan list[EDGE_BUFFER_ROLES];
+	uint32_t n = list_buffers(k, x, list);
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		sum += buffer_bytes(&list[i], x);
+	return sum;
+}
+
+void count_bytes(const struct plan_maker *k, struct edge_train *x)
+{
+	struct buffer_plan list[EDGE_BUFFER_ROLES];
+	uint32_t n = list_buffers(k, x, list);
+
+	x->bytes_per_gaussian = x->bytes_per_key = x->bytes_fixed = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		x->bytes_per_gaussian += list[i].per_gaussian;
+		x->bytes_per_key += list[i].per_key;
+	}
+	x->bytes_fixed = device_bytes(k, x) - x->bytes_per_gaussian * x->capacity - x->bytes_per_key * x->key_capacity;
+}
+
+void place_buffers(struct plan_maker *k)
+{
+	struct buffer_plan list[EDGE_BUFFER_ROLES];
+	struct timeline *t = k->t;
+	uint32_t n = list_buffers(k, &t->train, list);
+
+	/* a region each: no allocation is larger than it must be, and the largest may be large */
+	for (uint32_t i = 0; i < n; i++) {
+		uint64_t bytes = buffer_bytes(&list[i], &t->train);
+		struct edge_region region = { list[i].region, EDGE_SPACE_DEVICE, bytes };
+		struct edge_buffer buffer = { .region = t->regions.len, .bytes = bytes };
+		struct edge_role role = { .kind = EDGE_ROLE_BUFFER, .role = list[i].role, .index = t->buffers.len,
+					  .bytes_per_gaussian = list[i].per_gaussian, .bytes_per_key = list[i].per_key };
+
+		k->buffer[list[i].role] = t->buffers.len;
+		t->device_bytes += bytes;
+		vec_push(k->arena, &t->regions, region);
+		vec_push(k->arena, &t->buffers, buffer);
+		vec_push(k->arena, &t->buffer_names, (struct timeline_name){ list[i].name });
+		vec_push(k->arena, &t->roles, role);
+	}
+	if (!k->r->target->unified) {
+		struct edge_region staging = { EDGE_REGION_STAGING, EDGE_SPACE_HOST, frame_bytes(k->r->scene) };
+
+		vec_push(k->arena, &t->regions, staging);
+		t->host_bytes = staging.bytes;
+	}
+}
+
+/* Gaussians that a budget is good for with such moments and so many keys for each; 0: none. */
+static uint32_t capacity_within(const struct plan_maker *k, struct edge_train *x, uint64_t budget, double keys)
+{
+	uint32_t low = 0, high = 1u << 26; /* in sixteens */
+
+	while (high - low > 1) {
+		uint32_t middle = low + (high - low) / 2;
+
+		x->capacity = middle * 16;
+		x->key_capacity = (uint32_t)(keys * x->capacity);
+		if (device_bytes(k, x) <= budget)
+			low = middle;
+		else
+			high = middle;
+	}
+	return low * 16;
+}
+
+/* The set that a run without a limit grows to: as many as the captured detail can tell apart. */
+static uint32_t unlimited_cap(const struct scene *s, uint32_t steps)
+{
+	double pixels = 0.0, views = s->train_count ? s->train_count : 1, cap;
+
+	for (uint32_t i = 0; i < s->views.len; i++)
+		if (!s->views.data[i].held_out)
+			pixels += (double)s->views.data[i].width * s->views.data[i].height;
+	/* two a pixel of one photograph, more when there are many of them, fewer when there is no time */
+	cap = 2.0 * pixels / views * sqrt(views / 40.0 < 4.0 ? views / 40.0 : 4.0);
+	if (steps < 7000)
+		cap *= 0.1 + 0.9 * steps / 7000.0;
+	if (cap < 1.2 * s->points.len)
+		cap = 1.2 * s->points.len;
+	return cap > 4e6 ? 4000000 : cap < 16 ? 16 : (uint32_t)cap;
+}
+
+static double overshoot(const struct edge_train *x)
+{
+	return x->policy == EDGE_POLICY_DIET ? 1.05 : 1.0;
+}
+
+static void set_capacity(struct edge_train *x, uint32_t capacity, double keys)
+{
+	x->capacity = capacity;
+	x->cap = (uint32_t)(capacity / overshoot(x));
+	x->key_capacity = (uint32_t)(keys * capacity);
+}
+
+static bool fit_budget(struct plan_maker *k, uint64_t budget)
+{
+	struct edge_train *x = &k->t->train;
+	/* in this order: what is given up first stands last */
+	static const struct {
+		uint32_t bits;
+		double keys;
+	} choice[] = { { 32, 4.0 }, { 32, 2.0 }, { 16, 2.0 }, { 16, 1.0 }, { 8, 1.0 } };
+	uint32_t wanted = ((uint32_t)(unlimited_cap(k->r->scene, x->steps) * overshoot(x)) + 15) / 16 * 16, got = 0;
+
+	for (uint32_t i = 0; i < sizeof choice / sizeof *choice; i++) {
+		x->moment_bits = choice[i].bits;
+		got = budget ? capacity_within(k, x, budget, choice[i].keys) : wanted;
+		if (got >= wanted || i + 1 == sizeof choice / sizeof *choice) {
+			set_capacity(x, got < wanted ? got : wanted, choice[i].keys);
+			break;
+		}
+	}
+	return got >= 16;
+}
+
+static uint64_t smallest_budget(const struct plan_maker *k)
+{
+	struct edge_train x = k->t->train;
+
+	x.moment_bits = 8;
+	set_capacity(&x, 16, 1.0);
+	return device_bytes(k, &x);
+}
+
+bool derive_memory(struct plan_maker *k)
+{
+	struct edge_train *x = &k->t->train;
+	const struct timeline_request *r = k->r;
+
+	k->t->smallest_budget = smallest_budget(k);
+	if (!fit_budget(k, r->device_budget)) {
+		diag_error(k->diag, r->budget_span,
+			   "scene %s cannot be trained within %llu bytes; smallest budget that works: %llu bytes (%.2f MiB)",
+			   r->scene->name, (ull)r->device_budget, (ull)k->t->smallest_budget,
+			   (double)k->t->smallest_budget / (1 << 20));
+		return false;
+	}
+	if (r->host_budget && !r->target->unified && r->host_budget < frame_bytes(r->scene)) {
+		diag_error(k->diag, r->budget_span, "a photograph of %llu bytes does not fit the host budget of %llu bytes",
+			   (ull)frame_bytes(r->scene), (ull)r->host_budget);
+		return false;
+	}
+	if ((uint64_t)x->capacity * tiles_across(x) * tiles_down(x) > UINT32_MAX) {
+		uint32_t most = (uint32_t)(UINT32_MAX / ((uint64_t)tiles_across(x) * tiles_down(x)) / 16 * 16);
+
+		/* places in the lists are counted in 32 bits */
+		set_capacity(x, most, (double)x->key_capacity / x->capacity);
+	}
+	x->first_gaussians = r->scene->points.len < x->cap ? r->scene->points.len : x->cap;
+	count_bytes(k, x);
+	add_note(k, "memory", "%u Gaussians of %u bytes each, %u keys of %u bytes, %llu bytes besides; moments of %u bits",
+		 x->capacity, (unsigned)x->bytes_per_gaussian, x->key_capacity, (unsigned)x->bytes_per_key,
+		 (ull)x->bytes_fixed, x->moment_bits);
+	return true;
+}
