@@ -15,6 +15,7 @@ include compiler/base/local.mk
 include compiler/ir/local.mk
 include compiler/import/local.mk
 include compiler/pass/local.mk
+include compiler/quant/local.mk
 include compiler/target/local.mk
 include compiler/sched/local.mk
 include compiler/codegen/local.mk

@@ -15,6 +15,7 @@
 #include "config.h"
 
 #include "kernel_harness.h"
+#include "quant_blocks.h"
 
 #include "base/file.h"
 
@@ -301,6 +302,19 @@ static void gelu(struct harness *h, int n)
 	harness_textf(h, name, "%%0 \"x\" = input f32[%d]\n%%1 = map(;%%0) [gelu(i0) f32] : f32[%d]\noutput \"y\" %%1\n", n, n);
 }
 
+/* Weights in few bits; a matrix that no cache holds is read at the rate of the memory. */
+static void quantised(struct harness *h, enum dtype t, int m, int n, int k)
+{
+	struct graph *g = graph_new(&h->arena, "g");
+	struct shape s = { 2, { n, k } };
+	value_id in[2] = { graph_add_input(g, "x", DTYPE_F32, (struct shape){ 2, { m, k } }),
+			   graph_add_const(g, "w", DTYPE_F32, s, quant_random_data(&h->arena, t, s, 7)) };
+
+	graph_add_output(g, graph_op(g, &h->diag, OP_matmul, in, 2, (struct attr[]){ attr_int(trans_b, 1) }, 1, NO_SPAN, NULL),
+			 "y");
+	harness_graph(h, arena_printf(&h->arena, "quant %d x %d x %d %s", m, n, k, dtype_name(t)), g);
+}
+
 /* Sizes of networks, and beside each some that divide by nothing. */
 static void add_cases(struct harness *h)
 {
@@ -346,6 +360,15 @@ static void add_cases(struct harness *h)
 	transpose(h, 50176, 3);
 	transpose(h, 768, 197);
 	gelu(h, 605184);
+	for (enum dtype t = DTYPE_Q8_0; t < DTYPE_GROUPED; t++) {
+		quantised(h, t, 1, 8192, 11008);
+		quantised(h, t, 128, 768, 768);
+	}
+	quantised(h, block_grouped(3, 32, false), 1, 8192, 11008);
+	quantised(h, block_grouped(6, 32, false), 1, 8192, 11008);
+	quantised(h, DTYPE_Q8_0, 128, 2048, 5632);
+	quantised(h, DTYPE_Q4_0, 128, 2048, 5632);
+	quantised(h, DTYPE_Q4_0, 4, 8192, 11008);
 }
 
 static bool build(struct harness *h, bool native)

@@ -68,7 +68,7 @@ check_PROGRAMS += %D%/test_kernels_move
 TESTS += %D%/test_kernels_move
 check_PROGRAMS += %D%/test_kernels_conv %D%/bench_kernels
 %C%_test_kernels_conv_SOURCES = %D%/test_kernels_conv.c $(kernel_harness)
-%C%_bench_kernels_SOURCES = %D%/bench_kernels.c $(kernel_harness)
+%C%_bench_kernels_SOURCES = %D%/bench_kernels.c %D%/quant_blocks.h $(kernel_harness)
 TESTS += %D%/test_kernels_conv
 # Arithmetic rate of the heavy kernels; wants a quiet machine.
 bench-kernels: %D%/bench_kernels
@@ -80,6 +80,10 @@ check_PROGRAMS += %D%/test_sched
 %C%_test_sched_SOURCES = %D%/test_sched.c %D%/sched_net.h
 TESTS += %D%/test_sched
 check_PROGRAMS += %D%/test_kernels_reduce %D%/test_kernels_sequence %D%/test_kernels_gpu
+check_PROGRAMS += %D%/test_kernels_quant
+%C%_test_kernels_quant_SOURCES = %D%/test_kernels_quant.c %D%/quant_blocks.h $(kernel_harness)
+TESTS += %D%/test_kernels_quant
+check_PROGRAMS += %D%/test_kernels_reduce %D%/test_kernels_sequence
 %C%_test_kernels_reduce_SOURCES = %D%/test_kernels_reduce.c $(kernel_harness)
 %C%_test_kernels_sequence_SOURCES = %D%/test_kernels_sequence.c $(kernel_harness)
 %C%_test_kernels_gpu_SOURCES = %D%/test_kernels_gpu.c $(kernel_harness)

@@ -116,6 +116,24 @@ uint32_t codegen_table(struct codegen *c, value_id v, const void *bytes, uint64_
 uint32_t codegen_recurrent(struct codegen *c, value_id v, uint32_t parts);
 bool pack_recurrent(const struct graph *g, const struct weight *w, void *out, struct diag *d);
 
+/* ---- pack_quant.c, select_quant.c: weights in few bits (ir/block.h) ---- */
+
+/*
+ * Whether the constant's source has rows that are outputs (dim `out`), with the
+ * inputs (dim `in`) innermost and then the other dims from the last to the first.
+ */
+bool codegen_quant(const struct codegen *c, value_id v, uint32_t out, uint32_t in);
+uint32_t codegen_quant_width(int64_t outputs); /* of a panel: 16 or 32 */
+uint32_t codegen_quant_weight(struct codegen *c, value_id v, uint32_t width, uint32_t groups);
+void describe_quant(const struct graph *g, struct weight *w); /* sets the sizes */
+uint64_t quant_row_bytes(enum dtype t, int64_t k);
+void build_define_quant(struct build *b, uint32_t weight);
+bool pack_quant(const struct graph *g, const struct weight *w, uint32_t first, uint32_t granules, void *out,
+		struct diag *d);
+struct rows_by_panels;
+bool select_rows_by_quant(struct codegen *c, node_id id, const struct rows_by_panels *p, value_id weights);
+bool select_gather_quant(struct codegen *c, node_id id, const char *index);
+
 /* ---- helpers ---- */
 
 static inline bool value_is_const(const struct codegen *c, value_id v)

@@ -26,6 +26,7 @@ enum pack_kind {
 	PACK_VECTOR,     /* vector[n] zero-padded to a multiple of width; granule = width elements */
 	PACK_ZEROS,      /* zero bytes, whatever the value: stands in for pixels outside an image */
 	PACK_TABLE,      /* weight->table, whatever the value (the node's output, for its name) */
+	PACK_QUANT,      /* source in blocks: panels of width outputs as kernels/quant.clh has them; width 1: a table */
 	PACK_RECURRENT   /* w[D][groups * H][K..] -> [D][H/width][K][groups][width]; granule = one H/width */
 };
 
@@ -33,7 +34,7 @@ struct packing {
 	enum pack_kind kind;
 	enum dtype dtype;   /* as stored */
 	uint32_t width;     /* of a panel */
-	uint32_t groups;    /* PACK_CONV: panels do not cross groups */
+	uint32_t groups;    /* PACK_CONV, PACK_QUANT: panels do not cross groups */
 	bool transposed;    /* PACK_PANELS: the value is [N][K] instead of [K][N] */
 	bool texture;       /* PACK_PANELS, PACK_CONV in f16: read as texels of an image, see gpu_gemm.cl */
 	uint32_t reserved[4]; /* free for a kernel's own layout parameters */

@@ -69,6 +69,8 @@ uint32_t codegen_weight(struct codegen *c, value_id v, struct packing p)
 	if (p.kind == PACK_DENSE) {
 		w.granules = 1;
 		w.granule_bytes = (uint64_t)shape_elements(s) * dtype_size(p.dtype);
+	} else if (p.kind == PACK_QUANT) {
+		describe_quant(c->g, &w);
 	} else {
 		q = describe_panels(s, &p);
 		w.granules = (uint32_t)(q.groups * q.per_group);
@@ -194,6 +196,8 @@ bool pack_weight(const struct graph *g, const struct weight *w, void *out, struc
 	}
 	if (w->packing.kind == PACK_RECURRENT)
 		return pack_recurrent(g, w, out, d);
+	if (w->packing.kind == PACK_QUANT)
+		return pack_quant(g, w, 0, w->granules, out, d);
 	if (w->packing.kind == PACK_DENSE && w->packing.dtype == v->dtype)
 		return data_read(g, w->value, out, d);
 	in = xmalloc((size_t)shape_elements(&v->shape) * sizeof *in + 1);

@@ -74,6 +74,8 @@ uint64_t pack_part_unit(const struct graph *g, const struct weight *w)
 
 	if (dense_floats(g, w))
 		return sizeof(float);
+	if (w->packing.kind == PACK_QUANT)
+		return w->granule_bytes;
 	return describe(g, w, &m) ? w->granule_bytes : w->bytes;
 }
 
@@ -178,6 +180,8 @@ bool pack_part(const struct graph *g, const struct weight *w, uint64_t offset, u
 		return pack_weight(g, w, out, d);
 	if (dense_floats(g, w))
 		return data_read_range(g, w->value, offset / sizeof(float), bytes / sizeof(float), out, d);
+	if (w->packing.kind == PACK_QUANT)
+		return pack_quant(g, w, (uint32_t)(offset / w->granule_bytes), (uint32_t)(bytes / w->granule_bytes), out, d);
 	if (!describe(g, w, &p.m))
 		return false;
 	p.first = (int64_t)(offset / w->granule_bytes) * w->packing.width;

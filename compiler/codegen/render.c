@@ -45,6 +45,14 @@ const char *prelude_text(void)
 	return kernel_file_text("prelude.clh");
 }
 
+/* What depends on a kernel's constants and serves several templates stands before each of them. */
+static const char *shared_text(const char *template)
+{
+	size_t len = strlen(template);
+
+	return len > 6 && strcmp(template + len - 6, "_quant") == 0 ? file_text("quant.clh") : "";
+}
+
 static uint64_t hash_text(uint64_t h, const char *s)
 {
 	for (; *s; s++)
@@ -88,7 +96,7 @@ uint32_t render_kernel(struct codegen *c, const char *template, const char *defi
 	k.name = arena_printf(c->arena, "%s_%016llx", template,
 			      (unsigned long long)hash_text(0xcbf29ce484222325u, key));
 	memcpy(k.local, local, sizeof k.local);
-	strbuf_printf(&out, "#define KERNEL %s\n%s%s%s", k.name, defines, epilogue, text);
+	strbuf_printf(&out, "#define KERNEL %s\n%s%s%s%s", k.name, defines, epilogue, shared_text(template), text);
 	k.source = arena_strdup(c->arena, strbuf_str(&out));
 	undefine(&out, c->arena, &seen, k.source);
 	k.source = arena_strdup(c->arena, strbuf_str(&out));

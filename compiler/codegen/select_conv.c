@@ -43,8 +43,10 @@ static bool select_pointwise(struct codegen *c, node_id id, const struct convolu
 
 	r.tile = codegen_tile(c, r.rows, r.outputs, r.k);
 	packing.width = r.tile.width;
-	r.weight = codegen_weight(c, v->n->in[1], packing);
 	r.what = arena_printf(c->arena, "conv %s", window_text(c, &v->w));
+	if (codegen_quant(c, v->n->in[1], v->transposed, !v->transposed))
+		return select_rows_by_quant(c, id, &r, v->n->in[1]);
+	r.weight = codegen_weight(c, v->n->in[1], packing);
 	return select_rows_by_panels(c, id, &r);
 }
 

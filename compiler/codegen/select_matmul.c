@@ -146,12 +146,15 @@ static bool select_panels(struct codegen *c, node_id id, const struct product *p
 	struct rows_by_panels r = { .n = p->n, .rows = p->m * p->batch, .k = p->k, .outputs = p->n_out,
 				    .tile = codegen_tile(c, p->m * p->batch, p->n_out, p->k),
 				    .trans_m = p->trans_a ? p->m : 0, .alpha = p->alpha };
+	uint32_t last = p->b->rank - 1;
 	struct packing packing = { .kind = PACK_PANELS, .dtype = codegen_storage(c, p->n->in[1]), .width = r.tile.width,
 				   .transposed = p->trans_b, .texture = codegen_textures(c) };
 
-	r.weight = codegen_weight(c, p->n->in[1], packing);
 	r.what = arena_printf(c->arena, "matmul %lldx%lldx%lld", (long long)r.rows, (long long)r.outputs,
 			      (long long)r.k);
+	if (!p->trans_a && codegen_quant(c, p->n->in[1], last - p->trans_b, last - !p->trans_b))
+		return select_rows_by_quant(c, id, &r, p->n->in[1]);
+	r.weight = codegen_weight(c, p->n->in[1], packing);
 	return select_rows_by_panels(c, id, &r);
 }
 

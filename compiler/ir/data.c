@@ -432,6 +432,17 @@ bool data_read(const struct graph *g, value_id v, void *out, struct diag *d)
 	return read_as(g, v, graph_value(g, v)->dtype, out, d);
 }
 
+bool data_read_rows(const struct graph *g, value_id id, uint64_t row, uint64_t rows, void *out, struct diag *d)
+{
+	const struct value *v = graph_value(g, id);
+	uint64_t bytes = block_row_bytes(v->data->source_dtype, data_row(v->data));
+
+	if (v->data->where == DATA_FILE)
+		return read_file(g, v, v->data, row * bytes, rows * bytes, out, d);
+	memcpy(out, (const char *)v->data->bytes + row * bytes, rows * bytes);
+	return true;
+}
+
 const void *data_bytes(const struct graph *g, value_id id)
 {
 	const struct value *v = graph_value(g, id);

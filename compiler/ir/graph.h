@@ -323,5 +323,7 @@ bool data_read_range(const struct graph *g, value_id v, uint64_t first, uint64_t
 bool data_in_order(const struct graph *g, value_id v); /* the recipe does not permute */
 /* NULL unless the constant is in memory (no perm or scale) and of its own dtype. */
 const void *data_bytes(const struct graph *g, value_id v);
+/* Rows of the source as it has them (block_row_bytes() each); not of random numbers. */
+bool data_read_rows(const struct graph *g, value_id v, uint64_t row, uint64_t rows, void *out, struct diag *d);
 
 #endif

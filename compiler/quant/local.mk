@@ -1,0 +1,1 @@
+libedgec_la_SOURCES += %D%/quant.h

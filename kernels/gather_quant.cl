@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * gather_quant.cl - rows of a table in few bits, by index: out[count][inner].
+ *
+ * A row of the table is a panel of one channel (quant.clh), so its bytes are
+ * those that the format has. Few rows are chosen, so a byte at a time will do.
+ * An index outside is moved to the nearest that exists.
+ */
+#ifndef EDGE_PRELUDE
+#include "prelude.clh"
+#endif
+#ifndef KERNEL
+#define KERNEL gather_quant
+#endif
+#ifndef TILE_NV
+#define TILE_NV 1
+#endif
+#ifndef INDEX
+#define INDEX long
+#endif
+#ifndef EDGE_QUANT
+#include "quant.clh"
+#endif
+
+#define SCALES (QUANT_SCALES / 16)
+#define FIELD(p, bits, i)                                                                          \
+	(((p)[(i) / (32 / bits) * 4 + (i) % 4] >> ((i) % (32 / bits) / 4 * bits)) & ((1 << bits) - 1))
+
+EDGE_OVERLOAD int EDGE_FN(code)(__global const uchar *p, int i, int e)
+{
+#if QUANT_BITS == 8
+	return p[i];
+#elif QUANT_BITS == 3
+	return FIELD(p, 2, i) | FIELD(p + e / 4, 1, i) << 2;
+#elif QUANT_BITS == 5
+	return FIELD(p, 4, i) | FIELD(p + e / 2, 1, i) << 4;
+#elif QUANT_BITS == 6
+	return FIELD(p, 4, i) | FIELD(p + e / 2, 2, i) << 4;
+#elif QUANT_KIND == 2
+	const ulong eight = FIELD(p, 4, i) < 8 ? 0xf6eaddcfbfad9881ul : 0x7159453526190d01ul;
+
+	return (char)(eight >> (FIELD(p, 4, i) % 8 * 8));
+#else
+	return FIELD(p, 4, i);
+#endif
+}
+
+EDGE_OVERLOAD float EDGE_FN(one)(__global const uchar *p, int i, int e)
+{
+	const float d = vload_half(0, (__global const half *)p);
+	const float q = (float)EDGE_FN(code)(p + SCALES, i, e);
+#if QUANT_KIND == 4
+	return d * (float)(char)p[2 + i / 16] * (q - 32.0f);
+#elif QUANT_KIND == 3
+	const int j = i / 32;
+	const int scale = FIELD(p + 4, 4, j) | FIELD(p + 12, 2, j) << 4;
+	const int minimum = FIELD(p + 8, 4, j) | FIELD(p + 12, 2, j + 8) << 4;
+
+	return d * (float)scale * q - vload_half(1, (__global const half *)p) * (float)minimum;
+#elif QUANT_KIND == 2
+	return d * q;
+#elif QUANT_KIND == 1
+	return d * q + vload_half(1, (__global const half *)p);
+#else
+	return d * (q - (float)(1 << (QUANT_BITS - 1)));
+#endif
+}
+
+__kernel EDGE_SINGLE void KERNEL(__global const uchar *restrict table, __global const INDEX *restrict index, const int n,
+				 const int k, const int bytes, const int count, const int block, EDGE_OUT EDGE_WI)
+{
+	const int first = (int)get_global_id(0) * block, last = min(first + block, count);
+
+	for (int r = first; r < last; r++) {
+		INDEX at = index[r];
+
+		at = clamp(at < 0 ? at + n : at, (INDEX)0, (INDEX)(n - 1));
+		for (int i = 0; i < k; i += 16) {
+			const int start = i / QUANT_ELEMENTS * QUANT_ELEMENTS, e = QUANT_STORED(start), lanes = min(16, k - i);
+			__global const uchar *p = table + ((long)at * bytes +
+							   (long)(i / QUANT_ELEMENTS) * (QUANT_COLUMN(QUANT_ELEMENTS) / 16));
+			float t[16];
+
+			for (int l = 0; l < 16; l++)
+				t[l] = l < lanes ? EDGE_FN(one)(p, i - start + l, e) : 0.0f;
+			EDGE_STORE16(vload16(0, t), r, i, lanes);
+		}
+	}
+}

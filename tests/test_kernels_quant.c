@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_kernels_quant.c - products, convolutions and lookups with weights in few bits, in every format, over odd shapes. */
+#include "config.h"
+
+#include "kernel_harness.h"
+#include "quant_blocks.h"
+
+#include <stdio.h>
+
+static uint32_t seed = 1;
+
+static value_id constant(struct graph *g, enum dtype t, struct shape source, struct shape s, const char *perm)
+{
+	struct data d = quant_random_data(g->arena, t, source, seed++);
+
+	for (uint32_t i = 0; perm && perm[i]; i++) {
+		d.perm_set = true;
+		d.perm[i] = (uint8_t)(perm[i] - '0');
+	}
+	return graph_add_const(g, "w", DTYPE_F32, s, d);
+}
+
+static void finish(struct harness *h, struct graph *g, const char *what, enum dtype t, value_id y)
+{
+	graph_add_output(g, y, "y");
+	harness_graph(h, arena_printf(&h->arena, "%s of %s", what, dtype_name(t)), g)->tolerance = 2e-5;
+}
+
+/* x[m,k] w' + b, w[n,k]; or w as the transpose of such a matrix. */
+static void product(struct harness *h, enum dtype t, int m, int n, int k, bool turned)
+{
+	struct graph *g = graph_new(&h->arena, "g");
+	struct shape source = { 2, { n, k } }, s = { 2, { turned ? k : n, turned ? n : k } };
+	value_id in[3] = { graph_add_input(g, "x", DTYPE_F32, (struct shape){ 2, { m, k } }),
+			   constant(g, t, source, s, turned ? "10" : NULL) };
+	struct data d = { .where = DATA_RANDOM, .source_dtype = DTYPE_F32, .source_shape = { 1, { n } }, .deviation = 1 };
+
+	in[2] = graph_add_const(g, "b", DTYPE_F32, d.source_shape, d);
+	in[0] = graph_op(g, &h->diag, OP_matmul, in, 3, (struct attr[]){ attr_int(trans_b, !turned) }, 1, NO_SPAN, NULL);
+	finish(h, g, arena_printf(&h->arena, "%d x %d x %d%s", m, n, k, turned ? " turned" : ""), t, in[0]);
+}
+
+static void lookup(struct harness *h, enum dtype t, int rows, int k, int count)
+{
+	struct graph *g = graph_new(&h->arena, "g");
+	struct shape s = { 2, { rows, k } };
+	value_id in[2] = { constant(g, t, s, s, NULL), graph_add_input(g, "i", DTYPE_I64, (struct shape){ 2, { 1, count } }) };
+	struct harness_case *c;
+
+	in[0] = graph_op(g, &h->diag, OP_gather, in, 2, (struct attr[]){ attr_int(axis, 0) }, 1, NO_SPAN, NULL);
+	finish(h, g, arena_printf(&h->arena, "lookup of %d in %d x %d", count, rows, k), t, in[0]);
+	c = &h->cases.data[h->cases.len - 1];
+	c->ilow = -rows;
+	c->ihigh = rows - 1;
+}
+
+/* Every kernel costs the test some tenths of a second, so formats take turns. */
+static void formats(struct harness *h)
+{
+	static const int m[] = { 2, 9, 3, 70, 4, 5, 1, 150 };
+	uint32_t i = 0;
+
+	for (enum dtype t = DTYPE_Q8_0; t < DTYPE_GROUPED; t++, i++) {
+		int k = (int)block_format(t).elements * (block_format(t).elements == 32 ? 3 : 1);
+
+		product(h, t, 1, 33, k, false);
+		if (i % 2)
+			product(h, t, m[i % 8], 47, k, true);
+		else
+			lookup(h, t, 9, k, 7);
+	}
+	for (i = 0; i < 30; i += 1 + i % 4) {
+		enum dtype t = (enum dtype)(DTYPE_GROUPED + i);
+		int k = 172 + (int)i * 7 % 40;
+
+		if (i % 5 == 3)
+			lookup(h, t, 9, 45 + (int)i, 7);
+		else
+			product(h, t, m[i % 8], 5 + (int)i * 11 % 60, k, i & 1);
+	}
+	product(h, DTYPE_Q4_0, 1, 1, 32, false);
+	product(h, DTYPE_Q8_0, 65, 70, 96, false);
+	product(h, block_grouped(4, 32, false), 1, 64, 1, false);
+	product(h, block_grouped(8, 32, false), 1, 500, 300, false);
+}
+
+int main(void)
+{
+	struct harness h;
+
+	harness_init(&h, TARGET_CPU_KERNELS);
+	formats(&h);
+	h.target.kernels = TARGET_GPU_KERNELS;
+	product(&h, DTYPE_Q4_K, 1, 40, 256, false);
+	return harness_run(&h);
+}
