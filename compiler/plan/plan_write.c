@@ -2,9 +2,7 @@
 /*
  * plan_write.c - a schedule as a file.
  *
- * Sections are built in memory, except the weights: those are written first,
- * at the place that the sizes of the other sections leave for them, one chunk
- * at a time. A packed weight, or the part of a large one that is at hand, is
+ * Weights are packed while they are written, one chunk at a time. A packed weight, or the part of a large one that is at hand, is
  * kept only while chunks still need parts of it, so the memory used is that of
  * a launch's weights, not of the network's.
  * Nothing in the file depends on anything but the schedule.
@@ -13,8 +11,6 @@
 
 #include "plan/plan.h"
 #include "plan/sections.h"
-
-#include "base/file.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -112,11 +108,17 @@ static bool fill_chunk(struct packer *k, const struct sched_chunk *c, unsigned c
 	return true;
 }
 
-/* Writes the chunks at the stream's position and fills their records. */
-static bool write_chunks(struct arena *a, const struct schedule *s, uint64_t at, FILE *out, struct edge_chunk *record,
-			 struct diag *d)
+struct weights {
+	struct arena *arena;
+	const struct schedule *schedule;
+	struct diag *diag;
+};
+
+static bool write_weights(void *context, uint64_t at, FILE *out, struct edge_chunk *record)
 {
-	struct packer k = { .s = s, .packed = arena_new_array(a, struct packed, s->weights.len + 1), .d = d };
+	const struct weights *w = context;
+	const struct schedule *s = w->schedule;
+	struct packer k = { .s = s, .packed = arena_new_array(w->arena, struct packed, s->weights.len + 1), .d = w->diag };
 	uint64_t most = SCHED_PAGE;
 	unsigned char *bytes;
 	bool ok = true;
@@ -141,89 +143,6 @@ static bool write_chunks(struct arena *a, const struct schedule *s, uint64_t at,
 }
 
 /* ---- the file ---- */
-
-static uint64_t align_to(uint64_t x, uint64_t to)
-{
-	return (x + to - 1) / to * to;
-}
-
-/* Offsets of all sections, the weights last; returns the size of the file. */
-static uint64_t place(const struct sections *x, uint64_t weights_bytes, struct edge_section *table, uint32_t *count)
-{
-	uint64_t at = sizeof(struct edge_header) + (uint64_t)(SECTION_COUNT + 1) * sizeof *table;
-	struct edge_section *w;
-
-	for (uint32_t i = 0; i < SECTION_COUNT; i++) {
-		const struct section *s = &x->section[i];
-
-		at = align_to(at, s->kind == EDGE_SECTION_BLOCKS ? EDGE_PLAN_PAGE : 64);
-		table[i] = (struct edge_section){ .kind = s->kind,
-						  .flags = s->kind < EDGE_SECTION_DEBUG ? EDGE_SECTION_REQUIRED : 0,
-						  .offset = at, .size = s->bytes.len,
-						  .count = (uint32_t)(s->bytes.len / s->stride), .stride = s->stride,
-						  .xxh3 = edge_xxh3(s->bytes.len ? s->bytes.data : "", s->bytes.len) };
-		at += s->bytes.len;
-	}
-	w = &table[SECTION_COUNT];
-	*w = (struct edge_section){ .kind = EDGE_SECTION_WEIGHTS, .flags = EDGE_SECTION_REQUIRED,
-				    .offset = align_to(at, EDGE_PLAN_PAGE), .size = weights_bytes,
-				    .count = (uint32_t)(weights_bytes / EDGE_PLAN_PAGE), .stride = EDGE_PLAN_PAGE };
-	*count = SECTION_COUNT + 1;
-	return w->offset + weights_bytes;
-}
-
-static bool write_zeros(FILE *out, uint64_t n)
-{
-	static const char zero[EDGE_PLAN_PAGE];
-
-	for (; n; n -= n < sizeof zero ? n : sizeof zero)
-		if (fwrite(zero, 1, n < sizeof zero ? n : sizeof zero, out) == 0)
-			return false;
-	return true;
-}
-
-static bool write_front(const struct sections *x, const struct edge_section *table, uint32_t count, uint64_t file_size,
-			FILE *out)
-{
-	struct edge_header h = { .prefix = { .major = EDGE_PLAN_MAJOR, .minor = EDGE_PLAN_MINOR,
-					     .header_size = sizeof h, .section_count = count,
-					     .section_entry_size = sizeof *table, .file_size = file_size } };
-	uint64_t at = sizeof h + count * sizeof *table;
-
-	memcpy(h.prefix.magic, EDGE_PLAN_MAGIC, sizeof h.prefix.magic);
-	h.table_xxh3 = edge_xxh3(table, count * sizeof *table);
-	h.header_xxh3 = edge_xxh3(&h, offsetof(struct edge_header, header_xxh3));
-	if (fwrite(&h, sizeof h, 1, out) != 1 || fwrite(table, sizeof *table, count, out) != count)
-		return false;
-	for (uint32_t i = 0; i < SECTION_COUNT; i++) {
-		const struct strbuf *b = &x->section[i].bytes;
-
-		if (!write_zeros(out, table[i].offset - at) || (b->len && fwrite(b->data, b->len, 1, out) != 1))
-			return false;
-		at = table[i].offset + b->len;
-	}
-	return write_zeros(out, table[SECTION_COUNT].offset - at);
-}
-
-/* Weights first, then everything in front of them, which holds their hashes. */
-static bool write_file(struct arena *a, const struct schedule *s, struct sections *x, FILE *out, uint64_t *size,
-		       struct diag *d)
-{
-	struct strbuf *chunks = &x->section[SECTION_CHUNKS].bytes;
-	struct edge_section table[SECTION_COUNT + 1];
-	uint64_t weights = 0;
-	uint32_t count;
-
-	for (uint32_t i = 0; i < s->chunks.len; i++)
-		weights += s->chunks.data[i].bytes;
-	*size = place(x, weights, table, &count);
-	if (fseeko(out, (off_t)table[SECTION_COUNT].offset, SEEK_SET))
-		return false;
-	if (!write_chunks(a, s, table[SECTION_COUNT].offset, out, (struct edge_chunk *)(void *)chunks->data, d))
-		return false;
-	*size = place(x, weights, table, &count); /* again, for the hash of the chunk records */
-	return fseeko(out, 0, SEEK_SET) == 0 && write_front(x, table, count, *size, out);
-}
 
 static void count_numbers(const struct schedule *s, const struct sections *x, uint64_t bytes, struct plan_numbers *n)
 {
@@ -261,10 +180,10 @@ static void check_meaning(const struct schedule *s)
 bool plan_write(struct arena *a, const struct schedule *s, const char *version, const char *path,
 		struct plan_numbers *numbers, struct diag *d)
 {
-	unsigned errors = d->errors;
-	struct output_file o;
+	struct weights w = { a, s, d };
+	struct chunk_writer chunks = { 0, write_weights, &w };
 	struct sections x;
-	uint64_t size = 0;
+	uint64_t size;
 	bool ok;
 
 #ifndef NDEBUG
@@ -272,22 +191,9 @@ bool plan_write(struct arena *a, const struct schedule *s, const char *version, 
 #endif
 	if (!sections_make(a, s, version, &x, d))
 		return false;
-	if (!output_open(&o, path)) {
-		diag_error(d, NO_SPAN, "could not create \"%s\": %s", path, strerror(errno));
-		sections_free(&x);
-		return false;
-	}
-	ok = write_file(a, s, &x, o.stream, &size, d);
-	if (ok) {
-		ok = output_commit(&o);
-	} else {
-		int saved = errno;
-
-		output_abandon(&o);
-		errno = saved;
-	}
-	if (!ok && d->errors == errors)
-		diag_error(d, NO_SPAN, "could not write \"%s\": %s", path, strerror(errno));
+	for (uint32_t i = 0; i < s->chunks.len; i++)
+		chunks.bytes += s->chunks.data[i].bytes;
+	ok = sections_write(&x, &chunks, path, &size, d);
 	if (ok && numbers)
 		count_numbers(s, &x, size, numbers);
 	sections_free(&x);

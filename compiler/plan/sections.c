@@ -8,9 +8,7 @@
  */
 #include "config.h"
 
-#include "plan/sections.h"
-
-#include "codegen/native.h"
+#include "plan/records.h"
 
 #include <string.h>
 
@@ -21,25 +19,14 @@ _Static_assert((int)SCHED_ACTIVATIONS == EDGE_REGION_ACTIVATIONS && (int)SCHED_R
 		       (int)SCHED_STREAM == EDGE_REGION_STREAM && (int)SCHED_STAGING == EDGE_REGION_STAGING, "regions");
 _Static_assert((int)SCHED_KERNEL == EDGE_STEP_KERNEL && (int)SCHED_INPUT == EDGE_STEP_INPUT &&
 		       (int)SCHED_OUTPUT == EDGE_STEP_OUTPUT && (int)SCHED_LOOKUP == EDGE_STEP_LOOKUP, "steps");
-_Static_assert((int)NATIVE_X86_64_V3 == EDGE_ISA_X86_64_V3 && (int)NATIVE_X86_64_V4 == EDGE_ISA_X86_64_V4 &&
-		       (int)NATIVE_AARCH64 == EDGE_ISA_AARCH64, "instruction sets");
 _Static_assert((int)TARGET_OPENCL == EDGE_BACKEND_OPENCL && (int)TARGET_NATIVE == EDGE_BACKEND_NATIVE &&
 		       (int)TARGET_CPU_KERNELS == EDGE_KERNELS_CPU && (int)TARGET_GPU_KERNELS == EDGE_KERNELS_GPU, "target");
 
-struct plan_kernel {
-	const struct kernel *k;
-	uint32_t program;
-};
-
-struct plan_program {
-	const char *prelude, *options;
-};
-
 struct writer {
+	struct records r;
 	struct arena *a;
 	const struct schedule *s;
 	struct sections *x;
-	struct map strings;
 	VEC(struct plan_kernel) kernels;
 	VEC(struct plan_program) programs;
 	struct map kernel_of; /* "program name" -> kernels */
@@ -47,77 +34,19 @@ struct writer {
 	struct diag *d;
 };
 
-static const uint32_t kinds[SECTION_COUNT][2] = {
-	{ EDGE_SECTION_META, sizeof(struct edge_meta) },
-	{ EDGE_SECTION_STRINGS, 1 },
-	{ EDGE_SECTION_REGIONS, sizeof(struct edge_region) },
-	{ EDGE_SECTION_BUFFERS, sizeof(struct edge_buffer) },
-	{ EDGE_SECTION_PROGRAMS, sizeof(struct edge_program) },
-	{ EDGE_SECTION_KERNELS, sizeof(struct edge_kernel) },
-	{ EDGE_SECTION_PARAMS, sizeof(struct edge_param) },
-	{ EDGE_SECTION_STEPS, sizeof(struct edge_step) },
-	{ EDGE_SECTION_ARGS, sizeof(struct edge_arg) },
-	{ EDGE_SECTION_TENSORS, sizeof(struct edge_tensor) },
-	{ EDGE_SECTION_MODELS, sizeof(struct edge_model) },
-	{ EDGE_SECTION_CHUNKS, sizeof(struct edge_chunk) },
-	{ EDGE_SECTION_READS, sizeof(struct edge_read) },
-	{ EDGE_SECTION_CODE, sizeof(struct edge_code) },
-	{ EDGE_SECTION_ENTRIES, sizeof(uint64_t) },
-	{ EDGE_SECTION_BLOCKS, 1 },
-	{ EDGE_SECTION_LOOKUPS, sizeof(struct edge_lookup) },
-	{ EDGE_SECTION_DEBUG, sizeof(struct edge_debug) },
-	{ EDGE_SECTION_LIFETIMES, sizeof(struct edge_lifetime) },
-	{ EDGE_SECTION_NOTES, sizeof(struct edge_note) },
-};
-
 static void put(struct writer *w, enum section_index i, const void *record)
 {
-	strbuf_add(&w->x->section[i].bytes, record, kinds[i][1]);
+	records_put(&w->r, i, record);
 }
 
 static uint32_t string(struct writer *w, const char *s)
 {
-	struct strbuf *b = &w->x->section[SECTION_STRINGS].bytes;
-	uint32_t at;
-
-	if (!s || !*s)
-		return 0;
-	if (map_get(&w->strings, s, &at))
-		return at;
-	at = (uint32_t)b->len;
-	map_put(w->a, &w->strings, s, at);
-	strbuf_add(b, s, strlen(s) + 1);
-	return at;
+	return records_string(&w->r, s);
 }
 
-/* Names come from files: what is not UTF-8 is replaced byte by byte. */
 static const char *clean(struct writer *w, const char *s)
 {
-	char *copy;
-	bool ascii = true;
-
-	for (const char *c = s; c && *c; c++)
-		ascii &= (unsigned char)*c < 0x80;
-	if (!s || ascii)
-		return s;
-	copy = arena_strdup(w->a, s);
-	for (size_t i = 0; copy[i];) {
-		unsigned char c = (unsigned char)copy[i];
-		unsigned more = c < 0x80 ? 0 : c >= 0xc2 && c < 0xe0 ? 1 : (c & 0xf0) == 0xe0 ? 2 :
-				c >= 0xf0 && c < 0xf5 ? 3 : 9, n = 0;
-		unsigned char next = more && more < 9 ? (unsigned char)copy[i + 1] : 0;
-
-		while (n < more && n < 4 && ((unsigned char)copy[i + 1 + n] & 0xc0) == 0x80)
-			n++;
-		if ((c == 0xe0 && next < 0xa0) || (c == 0xed && next > 0x9f) || (c == 0xf0 && next < 0x90) ||
-		    (c == 0xf4 && next > 0x8f))
-			more = 9;
-		if (more != 9 && n == more)
-			i += more + 1;
-		else
-			copy[i++] = '?';
-	}
-	return copy;
+	return records_clean(&w->r, s);
 }
 
 /* ---- kernels ---- */
@@ -177,78 +106,10 @@ static void number_kernels(struct writer *w)
 	}
 }
 
-/* Machine code instead of source. */
-static bool put_native(struct writer *w)
-{
-	const struct target *t = w->s->request->target;
-	const struct kernel **kernels = arena_new_array(w->a, const struct kernel *, w->kernels.len + 1);
-	struct strbuf *blocks = &w->x->section[SECTION_BLOCKS].bytes;
-	struct native_code code[NATIVE_ISA_COUNT];
-	enum native_isa isa[NATIVE_ISA_COUNT];
-	uint32_t count = 0;
-
-	for (uint32_t i = 0; i < w->kernels.len; i++)
-		kernels[i] = w->kernels.data[i].k;
-	for (unsigned i = 1; i < NATIVE_ISA_COUNT; i++)
-		if (t->isas & 1u << i)
-			isa[count++] = (enum native_isa)i;
-	if (!native_compile(w->a, kernels, w->kernels.len, w->programs.len ? w->programs.data[0].prelude : "", isa,
-			    count, code, w->d))
-		return false;
-	for (uint32_t i = 0; i < count; i++) {
-		struct edge_code r = { .isa = code[i].isa, .bytes = code[i].bytes };
-
-		while (blocks->len % EDGE_PLAN_PAGE)
-			strbuf_add(blocks, "", 1);
-		r.offset = blocks->len;
-		strbuf_add(blocks, code[i].block, code[i].bytes);
-		put(w, SECTION_CODE, &r);
-		for (uint32_t k = 0; k < w->kernels.len; k++)
-			put(w, SECTION_ENTRIES, &code[i].entry[k]);
-	}
-	return true;
-}
-
-static void put_source(struct writer *w)
-{
-	for (uint32_t p = 0; p < w->programs.len; p++) {
-		struct strbuf text = { 0 };
-		struct edge_program record;
-
-		strbuf_printf(&text, "%s\n", w->programs.data[p].prelude);
-		for (uint32_t i = 0; i < w->kernels.len; i++)
-			if (w->kernels.data[i].program == p)
-				strbuf_printf(&text, "%s\n", w->kernels.data[i].k->source);
-		record = (struct edge_program){ string(w, strbuf_str(&text)), string(w, w->programs.data[p].options) };
-		put(w, SECTION_PROGRAMS, &record);
-		strbuf_free(&text);
-	}
-}
-
 static bool put_kernels(struct writer *w)
 {
-	bool native = w->s->request->target->backend == TARGET_NATIVE;
-	uint32_t params = 0;
-
 	number_kernels(w);
-	if (!native)
-		put_source(w);
-	else
-		for (uint32_t p = 0; p < w->programs.len; p++)
-			put(w, SECTION_PROGRAMS, &(struct edge_program){ 0, 0 });
-	for (uint32_t i = 0; i < w->kernels.len; i++) {
-		const struct kernel *k = w->kernels.data[i].k;
-		struct edge_kernel record = { string(w, k->name), w->kernels.data[i].program, params, k->param_count };
-
-		put(w, SECTION_KERNELS, &record);
-		for (uint32_t j = 0; j < k->param_count; j++) {
-			struct edge_param p = { k->param[j].kind, k->param[j].access, string(w, k->param[j].name), 0 };
-
-			put(w, SECTION_PARAMS, &p);
-		}
-		params += k->param_count;
-	}
-	return !native || put_native(w);
+	return records_kernels(&w->r, w->s->request->target, w->kernels.data, w->kernels.len, w->programs.data, w->programs.len);
 }
 
 /* ---- steps ---- */
@@ -499,19 +360,12 @@ bool sections_make(struct arena *a, const struct schedule *s, const char *versio
 {
 	struct writer w = { .a = a, .s = s, .x = out, .d = d };
 
-	for (uint32_t i = 0; i < SECTION_COUNT; i++)
-		out->section[i] = (struct section){ kinds[i][0], kinds[i][1], { 0 } };
-	strbuf_add(&out->section[SECTION_STRINGS].bytes, "", 1);
+	records_begin(&w.r, a, out, d);
 	put_meta(&w, version);
 	put_tensors(&w);
 	put_models(&w);
 	put_memory(&w);
-	if (!put_kernels(&w) || !put_steps(&w)) {
-		sections_free(out);
-		return false;
-	}
-	if (out->section[SECTION_STRINGS].bytes.len > UINT32_MAX) {
-		diag_error(d, NO_SPAN, "the plan's texts are longer than 4 GiB");
+	if (!put_kernels(&w) || !put_steps(&w) || !records_end(&w.r)) {
 		sections_free(out);
 		return false;
 	}
