@@ -50,7 +50,7 @@ static const char *shared_text(const char *template)
 {
 	size_t len = strlen(template);
 
-	return len > 6 && strcmp(template + len - 6, "_quant") == 0 ? file_text("quant.clh") : "";
+	return len > 6 && strcmp(template + len - 6, "_quant") == 0 ? kernel_file_text("quant.clh") : "";
 }
 
 static uint64_t hash_text(uint64_t h, const char *s)
