@@ -5,7 +5,7 @@ KERNEL_FILES += %D%/copy.cl %D%/transpose.cl %D%/gather.cl %D%/gather_elements.c
 	%D%/resize.cl %D%/reduce.cl %D%/arg.cl %D%/softmax.cl %D%/norm.cl %D%/group_norm.cl \
 	%D%/attention.cl %D%/recurrent.cl %D%/gpu_gemm.cl %D%/gpu_gemv.cl %D%/gpu_depthwise.cl \
 	%D%/gpu_softmax.cl %D%/gpu_norm.cl %D%/gpu_attention.cl
-KERNEL_FILES += %D%/quant.clh %D%/gemv_quant.cl %D%/matmul_quant.cl %D%/gather_quant.cl
+KERNEL_FILES += %D%/quant.clh %D%/gemv_quant.cl %D%/matmul_quant.cl %D%/gather_quant.cl %D%/conv_quant.cl
 
 KERNEL_FILES += %D%/tune/x86-64-v4.txt
 

@@ -40,6 +40,23 @@ static void product(struct harness *h, enum dtype t, int m, int n, int k, bool t
 	finish(h, g, arena_printf(&h->arena, "%d x %d x %d%s", m, n, k, turned ? " turned" : ""), t, in[0]);
 }
 
+/* Channels last; w[outputs][inputs / group][kernel..] whose source has the inputs innermost. */
+static void conv(struct harness *h, enum dtype t, int size, int in, int out, int kernel, int stride, int group, bool transposed)
+{
+	struct graph *g = graph_new(&h->arena, "g");
+	int each = in / group, pad = kernel / 2;
+	struct shape source = { 4, { out, kernel, kernel, each } };
+	struct shape s = { 4, { transposed ? each : out, transposed ? out : each, kernel, kernel } };
+	value_id v[2] = { graph_add_input(g, "x", DTYPE_F32, (struct shape){ 4, { 2, size, size - 1, in } }),
+			  constant(g, t, source, s, transposed ? "3012" : "0312") };
+	struct attr attr[] = { attr_ints(strides, ((int64_t[]){ stride, stride }), 2), attr_int(group, group),
+			       attr_ints(pads, ((int64_t[]){ pad, pad, pad, pad }), 4) };
+
+	v[0] = graph_op(g, &h->diag, transposed ? OP_conv_transpose : OP_conv, v, 2, attr, 3, NO_SPAN, NULL);
+	finish(h, g, arena_printf(&h->arena, "%s %dx%d /%d groups %d, %d -> %d", transposed ? "transposed conv" : "conv",
+				  kernel, kernel, stride, group, in, out), t, v[0]);
+}
+
 static void lookup(struct harness *h, enum dtype t, int rows, int k, int count)
 {
 	struct graph *g = graph_new(&h->arena, "g");
@@ -78,6 +95,11 @@ static void formats(struct harness *h)
 		else
 			product(h, t, m[i % 8], 5 + (int)i * 11 % 60, k, i & 1);
 	}
+	conv(h, block_grouped(4, 32, false), 9, 5, 20, 3, 1, 1, false);
+	conv(h, block_grouped(8, 128, true), 13, 48, 40, 3, 2, 1, false);
+	conv(h, block_grouped(5, 64, false), 7, 12, 20, 3, 1, 2, false);
+	conv(h, block_grouped(6, 64, true), 6, 9, 33, 1, 1, 1, false);
+	conv(h, block_grouped(3, 64, false), 5, 7, 18, 3, 2, 1, true);
 	product(h, DTYPE_Q4_0, 1, 1, 32, false);
 	product(h, DTYPE_Q8_0, 65, 70, 96, false);
 	product(h, block_grouped(4, 32, false), 1, 64, 1, false);

@@ -103,6 +103,56 @@ static bool select_depthwise(struct codegen *c, node_id id, const struct convolu
 	return build_launch(&b, blocks, ceil_div(rows, height), 1);
 }
 
+/* Weights in few bits: conv_quant.cl. */
+static bool select_quant(struct codegen *c, node_id id, const struct convolution *v)
+{
+	const struct window *w = &v->w;
+	int64_t og = v->outputs / v->group, cg = w->channels / v->group, taps = product3(w->kernel);
+	int64_t phases = v->transposed ? product3(w->stride) : 1, pixels = w->images, per_group, height, blocks, tiles;
+	uint32_t width = codegen_quant_width(og), weight;
+	struct build b;
+
+	for (int i = 0; i < 3; i++) /* of one phase */
+		pixels *= v->transposed ? ceil_div(w->out[i], w->stride[i]) : w->out[i];
+	weight = codegen_quant_weight(c, v->n->in[1], width, (uint32_t)v->group);
+	per_group = ceil_div(og, width);
+	height = codegen_tile_height(pixels);
+	tiles = codegen_quant_tiles(ceil_div(pixels, height), v->group * per_group * phases);
+	blocks = ceil_div(pixels, height * tiles);
+	build_begin(&b, c, id, "conv_quant");
+	b.n = v->n;
+	b.split_dim = 0;
+	build_what(&b, "%s%s %s %s", v->group > 1 ? "grouped " : "", v->transposed ? "transposed conv" : "conv",
+		   window_text(c, w), dtype_name(c->ks->weights.data[weight].packing.dtype));
+	build_define_quant(&b, weight);
+	build_define(&b, "TILE_M", height);
+	build_define(&b, "TILES", tiles);
+	build_define(&b, "VOLUME", w->dims == 3);
+	build_define(&b, "TRANSPOSED", v->transposed);
+	if (!build_epilogue(&b, DTYPE_F32))
+		return false;
+	build_value_f32(&b, v->n->in[0]);
+	build_weight(&b, weight, true);
+	build_weight(&b, codegen_zeros(c, v->n->in[1], (uint64_t)(w->kernel[2] * cg) * sizeof(float)), false);
+	build_first_granule(&b);
+	build_i32(&b, (int64_t)c->ks->weights.data[weight].granule_bytes);
+	build_i32(&b, per_group);
+	build_i32(&b, blocks);
+	build_i32(&b, cg);
+	build_i32(&b, og);
+	build_i32(&b, w->channels);
+	build_i32(&b, w->images);
+	window_args(&b, w->in);
+	window_args(&b, w->out);
+	window_args(&b, w->kernel);
+	window_args(&b, w->stride);
+	window_args(&b, w->dilation);
+	window_args(&b, w->begin);
+	build_out(&b);
+	build_flops(&b, (uint64_t)(2 * pixels * v->outputs * cg * taps));
+	return build_launch(&b, v->group * per_group, phases * blocks, 1);
+}
+
 static bool select_general(struct codegen *c, node_id id, const struct convolution *v)
 {
 	const struct window *w = &v->w;
@@ -181,5 +231,7 @@ bool select_conv(struct codegen *c, node_id id)
 		return select_pointwise(c, id, &v);
 	if (!v.transposed && v.group > 1 && v.group == v.w.channels && v.w.dims <= 2)
 		return select_depthwise(c, id, &v);
+	if ((!v.transposed || v.group == 1) && codegen_quant(c, n->in[1], v.transposed, !v.transposed))
+		return select_quant(c, id, &v);
 	return select_general(c, id, &v);
 }

@@ -9,12 +9,22 @@
 
 #include "codegen/codegen.h"
 
-enum { MOST_VECTORS = 4, TILES = 8 };
+enum { MOST_VECTORS = 4, MOST_TILES = 8, ITEMS = 8 };
 
 /* Sixteen where thirty-two would be mostly padding. */
 uint32_t codegen_quant_width(int64_t outputs)
 {
 	return ceil_div(outputs, 16) * 18 < ceil_div(outputs, 32) * 32 ? 16 : 32;
+}
+
+/* The more tiles share what was unpacked the better, as long as there is work for some threads. */
+int64_t codegen_quant_tiles(int64_t tiles, int64_t panels)
+{
+	int64_t n = MOST_TILES;
+
+	while (n > 2 && ceil_div(tiles, n) * panels < ITEMS)
+		n /= 2;
+	return n;
 }
 
 bool select_rows_by_quant(struct codegen *c, node_id id, const struct rows_by_panels *p, value_id weights)
@@ -23,6 +33,7 @@ bool select_rows_by_quant(struct codegen *c, node_id id, const struct rows_by_pa
 	uint32_t weight = codegen_quant_weight(c, weights, codegen_quant_width(p->outputs), 1);
 	const struct weight *w = &c->ks->weights.data[weight];
 	int64_t panels = w->granules, height = codegen_tile_height(p->rows), bytes = (int64_t)w->granule_bytes;
+	int64_t tiles = codegen_quant_tiles(ceil_div(p->rows, height), panels);
 	struct build b;
 
 	if (bytes > INT32_MAX)
@@ -36,7 +47,7 @@ bool select_rows_by_quant(struct codegen *c, node_id id, const struct rows_by_pa
 		build_define(&b, "ROWS", p->rows);
 	} else {
 		build_define(&b, "TILE_M", height);
-		build_define(&b, "TILES", TILES);
+		build_define(&b, "TILES", tiles);
 	}
 	if (!build_epilogue(&b, DTYPE_F32))
 		return false;
@@ -50,7 +61,7 @@ bool select_rows_by_quant(struct codegen *c, node_id id, const struct rows_by_pa
 	build_f32(&b, p->alpha);
 	build_out(&b);
 	build_flops(&b, (uint64_t)(2 * p->rows * p->outputs * p->k));
-	return build_launch(&b, panels, few ? 1 : ceil_div(p->rows, height * TILES), 1);
+	return build_launch(&b, panels, few ? 1 : ceil_div(p->rows, height * tiles), 1);
 }
 
 /* Rows of a table in few bits. */
