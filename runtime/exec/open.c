@@ -23,7 +23,8 @@ static enum edge_status out_of_memory(struct edgert_session *s)
 	return rt_fail(&s->failure, EDGE_MEMORY, "out of memory");
 }
 
-static enum edge_status load_plan(struct edgert_session *s, const struct edgert_options *options)
+static enum edge_status load_plan(struct edgert_session *s, const struct edgert_options *options,
+				  const struct session_purpose *purpose)
 {
 	enum plan_io io = options->io == EDGERT_IO_DIRECT ? PLAN_IO_DIRECT : PLAN_IO_BUFFERED;
 	enum edge_status st;
@@ -41,6 +42,10 @@ static enum edge_status load_plan(struct edgert_session *s, const struct edgert_
 			       "plan \"%s\" holds machine code, which is not to be run here; "
 			       "compile it for a device with backend opencl",
 			       options->plan);
+	if (purpose && s->plan.meta->kind == purpose->kind)
+		return purpose->adjust ? purpose->adjust(purpose->ctx, &s->plan, &s->failure) : EDGE_OK;
+	if (purpose && purpose->kind == EDGE_PLAN_TRAIN)
+		return rt_fail(&s->failure, EDGE_UNSUPPORTED, "plan \"%s\" does not train", options->plan);
 	if (s->plan.meta->kind != EDGE_PLAN_RUN)
 		return rt_fail(&s->failure, EDGE_UNSUPPORTED,
 			       "cannot run plan \"%s\": %s plans are not supported yet",
@@ -197,7 +202,7 @@ static enum edge_status open_device(struct edgert_session *s, const struct edger
 			       s->file.path);
 	if ((st = s->ops->open(&request, &s->device, &s->failure)) != EDGE_OK)
 		return st;
-	if (s->staging == UINT32_MAX && s->plan.read_count > 0 && !s->ops->info(s->device)->unified)
+	if (s->staging == UINT32_MAX && (s->plan.read_count > 0 || s->plan.view_count > 0) && !s->ops->info(s->device)->unified)
 		return rt_fail(&s->failure, EDGE_UNSUPPORTED,
 			       "plan \"%s\" is for a device that shares memory with the host, and "
 			       "\"%s\" does not",
@@ -220,8 +225,8 @@ static uint64_t measure_driver(const struct edgert_session *s)
 	return now > peak ? now : peak;
 }
 
-enum edge_status session_open(const struct edgert_options *options, const struct device_ops *ops,
-			      struct edgert_session **out)
+enum edge_status session_open_as(const struct edgert_options *options, const struct device_ops *ops,
+				 const struct session_purpose *purpose, struct edgert_session **out)
 {
 	struct edgert_session *s = rt_alloc(1, sizeof(*s));
 	enum edge_status st;
@@ -233,18 +238,18 @@ enum edge_status session_open(const struct edgert_options *options, const struct
 	s->opened = rt_now();
 	s->ops = ops;
 	s->file.fd = s->file.direct_fd = -1;
-	if ((st = load_plan(s, options)) != EDGE_OK ||
+	if ((st = load_plan(s, options, purpose)) != EDGE_OK ||
 	    (options->resident && (st = refuse_streaming(s)) != EDGE_OK) ||
 	    (st = make_records(s)) != EDGE_OK || (st = take_host_memory(s)) != EDGE_OK)
 		goto fail;
 	/* memory of the device's own must exist before anything is read into it */
-	if (s->staging == UINT32_MAX && (st = start_reading(s, options)) != EDGE_OK)
+	if (!purpose && s->staging == UINT32_MAX && (st = start_reading(s, options)) != EDGE_OK)
 		goto fail;
 	if ((st = open_device(s, options)) != EDGE_OK ||
 	    (st = session_prepare(s, options)) != EDGE_OK)
 		goto fail;
 	choose_fences(s, options->profile);
-	if (!s->stream && (st = start_reading(s, options)) != EDGE_OK)
+	if (!purpose && !s->stream && (st = start_reading(s, options)) != EDGE_OK)
 		goto fail;
 	s->driver_rss = measure_driver(s);
 	if (options->resident && !stream_preload(s->stream, &s->failure)) {
@@ -262,6 +267,12 @@ fail:
 	open_failure = s->failure;
 	edgert_close(s);
 	return st;
+}
+
+enum edge_status session_open(const struct edgert_options *options, const struct device_ops *ops,
+			      struct edgert_session **out)
+{
+	return session_open_as(options, ops, NULL, out);
 }
 
 enum edge_status edgert_open(const struct edgert_options *options, struct edgert_session **out)

@@ -69,6 +69,18 @@ struct edgert_session {
 enum edge_status session_open(const struct edgert_options *options, const struct device_ops *ops,
 			      struct edgert_session **out);
 
+/*
+ * A plan of another kind than to run, whose owner follows its steps himself: no reads are issued.
+ * adjust, if there is one, may put other records of its own in the place of the plan's.
+ */
+struct session_purpose {
+	uint32_t kind; /* enum edge_plan_kind */
+	enum edge_status (*adjust)(void *ctx, struct edge_plan *plan, struct failure *f);
+	void *ctx;
+};
+enum edge_status session_open_as(const struct edgert_options *options, const struct device_ops *ops,
+				 const struct session_purpose *purpose, struct edgert_session **out);
+
 /* code.c: nothing to do for plans of other backends. */
 enum edge_status session_map_code(struct edgert_session *s);
 void session_unmap_code(struct edgert_session *s);

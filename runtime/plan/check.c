@@ -73,6 +73,11 @@ static const struct known_section known[] = {
 	{ EDGE_SECTION_DEBUG, sizeof(struct edge_debug), false, "debug", offsetof(struct edge_plan, debug), 0 },
 	VIEW(LIFETIMES, struct edge_lifetime, false, "lifetimes", lifetimes, lifetime_count),
 	VIEW(NOTES, struct edge_note, false, "notes", notes, note_count),
+	VIEW(TRAIN, struct edge_train, false, "train", train, train_count),
+	VIEW(VIEWS, struct edge_view, false, "views", views, view_count),
+	VIEW(POINTS, struct edge_point, false, "points", points, point_count),
+	VIEW(EVENTS, struct edge_event, false, "events", events, event_count),
+	VIEW(ROLES, struct edge_role, false, "roles", roles, role_count),
 };
 
 enum { KNOWN_COUNT = sizeof known / sizeof *known };
@@ -173,7 +178,7 @@ static enum edge_status check_section(struct check *c, const struct edge_section
 
 /* Puts a known section's records into the view. */
 static enum edge_status check_known(struct check *c, const struct edge_section *s,
-				    const struct known_section *k, uint32_t *seen)
+				    const struct known_section *k, uint64_t *seen)
 {
 	char *view = (char *)c->p;
 	const void *records = c->p->data + s->offset;
@@ -181,9 +186,9 @@ static enum edge_status check_known(struct check *c, const struct edge_section *
 	if (s->stride != k->stride)
 		return check_fail(c, c->p->header->prefix.minor > EDGE_PLAN_MINOR ? EDGE_UNSUPPORTED : EDGE_BAD,
 				  "section %s: records of %u bytes, not %u", k->name, s->stride, k->stride);
-	if (*seen & 1u << (k - known))
+	if (*seen & (uint64_t)1 << (k - known))
 		return check_fail(c, EDGE_BAD, "section %s appears twice", k->name);
-	*seen |= 1u << (k - known);
+	*seen |= (uint64_t)1 << (k - known);
 	if (k->view)
 		memcpy(view + k->view, &records, sizeof records);
 	if (k->count)
@@ -216,7 +221,7 @@ static enum edge_status check_sections(struct check *c)
 	const struct edge_prefix *x = &c->p->header->prefix;
 	const struct edge_section *s = (const void *)(c->p->data + x->header_size);
 	uint64_t end = x->header_size + (uint64_t)x->section_count * x->section_entry_size;
-	uint32_t seen = 0;
+	uint64_t seen = 0;
 	enum edge_status st;
 
 	for (uint32_t i = 0; i < x->section_count; i++, s++) {
@@ -234,7 +239,7 @@ static enum edge_status check_sections(struct check *c)
 	if (end != x->file_size)
 		return check_fail(c, EDGE_BAD, "bytes after the last section");
 	for (size_t i = 0; i < KNOWN_COUNT; i++)
-		if (known[i].required && !(seen & 1u << i))
+		if (known[i].required && !(seen & (uint64_t)1 << i))
 			return check_fail(c, EDGE_BAD, "section %s is missing", known[i].name);
 	return EDGE_OK;
 }

@@ -19,5 +19,7 @@ enum edge_status check_fail(struct check *c, enum edge_status st, const char *fm
 bool check_range(uint64_t offset, uint64_t bytes, uint64_t size);
 /* Every record of the view, whose sections are known to lie in the file. */
 enum edge_status check_records(struct check *c);
+/* check_train.c: what a plan that trains has besides, and no other one. */
+enum edge_status check_train(struct check *c);
 
 #endif

@@ -66,7 +66,7 @@ static enum edge_status check_meta(struct check *c)
 {
 	const struct edge_meta *m = c->p->meta;
 
-	if (m->kind != EDGE_PLAN_RUN)
+	if (m->kind != EDGE_PLAN_RUN && m->kind != EDGE_PLAN_TRAIN)
 		return check_fail(c, EDGE_UNSUPPORTED, "plan of kind %u", m->kind);
 	if (m->backend != EDGE_BACKEND_OPENCL && m->backend != EDGE_BACKEND_NATIVE)
 		return check_fail(c, EDGE_UNSUPPORTED, "plan for backend %u", m->backend);
@@ -89,19 +89,22 @@ static enum edge_status check_regions(struct check *c)
 {
 	const struct edge_meta *m = c->p->meta;
 	uint64_t sum[2] = { 0, 0 }, by_kind[5] = { 0 };
+	bool train = m->kind == EDGE_PLAN_TRAIN;
 
 	for (uint32_t i = 0; i < c->p->region_count; i++) {
 		const struct edge_region *r = &c->p->regions[i];
 		bool host = r->space == EDGE_SPACE_HOST;
 
-		if (r->kind < EDGE_REGION_ACTIVATIONS || r->kind > EDGE_REGION_STAGING)
+		if ((r->kind < EDGE_REGION_ACTIVATIONS || r->kind > EDGE_REGION_STAGING) &&
+		    !(train && r->kind >= EDGE_REGION_MODEL && r->kind <= EDGE_REGION_FRAMES))
 			return check_fail(c, EDGE_UNSUPPORTED, "region %u of kind %u", i, r->kind);
 		if (r->space != (r->kind == EDGE_REGION_STAGING ? EDGE_SPACE_HOST : EDGE_SPACE_DEVICE))
 			BAD("region %u of kind %u lies in space %u", i, r->kind, r->space);
 		if (!r->bytes || r->bytes % 128 || r->bytes > (uint64_t)INT64_MAX - sum[host])
 			BAD("region %u has %llu bytes", i, (ull)r->bytes);
 		sum[host] += r->bytes;
-		by_kind[r->kind] += r->bytes;
+		if (r->kind <= EDGE_REGION_STAGING)
+			by_kind[r->kind] += r->bytes;
 	}
 	if (sum[0] != m->planned_device_bytes || sum[1] != m->planned_host_bytes)
 		BAD("planned bytes are not the sum of the regions");
@@ -507,7 +510,7 @@ enum edge_status check_records(struct check *c)
 {
 	static enum edge_status (*const check[])(struct check *) = {
 		check_strings, check_meta,   check_regions, check_buffers, check_kernels, check_code, check_models,
-		check_tensors, check_chunks, check_reads,   check_lookups, check_steps, check_extras,
+		check_tensors, check_chunks, check_reads,   check_lookups, check_steps, check_extras, check_train,
 	};
 
 	for (size_t i = 0; i < sizeof check / sizeof *check; i++) {

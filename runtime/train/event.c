@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * event.c - what is due after a step.
+ *
+ * The plan has the list; a kernel does the work on the device's memory, bounded
+ * by what the event's record says there may be at most afterwards.
+ */
+#include "config.h"
+
+#include "train/internal.h"
+
+#include <string.h>
+
+/* First event of a step or after it. */
+static uint32_t first_event(const struct edge_plan *p, uint32_t step)
+{
+	uint32_t low = 0, high = p->event_count;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (p->events[middle].step < step)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static enum edge_status change_set(struct train *t, const struct edge_event *e, uint32_t role,
+				   struct train_step_report *out, struct failure *f)
+{
+	const struct edge_train *x = t->plan;
+	const float value[] = { x->gradient_threshold, x->split_scale * x->extent, x->opacity_min,
+				x->scale_max * x->extent, x->growth, x->new_opacity };
+	enum edge_status st;
+
+	if (t->step[role] == UINT32_MAX)
+		return rt_fail(f, EDGE_UNSUPPORTED, "plan \"%s\" has no step of role %u", t->s->file.path, role);
+	t->state[STATE_COUNT] = t->counters.gaussians;
+	t->state[STATE_ARGUMENT] = e->most;
+	t->state[STATE_ARGUMENT + 1] = x->policy;
+	memcpy(t->state + STATE_ARGUMENT + 2, value, sizeof value);
+	if ((st = train_write(t, EDGE_BUFFER_STATE, 0, t->state, 4 * STATE_OUT, f)) != EDGE_OK ||
+	    (st = train_launch(t, role, f)) != EDGE_OK ||
+	    (st = train_read(t, EDGE_BUFFER_STATE, 4 * STATE_ADDED, t->state + STATE_ADDED, 8, f)) != EDGE_OK ||
+	    (st = train_finish(t, f)) != EDGE_OK)
+		return st;
+	if (t->state[STATE_REMOVED] > t->counters.gaussians ||
+	    t->counters.gaussians - t->state[STATE_REMOVED] > x->capacity ||
+	    t->state[STATE_ADDED] > x->capacity - (t->counters.gaussians - t->state[STATE_REMOVED]))
+		return rt_fail(f, EDGE_DEVICE, "the device added %u Gaussians to %u and removed %u", t->state[STATE_ADDED],
+			       t->counters.gaussians, t->state[STATE_REMOVED]);
+	t->counters.gaussians += t->state[STATE_ADDED] - t->state[STATE_REMOVED];
+	out->added += t->state[STATE_ADDED];
+	out->removed += t->state[STATE_REMOVED];
+	return EDGE_OK;
+}
+
+static enum edge_status one_event(struct train *t, const struct edge_event *e, struct train_step_report *out,
+				  struct failure *f)
+{
+	static const uint32_t role[] = {
+		[EDGE_EVENT_DENSIFY] = EDGE_TRAIN_DENSIFY, [EDGE_EVENT_PRUNE] = EDGE_TRAIN_PRUNE,
+		[EDGE_EVENT_COMPENSATE] = EDGE_TRAIN_COMPENSATE, [EDGE_EVENT_RELOCATE] = EDGE_TRAIN_RELOCATE,
+		[EDGE_EVENT_REINITIALISE] = EDGE_TRAIN_REINITIALISE, [EDGE_EVENT_REORDER] = EDGE_TRAIN_REORDER,
+	};
+
+	switch (e->kind) {
+	case EDGE_EVENT_DEGREE:
+		t->counters.degree = e->argument;
+		return EDGE_OK;
+	case EDGE_EVENT_EVALUATE:
+	case EDGE_EVENT_CHECKPOINT:
+		return EDGE_OK; /* the caller's */
+	default:
+		return change_set(t, e, role[e->kind], out, f);
+	}
+}
+
+enum edge_status train_events(struct train *t, uint32_t step, struct train_step_report *out, struct failure *f)
+{
+	const struct edge_plan *p = &t->s->plan;
+	enum edge_status st = EDGE_OK;
+
+	out->event_first = first_event(p, step);
+	for (uint32_t i = out->event_first; i < p->event_count && p->events[i].step == step && st == EDGE_OK; i++) {
+		st = one_event(t, &p->events[i], out, f);
+		out->event_count++;
+	}
+	return st;
+}
