@@ -10,11 +10,13 @@
 #include "config.h"
 
 #include "commands.h"
+#include "compile_train.h"
 
 #include "base/file.h"
 #include "codegen/kernel_set.h"
 #include "pass/pass.h"
 #include "plan/plan.h"
+#include "scene/scene.h"
 #include "sched/schedule.h"
 #include "target/target.h"
 #include "tune/apply.h"
@@ -150,9 +152,8 @@ static bool refuse_unsupported(struct compilation *c)
 				break;
 			}
 	for (uint32_t k = 0; k < p->steps.len && !p->unsupported; k++)
-		if (p->steps.data[k].action != DECL_RUN)
-			diag_error(c->diag, p->steps.data[k].span, "%s is not supported yet",
-				   p->steps.data[k].action == DECL_TRAIN ? "train" : "generate");
+		if (p->steps.data[k].action == DECL_GENERATE)
+			diag_error(c->diag, p->steps.data[k].span, "generate is not supported yet");
 	return c->diag->errors == 0;
 }
 
@@ -455,11 +456,27 @@ static int emit_schedule(struct compilation *c)
 
 /* --- the list of stages ----------------------------------------------------- */
 
+static void train_stage_done(void *c, const char *name)
+{
+	stage_done(c, name);
+}
+
+static int compile_scene(struct compilation *c)
+{
+	struct train_compilation t = { .arena = c->arena, .diag = c->diag, .opt = c->opt, .project = c->project,
+				       .plan = c->plan, .target = &c->target, .started = c->started,
+				       .stage_done = train_stage_done, .context = c };
+
+	return compile_train(&t);
+}
+
 static int compile_plan(struct compilation *c)
 {
 	c->plan = choose_plan(c);
 	if (!c->plan || !choose_target(c) || !refuse_unsupported(c))
 		return 1;
+	if (c->plan->train)
+		return compile_scene(c);
 	if (!import_models(c))
 		return 1;
 	stage_done(c, "import");
@@ -493,6 +510,8 @@ static int check_plans(struct compilation *c)
 			continue; /* parses; compiling it says that it is not supported yet */
 		c->graph[m] = import_model(c, model);
 	}
+	for (uint32_t i = 0; i < p->scenes.len; i++)
+		scene_import(c->arena, c->diag, &p->scenes.data[i]);
 	return c->diag->errors != 0;
 }
 
