@@ -14,7 +14,6 @@
 #include "base/json_tree.h"
 #include "plan/plan_train.h"
 
-#include <math.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -66,12 +65,9 @@ static int emit(const struct train_compilation *c, const struct timeline *t)
 	return 0;
 }
 
-static void json_number(struct strbuf *b, const char *key, double x)
+static void json_count(struct strbuf *b, const char *key, uint64_t x)
 {
-	if (b->len > 1)
-		strbuf_puts(b, ", ");
-	strbuf_printf(b, "\"%s\": ", key);
-	jtree_put_number(b, x);
+	strbuf_printf(b, ", \"%s\": %llu", key, (ull)x);
 }
 
 static void print_json(const struct train_compilation *c, const char *path, const struct scene *s, const struct timeline *t,
@@ -85,26 +81,26 @@ static void print_json(const struct train_compilation *c, const char *path, cons
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	strbuf_puts(&b, "{\"plan\": ");
 	jtree_put_string(&b, path);
-	json_number(&b, "bytes", (double)n->bytes);
+	json_count(&b, "bytes", n->bytes);
 	strbuf_printf(&b, ", \"planned_peak_bytes\": {\"device\": %llu, \"host\": %llu}", (ull)n->planned_device_bytes,
 		      (ull)n->planned_host_bytes);
-	json_number(&b, "smallest_budget_bytes", (double)n->smallest_budget_bytes);
-	json_number(&b, "steps", n->steps);
-	json_number(&b, "kernels", n->kernels);
-	json_number(&b, "weights_bytes", (double)n->weights_bytes);
-	json_number(&b, "streamed_bytes", (double)n->streamed_bytes);
-	json_number(&b, "views", s->views.len);
-	json_number(&b, "held_out", s->held_out_count);
-	json_number(&b, "width", s->width);
-	json_number(&b, "height", s->height);
-	json_number(&b, "points", s->points.len);
-	json_number(&b, "cap", t->train.cap);
-	json_number(&b, "capacity", t->train.capacity);
-	json_number(&b, "moment_bits", t->train.moment_bits);
-	json_number(&b, "key_capacity", t->train.key_capacity);
-	json_number(&b, "events", t->events.len);
-	json_number(&b, "compile_ms", round((double)now.tv_sec * 1e6 + (double)now.tv_nsec * 1e-3 - c->started * 1e3) * 1e-3);
-	json_number(&b, "peak_rss_bytes", (double)usage.ru_maxrss * 1024);
+	json_count(&b, "smallest_budget_bytes", n->smallest_budget_bytes);
+	json_count(&b, "steps", n->steps);
+	json_count(&b, "kernels", n->kernels);
+	json_count(&b, "weights_bytes", n->weights_bytes);
+	json_count(&b, "streamed_bytes", n->streamed_bytes);
+	json_count(&b, "views", s->views.len);
+	json_count(&b, "held_out", s->held_out_count);
+	json_count(&b, "width", s->width);
+	json_count(&b, "height", s->height);
+	json_count(&b, "points", s->points.len);
+	json_count(&b, "cap", t->train.cap);
+	json_count(&b, "capacity", t->train.capacity);
+	json_count(&b, "moment_bits", t->train.moment_bits);
+	json_count(&b, "key_capacity", t->train.key_capacity);
+	json_count(&b, "events", t->events.len);
+	strbuf_printf(&b, ", \"compile_ms\": %.6g", (double)now.tv_sec * 1e3 + (double)now.tv_nsec * 1e-6 - c->started);
+	json_count(&b, "peak_rss_bytes", (uint64_t)usage.ru_maxrss * 1024);
 	printf("%s}\n", strbuf_str(&b));
 	strbuf_free(&b);
 }

@@ -7,6 +7,10 @@ KERNEL_FILES += %D%/copy.cl %D%/transpose.cl %D%/gather.cl %D%/gather_elements.c
 	%D%/gpu_softmax.cl %D%/gpu_norm.cl %D%/gpu_attention.cl
 KERNEL_FILES += %D%/quant.clh %D%/gemv_quant.cl %D%/matmul_quant.cl %D%/gather_quant.cl %D%/conv_quant.cl
 
+KERNEL_FILES += %D%/splat.clh %D%/splat_project.cl %D%/splat_sort_count.cl %D%/splat_sort_move.cl %D%/splat_sort_place.cl \
+	%D%/splat_tile_count.cl %D%/splat_tile_list.cl %D%/splat_tile_place.cl %D%/splat_blend.cl %D%/splat_loss.cl \
+	%D%/splat_blend_backward.cl %D%/splat_gather.cl %D%/splat_update.cl
+
 KERNEL_FILES += %D%/tune/x86-64-v4.txt
 
 EXTRA_DIST += %D%/tune/README.md $(KERNEL_FILES) %D%/embed.awk
