@@ -130,8 +130,10 @@ static bool choose_target(struct compilation *c)
 		diag_error(c->diag, device->span, "device %s: native code cannot be made of gpu kernels", device->name);
 		diag_hint(c->diag, "Say: backend opencl; or: kernels cpu;");
 	}
-	if (c->target.weights == TARGET_TEXTURES)
-		diag_error(c->diag, device->span, "weights texture is not supported yet (device %s)", device->name);
+	if (c->target.weights == TARGET_TEXTURES && c->target.kernels != TARGET_GPU_KERNELS) {
+		diag_error(c->diag, device->span, "device %s: cpu kernels do not read textures", device->name);
+		diag_hint(c->diag, "Say: kernels gpu; or: weights buffer;");
+	}
 	return c->diag->errors == 0;
 }
 

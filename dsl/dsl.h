@@ -30,6 +30,7 @@ struct decl_device {
 	enum decl_kernels kernels;
 	enum decl_storage weights;
 	uint32_t threads;
+	uint32_t image_rows; /* image 16384; */
 	uint32_t isas; /* cpu x86-64-v3, aarch64; bit (1 << enum native_isa) each; 0: not given */
 	double storage_bytes_per_s; /* storage 1.2 GB/s; */
 	double memory_bytes_per_s;  /* memory 25 GB/s; */

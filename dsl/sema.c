@@ -33,6 +33,7 @@ static const struct setting_spec device_settings[] = {
 	{ "launch", "v:TIME", SETTING_ONCE },
 	{ "weights", "v:texture|buffer", SETTING_ONCE },
 	{ "kernels", "v:cpu|gpu", SETTING_ONCE },
+	{ "image", "v:INT", SETTING_ONCE },
 };
 
 static const struct setting_spec budget_settings[] = {
@@ -283,6 +284,14 @@ static struct span device_cpus(struct sema *s, struct decl_device *out, const st
 	return m->values.data[0].span;
 }
 
+static void device_image(struct sema *s, struct decl_device *out, const struct setting_value *v)
+{
+	if (v->integer < 512 || v->integer > 1u << 20)
+		diag_error(s->diag, v->span, "an image has 512 to 2^20 rows");
+	else
+		out->image_rows = (uint32_t)v->integer;
+}
+
 static void resolve_device(struct sema *s, const struct ast_decl *decl)
 {
 	struct decl_device out = { .name = decl->name.text, .span = decl->name.span };
@@ -311,6 +320,8 @@ static void resolve_device(struct sema *s, const struct ast_decl *decl)
 			out.flops_per_s = v->number;
 		else if (is(&m, "launch"))
 			out.launch_ms = v->number * 1e3;
+		else if (is(&m, "image"))
+			device_image(s, &out, v);
 		else if (v->integer >= 1 && v->integer <= 1024)
 			out.threads = (uint32_t)v->integer;
 		else

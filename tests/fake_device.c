@@ -143,12 +143,13 @@ static const struct device_info *fake_info(const struct device *d)
 	return &d->info;
 }
 
-static enum edge_status fake_region_create(struct device *d, uint64_t bytes, void *host,
+static enum edge_status fake_region_create(struct device *d, uint32_t space, uint64_t bytes, void *host,
 					   struct device_region **out, struct failure *f)
 {
 	struct device_region *r = calloc(1, sizeof(*r));
 
 	(void)d;
+	(void)space; /* bytes are bytes */
 	(void)f;
 	r->own = !host;
 	r->data = host ? host : aligned_alloc(4096, (bytes + 4095) / 4096 * 4096);

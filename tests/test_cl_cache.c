@@ -311,7 +311,7 @@ static bool count_to(const struct device_ops *ops, struct device *d, struct devi
 	bool good;
 
 	r.arg = arg;
-	good = ops->region_create(d, 4096, NULL, &region, f) == EDGE_OK &&
+	good = ops->region_create(d, EDGE_SPACE_DEVICE, 4096, NULL, &region, f) == EDGE_OK &&
 	       ops->buffer_create(d, region, 0, 4096, &arg[0].buffer, f) == EDGE_OK &&
 	       ops->launch_create(d, &r, &l, f) == EDGE_OK &&
 	       ops->submit(d, l, NULL, f) == EDGE_OK &&

@@ -228,7 +228,9 @@ struct kernel_set *codegen_select(struct arena *a, const struct graph *g, const 
 
 	c.ks = arena_new(a, struct kernel_set);
 	c.ks->graph = g;
-	c.ks->prelude = arena_printf(a, "#define EDGE_RENDERED 1\n%s", prelude_text());
+	/* on a gpu the driver makes groups of work-items that need none */
+	c.ks->prelude = arena_printf(a, "#define EDGE_RENDERED 1\n%s%s",
+				     codegen_is_gpu(&c) ? "#define EDGE_SINGLE\n" : "", prelude_text());
 	c.ks->build_options = "-cl-std=CL1.2";
 	find_lifetimes(&c);
 	if (!check_sizes(&c))

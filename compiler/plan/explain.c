@@ -172,7 +172,8 @@ static void json_memory(const struct edge_plan *p, FILE *out)
 	for (uint32_t i = 0; i < p->region_count; i++)
 		fprintf(out, "%s\n{\"kind\":\"%s\",\"space\":\"%s\",\"bytes\":%llu}", i ? "," : "",
 			explain_region_kind(p->regions[i].kind),
-			p->regions[i].space == EDGE_SPACE_HOST ? "host" : "device", (ull)p->regions[i].bytes);
+			p->regions[i].space == EDGE_SPACE_HOST ? "host" : p->regions[i].space == EDGE_SPACE_IMAGE ? "image" :
+														     "device", (ull)p->regions[i].bytes);
 	fputs("],\n\"reads\":[", out);
 	for (uint32_t i = 0; i < p->read_count; i++) {
 		const struct edge_read *r = &p->reads[i];

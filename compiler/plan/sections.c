@@ -289,7 +289,9 @@ static void put_memory(struct writer *w)
 
 	for (uint32_t i = 0; i < s->regions.len; i++) {
 		const struct sched_region *x = &s->regions.data[i];
-		struct edge_region r = { x->kind, x->host ? EDGE_SPACE_HOST : EDGE_SPACE_DEVICE, x->bytes };
+		struct edge_region r = { x->kind, x->host	 ? EDGE_SPACE_HOST :
+						  x->image ? EDGE_SPACE_IMAGE :
+							     EDGE_SPACE_DEVICE, x->bytes };
 
 		put(w, SECTION_REGIONS, &r);
 	}

@@ -57,6 +57,29 @@ static void use_extremes(const struct work *w, const struct weight_use *u, const
 	*parts = u->granules > u->quantum ? pages(common) + pages(use_split_bytes(w, u, u->quantum, skip)) : *whole;
 }
 
+/*
+ * Where weights are images, the others (biases, tables, all that no product
+ * multiplies by) lie in buffers, and only one kind of memory can be streamed.
+ */
+void weights_fix(struct work *w)
+{
+	struct stream_plan p = { 0 };
+	struct resident r;
+
+	w->fixed = arena_new_array(w->a, bool, w->s->weights.len + 1);
+	w->max_stream = w->max_region;
+	if (w->t->weights != TARGET_TEXTURES)
+		return;
+	if (w->max_stream / SCHED_PAGE > w->t->image_rows)
+		w->max_stream = (uint64_t)w->t->image_rows * SCHED_PAGE;
+	for (uint32_t i = 0; i < w->s->weights.len; i++)
+		w->fixed[i] = !work_weight(w, i)->packing.texture;
+	p.pinned_weight = w->fixed;
+	stream_cut(w, &p, w->max_stream, UINT64_MAX);
+	resident_make(w, &p, &r);
+	w->fixed_bytes = r.bytes;
+}
+
 uint64_t stream_minimum(const struct work *w)
 {
 	uint64_t most = 0;
@@ -64,7 +87,7 @@ uint64_t stream_minimum(const struct work *w)
 	for (uint32_t i = 0; i < w->uses.len; i++) {
 		uint64_t parts, whole;
 
-		use_extremes(w, &w->uses.data[i], NULL, &parts, &whole);
+		use_extremes(w, &w->uses.data[i], w->fixed, &parts, &whole);
 		if (parts > whole)
 			parts = whole;
 		if (parts > most)

@@ -85,6 +85,9 @@ struct work {
 	uint64_t *live;        /* per event */
 	uint64_t *offset;      /* per storage, where it is its own root */
 	uint64_t max_region;   /* page multiple */
+	uint64_t max_stream;   /* the same for memory of weights that may be streamed */
+	bool *fixed;           /* per weight: always resident whole, since the others are images and it is none */
+	uint64_t fixed_bytes;  /* of their regions */
 	uint64_t chunk_most;   /* largest single read */
 };
 
@@ -145,6 +148,7 @@ struct stream_plan {
 };
 
 /* Bytes of `count` granules of a use's split weights, each weight aligned; and of its common ones. */
+void weights_fix(struct work *w); /* sets w->fixed, fixed_bytes and max_stream */
 uint64_t use_split_bytes(const struct work *w, const struct weight_use *u, uint32_t count, const bool *skip);
 uint64_t use_common_bytes(const struct work *w, const struct weight_use *u, const bool *skip);
 /* The smallest stream area with which every launch can run. */
@@ -212,7 +216,9 @@ struct run { /* granules of a weight, contiguous */
 
 struct resident {
 	VEC(struct run) runs; /* by region, then offset */
+	uint32_t image_runs;  /* the first whose region is an image; those before it are of fixed weights */
 	VEC(uint64_t) region_bytes;
+	uint32_t image_regions; /* likewise */
 	uint64_t bytes; /* of all regions */
 	uint32_t *weight_run; /* per weight: its first run; NO_ID */
 };

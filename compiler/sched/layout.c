@@ -62,11 +62,11 @@ static uint32_t buffer_at(struct layout *l, uint32_t region, uint64_t offset, ui
 
 /* ---- regions ---- */
 
-static uint32_t region_new(struct work *w, enum sched_region_kind kind, uint64_t bytes)
+static uint32_t region_new(struct work *w, enum sched_region_kind kind, bool image, uint64_t bytes)
 {
 	bool host = kind == SCHED_STAGING;
 
-	vec_push(w->a, &w->s->regions, (struct sched_region){ kind, host, bytes });
+	vec_push(w->a, &w->s->regions, (struct sched_region){ kind, host, image, bytes });
 	*(host ? &w->s->host_bytes : &w->s->device_bytes) += bytes;
 	return w->s->regions.len - 1;
 }
@@ -74,12 +74,13 @@ static uint32_t region_new(struct work *w, enum sched_region_kind kind, uint64_t
 static void regions_make(struct layout *l)
 {
 	struct work *w = l->w;
-	bool streams = false;
+	bool streams = false, textures = w->t->weights == TARGET_TEXTURES;
 
 	if (w->s->activation_peak)
-		l->activations = region_new(w, SCHED_ACTIVATIONS, w->s->activation_peak);
+		l->activations = region_new(w, SCHED_ACTIVATIONS, false, w->s->activation_peak);
 	for (uint32_t i = 0; i < l->r.region_bytes.len; i++) {
-		uint32_t region = region_new(w, SCHED_RESIDENT, l->r.region_bytes.data[i]);
+		uint32_t region = region_new(w, SCHED_RESIDENT, textures && i >= l->r.image_regions,
+					     l->r.region_bytes.data[i]);
 
 		if (!i)
 			l->resident = region;
@@ -88,9 +89,9 @@ static void regions_make(struct layout *l)
 	for (uint32_t i = 0; i < l->p->blocks.len; i++)
 		streams |= !l->p->blocks.data[i].pinned;
 	if (streams)
-		l->stream = region_new(w, SCHED_STREAM, l->p->ring);
+		l->stream = region_new(w, SCHED_STREAM, textures, l->p->ring);
 	if (w->s->weights.len && !w->t->unified)
-		region_new(w, SCHED_STAGING, 2 * l->chunk_most);
+		region_new(w, SCHED_STAGING, false, 2 * l->chunk_most);
 }
 
 /* ---- where weights are ---- */
@@ -150,7 +151,8 @@ static const struct segment *find_segment(const struct layout *l, uint32_t from,
 
 static const struct run *find_run(const struct layout *l, uint32_t unit, uint32_t weight)
 {
-	uint32_t low = 0, high = l->r.runs.len;
+	bool fixed = l->w->fixed[weight];
+	uint32_t low = fixed ? 0 : l->r.image_runs, high = fixed ? l->r.image_runs : l->r.runs.len;
 
 	if (l->p->pinned_weight[weight])
 		return &l->r.runs.data[l->r.weight_run[weight]];

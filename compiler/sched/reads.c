@@ -108,7 +108,10 @@ static void list_resident(struct reader *k)
 	for (uint32_t i = 0; i < l->chunks.len; i++)
 		vec_push(l->w->a, &k->resident,
 			 (struct clock_read){ .bytes = l->chunks.data[i].bytes, .after = -1, .once = true,
-					      .first = l->step_of[l->r.runs.data[l->chunks.data[i].run].unit] });
+					      /* those of weights that are no images come before all others */
+					      .first = l->chunks.data[i].region < l->r.image_regions ?
+							       0 :
+							       l->step_of[l->r.runs.data[l->chunks.data[i].run].unit] });
 }
 
 /* ---- what chunks hold ---- */

@@ -15,6 +15,9 @@ struct packer {
 	const struct stream_plan *p;
 	struct resident *out;
 	uint64_t at; /* in the last region */
+	uint64_t limit; /* of a region */
+	bool fixed; /* this round is for the weights that are no images */
+	uint32_t regions; /* of the round before */
 };
 
 static void run_new(struct packer *k, uint32_t weight, uint32_t first, uint32_t count, uint32_t unit)
@@ -23,7 +26,9 @@ static void run_new(struct packer *k, uint32_t weight, uint32_t first, uint32_t 
 	uint64_t bytes = work_weight(k->w, weight)->granule_bytes * count;
 	uint64_t at = round_up(k->at, k->w->t->align);
 
-	if (!r->region_bytes.len || at + bytes > k->w->max_region) {
+	if (k->w->fixed[weight] != k->fixed)
+		return;
+	if (r->region_bytes.len == k->regions || at + bytes > k->limit) {
 		vec_push(k->w->a, &r->region_bytes, 0);
 		at = 0;
 	}
@@ -80,7 +85,7 @@ uint32_t unit_merge(const struct work *w, const struct stream_plan *p, uint32_t 
 		return end;
 	for (; end < p->units.len && u[end].event == u[unit].event; end++) {
 		const struct weight_use *x = &w->uses.data[w->events.data[u[unit].event].use];
-		uint64_t limit = w->max_region;
+		uint64_t limit = w->max_stream;
 
 		if (u[end].block == NO_ID || !p->blocks.data[u[end].block].pinned ||
 		    use_split_bytes(w, x, *count + u[end].count, p->pinned_weight) > limit)
@@ -90,19 +95,30 @@ uint32_t unit_merge(const struct work *w, const struct stream_plan *p, uint32_t 
 	return end;
 }
 
+static void pack_all(struct packer *k)
+{
+	uint32_t count;
+
+	for (uint32_t i = 0, next; i < k->p->units.len; i = next) {
+		next = unit_merge(k->w, k->p, i, &count);
+		if (k->w->events.data[k->p->units.data[i].event].use != NO_ID)
+			pack_unit(k, i, count);
+	}
+}
+
 void resident_make(struct work *w, const struct stream_plan *p, struct resident *out)
 {
-	struct packer k = { w, p, out, 0 };
-	uint32_t count;
+	struct packer k = { .w = w, .p = p, .out = out, .limit = w->max_region, .fixed = true };
 
 	*out = (struct resident){ .weight_run = arena_new_array(w->a, uint32_t, w->s->weights.len + 1) };
 	for (uint32_t i = 0; i < w->s->weights.len; i++)
 		out->weight_run[i] = NO_ID;
-	for (uint32_t i = 0, next; i < p->units.len; i = next) {
-		next = unit_merge(w, p, i, &count);
-		if (w->events.data[p->units.data[i].event].use != NO_ID)
-			pack_unit(&k, i, count);
-	}
+	pack_all(&k);
+	k.regions = out->image_regions = out->region_bytes.len;
+	out->image_runs = out->runs.len;
+	k.limit = w->max_stream;
+	k.fixed = false;
+	pack_all(&k);
 	for (uint32_t i = 0; i < out->region_bytes.len; i++)
 		out->bytes += out->region_bytes.data[i];
 }

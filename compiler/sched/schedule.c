@@ -95,12 +95,13 @@ static bool check_sizes(struct work *w)
 		for (uint32_t k = 0; k < u->split_count + u->common_count; k++) {
 			uint32_t weight = w->weight_list.data[u->split_first + k];
 			const struct weight *x = work_weight(w, weight);
-			uint64_t least = k < u->split_count ? x->granule_bytes * u->quantum : x->bytes;
+			uint64_t least = k < u->split_count && !w->fixed[weight] ? x->granule_bytes * u->quantum : x->bytes;
+			uint64_t most = w->fixed[weight] ? w->max_region : w->max_stream;
 
-			if (least > w->max_region) {
+			if (least > most) {
 				diag_error(w->d, NO_SPAN,
 					   "weight %s needs %llu bytes at once, the device's largest allocation is %llu",
-					   weight_name(w, weight), (ull)least, (ull)w->max_region);
+					   weight_name(w, weight), (ull)least, (ull)most);
 				return false;
 			}
 		}
@@ -135,8 +136,9 @@ static bool choose(struct work *w, struct stream_plan *p)
 	uint64_t activations = w->s->activation_peak, budget = w->r->device_budget, least = stream_minimum(w);
 	struct resident all;
 
-	if (least > w->max_region) /* the stream area is one allocation */
-		least = UINT64_MAX - activations;
+	if (least > w->max_stream) /* the stream area is one allocation */
+		least = UINT64_MAX - activations - w->fixed_bytes;
+	least += w->fixed_bytes;
 	stream_all_resident(w, p);
 	resident_make(w, p, &all);
 	w->s->smallest_budget = activations + (least < all.bytes ? least : all.bytes);
@@ -149,7 +151,7 @@ static bool choose(struct work *w, struct stream_plan *p)
 			   (double)w->s->smallest_budget / MIB);
 		return false;
 	}
-	stream_choose(w, budget - activations, p);
+	stream_choose(w, budget - activations - w->fixed_bytes, p);
 	return true;
 }
 
@@ -167,6 +169,7 @@ struct schedule *schedule_make(struct arena *a, const struct sched_request *r, s
 	if (!lower_request(&w))
 		return NULL;
 	place_activations(&w);
+	weights_fix(&w);
 	if (!check_sizes(&w) || !check_host_budget(&w) || !choose(&w, &p))
 		return NULL;
 	layout_make(&w, &p);

@@ -54,6 +54,7 @@ enum sched_region_kind {
 struct sched_region {
 	enum sched_region_kind kind;
 	bool host; /* in host memory; else the device's */
+	bool image; /* the device's, as texels */
 	uint64_t bytes;
 };
 

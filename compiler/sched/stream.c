@@ -53,8 +53,8 @@ static uint32_t find_shared(const struct work *w, struct arena *a, struct shared
 		const struct weight *x = work_weight(w, i);
 
 		/* a part of it must be a buffer of its own */
-		if (w->weight_uses[i] > 1 && (x->granules == 1 || x->granule_bytes % w->t->align == 0) &&
-		    x->bytes <= w->max_region)
+		if (w->weight_uses[i] > 1 && !w->fixed[i] && (x->granules == 1 || x->granule_bytes % w->t->align == 0) &&
+		    x->bytes <= w->max_stream)
 			(*out)[n++] = (struct shared_weight){ i, w->weight_uses[i],
 							      round_up(x->bytes, w->t->align) };
 	}
@@ -224,7 +224,7 @@ struct chooser {
 /* Resident regions end at page boundaries, and there may be several of them. */
 static uint64_t pin_room(const struct work *w, uint64_t room)
 {
-	uint64_t seams = room / w->max_region * 2 * SCHED_PAGE;
+	uint64_t seams = room / w->max_stream * 2 * SCHED_PAGE;
 
 	return page_floor(room > seams ? room - seams : 0);
 }
@@ -235,7 +235,7 @@ static void build(struct chooser *c, uint64_t target, uint64_t ring)
 	struct arena tmp = { 0 };
 	uint64_t room = pin_room(c->w, c->room - ring);
 
-	memset(p->pinned_weight, 0, c->w->s->weights.len * sizeof *p->pinned_weight);
+	memcpy(p->pinned_weight, c->w->fixed, c->w->s->weights.len * sizeof *p->pinned_weight);
 	p->pinned_late = p->pinned_spare = 0;
 	p->pinned_bytes = pin_shared(p, c->shared, c->shared_count, room);
 	stream_cut(c->w, p, target, ring);
@@ -314,7 +314,7 @@ static void hide_bounds(struct chooser *c, struct stream_plan *out)
 	uint64_t *flight, most = 0, largest = 0;
 	double total = 0, page_ms = cost_transfer_ms(c->w->t, SCHED_PAGE);
 
-	memset(p->pinned_weight, 0, c->w->s->weights.len * sizeof *p->pinned_weight);
+	memcpy(p->pinned_weight, c->w->fixed, c->w->s->weights.len * sizeof *p->pinned_weight);
 	stream_cut(c->w, p, 256 * KIB, UINT64_MAX);
 	f = arena_new_array(&tmp, struct fill_weight, p->blocks.len + 1);
 	capacity = arena_new_array(&tmp, uint32_t, p->units.len + 1);
@@ -343,7 +343,7 @@ static void hide_bounds(struct chooser *c, struct stream_plan *out)
 
 static uint64_t ring_limit(const struct work *w, uint64_t room)
 {
-	return page_floor(room < w->max_region ? room : w->max_region);
+	return page_floor(room < w->max_stream ? room : w->max_stream);
 }
 
 void stream_choose(struct work *w, uint64_t room, struct stream_plan *out)
@@ -379,8 +379,8 @@ void stream_all_resident(struct work *w, struct stream_plan *out)
 	memset(out, 0, sizeof *out);
 	out->pinned_weight = arena_new_array(w->a, bool, w->s->weights.len + 1);
 	for (uint32_t i = 0; i < w->s->weights.len; i++)
-		out->pinned_weight[i] = w->weight_uses[i] > 1 && work_weight(w, i)->bytes <= w->max_region;
-	stream_cut(w, out, w->max_region, UINT64_MAX);
+		out->pinned_weight[i] = w->fixed[i] || (w->weight_uses[i] > 1 && work_weight(w, i)->bytes <= w->max_stream);
+	stream_cut(w, out, w->max_stream, UINT64_MAX);
 	out->ring = 0;
 	for (uint32_t i = 0; i < out->blocks.len; i++)
 		out->blocks.data[i].pinned = true;

@@ -37,6 +37,7 @@ struct target target_host(void)
 		.flops_per_s = 200e9,
 		.memory_bytes_per_s = 20e9,
 		.launch_ms = 0.002,
+		.image_rows = 16384,
 		.max_region_bytes = (uint64_t)1 << 30,
 		.align = 128,
 		.unified = true,
@@ -63,6 +64,8 @@ struct target target_from_decl(const struct decl_device *d)
 	}
 	if (d->weights == DECL_WEIGHTS_TEXTURE)
 		t.weights = TARGET_TEXTURES;
+	if (d->image_rows)
+		t.image_rows = d->image_rows;
 	t.threads = d->threads;
 	if (d->storage_bytes_per_s > 0)
 		t.storage_bytes_per_s = d->storage_bytes_per_s;

@@ -23,6 +23,7 @@ struct target {
 	double flops_per_s;          /* FMA peak, f32, all threads */
 	double memory_bytes_per_s;   /* read bandwidth */
 	double launch_ms;            /* one kernel launch */
+	uint32_t image_rows;         /* textures: of the largest image */
 	uint64_t max_region_bytes;   /* largest single allocation that is safe (1 GiB) */
 	uint32_t align;              /* of buffers in a region: 128 on CPUs, 512 on GPUs */
 	bool unified;                /* the host can write device memory in place: no staging */

@@ -17,11 +17,11 @@
 	X(clGetPlatformIDs) X(clGetPlatformInfo) X(clGetDeviceIDs) \
 	X(clGetDeviceInfo) X(clCreateContext) X(clReleaseContext) \
 	X(clCreateCommandQueue) X(clReleaseCommandQueue) X(clCreateBuffer) \
-	X(clCreateSubBuffer) X(clReleaseMemObject) X(clCreateProgramWithSource) \
+	X(clCreateSubBuffer) X(clReleaseMemObject) X(clRetainMemObject) X(clCreateProgramWithSource) \
 	X(clCreateProgramWithBinary) X(clBuildProgram) X(clGetProgramBuildInfo) X(clGetProgramInfo) \
 	X(clReleaseProgram) X(clCreateKernel) X(clGetKernelInfo) \
 	X(clSetKernelArg) X(clReleaseKernel) X(clEnqueueNDRangeKernel) \
-	X(clEnqueueWriteBuffer) X(clEnqueueReadBuffer) X(clFlush) \
+	X(clCreateImage) X(clEnqueueWriteImage) X(clEnqueueWriteBuffer) X(clEnqueueReadBuffer) X(clFlush) \
 	X(clFinish) X(clEnqueueMarkerWithWaitList) X(clWaitForEvents) \
 	X(clRetainEvent) X(clReleaseEvent) X(clGetEventProfilingInfo)
 

@@ -98,9 +98,11 @@ struct device_ops {
 
 	/*
 	 * host is page-aligned memory of the caller that the region lives in
-	 * (unified devices only), or NULL for the device's own memory.
+	 * (unified devices only), or NULL for the device's own memory. space:
+	 * enum edge_space, DEVICE or IMAGE; an image takes uploads of whole pages,
+	 * and its buffers are arguments of kind IMAGE alone.
 	 */
-	enum edge_status (*region_create)(struct device *d, uint64_t bytes, void *host,
+	enum edge_status (*region_create)(struct device *d, uint32_t space, uint64_t bytes, void *host,
 					  struct device_region **out, struct failure *f);
 	void (*region_destroy)(struct device *d, struct device_region *r);
 	/* offset: a multiple of 128; offset + bytes: within the region. Buffers may overlap. */

@@ -102,13 +102,15 @@ static const struct device_info *native_info(const struct device *d)
 	return &d->info;
 }
 
-static enum edge_status native_region_create(struct device *d, uint64_t bytes, void *host, struct device_region **out,
+static enum edge_status native_region_create(struct device *d, uint32_t space, uint64_t bytes, void *host, struct device_region **out,
 					     struct failure *f)
 {
-	struct device_region *r = rt_alloc(1, sizeof *r);
+	struct device_region *r;
 
 	*out = NULL;
-	if (!r)
+	if (space != EDGE_SPACE_DEVICE)
+		return rt_fail(f, EDGE_UNSUPPORTED, "native code has no images");
+	if (!(r = rt_alloc(1, sizeof *r)))
 		return rt_fail(f, EDGE_MEMORY, "could not allocate a region's record");
 	r->bytes = bytes;
 	r->at = host;

@@ -29,7 +29,7 @@ struct device {
 	cl_command_queue queue, uploads;
 	struct device_info info;
 	char name[256], driver[256], platform[256];
-	bool profile;
+	bool profile, gpu_kernels;
 	struct cl_cache cache;
 	/* the first profiled command: when it was queued on both clocks */
 	cl_event anchor;
@@ -39,6 +39,7 @@ struct device {
 struct device_region {
 	cl_mem mem;
 	uint64_t bytes;
+	bool image;
 };
 
 struct device_buffer {
@@ -52,6 +53,7 @@ struct device_program {
 struct device_launch {
 	cl_kernel kernel;
 	size_t global[3], local[3];
+	bool any_local; /* the driver chooses */
 };
 
 static enum edge_status failed(struct failure *f, const char *call, cl_int code)
@@ -232,6 +234,7 @@ static enum edge_status opencl_open(const struct device_request *request, struct
 	d->cl = cl;
 	d->id = choice.best.id;
 	d->profile = request->profile;
+	d->gpu_kernels = request->kernel_style == EDGE_KERNELS_GPU;
 	d->info = choice.best.info;
 	memcpy(d->name, choice.best.name, sizeof(d->name));
 	memcpy(d->driver, choice.best.driver, sizeof(d->driver));
@@ -265,7 +268,43 @@ static void opencl_region_destroy(struct device *d, struct device_region *r)
 	rt_free(r);
 }
 
-static enum edge_status opencl_region_create(struct device *d, uint64_t bytes, void *host,
+/* Why the device cannot have such an image; false: it can. */
+static bool image_refused(struct device *d, uint64_t rows, struct failure *f)
+{
+	size_t width = 0, height = 0;
+	cl_bool images = CL_FALSE;
+
+	d->cl->clGetDeviceInfo(d->id, CL_DEVICE_IMAGE_SUPPORT, sizeof(images), &images, NULL);
+	d->cl->clGetDeviceInfo(d->id, CL_DEVICE_IMAGE2D_MAX_WIDTH, sizeof(width), &width, NULL);
+	d->cl->clGetDeviceInfo(d->id, CL_DEVICE_IMAGE2D_MAX_HEIGHT, sizeof(height), &height, NULL);
+	if (!images) {
+		rt_fail(f, EDGE_UNSUPPORTED,
+			"the plan's weights are textures and device \"%s\" has no images; compile it "
+			"with: weights buffer;",
+			d->name);
+		return true;
+	}
+	if (width >= EDGE_PLAN_IMAGE_WIDTH && height >= rows)
+		return false;
+	rt_fail(f, EDGE_UNSUPPORTED,
+		"the plan needs an image of %d x %llu texels and device \"%s\" has at most %zu x %zu; "
+		"compile it with: image %zu;",
+		EDGE_PLAN_IMAGE_WIDTH, (unsigned long long)rows, d->name, width, height,
+		width < height ? width : height);
+	return true;
+}
+
+static cl_mem create_image(struct device *d, uint64_t bytes, cl_int *code)
+{
+	cl_image_format format = { CL_RGBA, CL_HALF_FLOAT };
+	cl_image_desc desc = { .image_type = CL_MEM_OBJECT_IMAGE2D,
+			       .image_width = EDGE_PLAN_IMAGE_WIDTH,
+			       .image_height = (size_t)(bytes / EDGE_PLAN_PAGE) };
+
+	return d->cl->clCreateImage(d->context, CL_MEM_READ_ONLY, &format, &desc, NULL, code);
+}
+
+static enum edge_status opencl_region_create(struct device *d, uint32_t space, uint64_t bytes, void *host,
 					     struct device_region **out, struct failure *f)
 {
 	struct device_region *r = rt_alloc(1, sizeof(*r));
@@ -275,6 +314,20 @@ static enum edge_status opencl_region_create(struct device *d, uint64_t bytes, v
 	if (!r)
 		return rt_fail(f, EDGE_MEMORY, "out of memory");
 	r->bytes = bytes;
+	r->image = space == EDGE_SPACE_IMAGE;
+	if (r->image) {
+		if (image_refused(d, bytes / EDGE_PLAN_PAGE, f)) {
+			rt_free(r);
+			return f->status;
+		}
+		if (!(r->mem = create_image(d, bytes, &code))) {
+			rt_free(r);
+			return rt_fail(f, EDGE_MEMORY, "clCreateImage failed: %s for %llu bytes",
+				       cl_error_name(code), (unsigned long long)bytes);
+		}
+		*out = r;
+		return EDGE_OK;
+	}
 	r->mem = d->cl->clCreateBuffer(d->context,
 				       CL_MEM_READ_WRITE | (host ? CL_MEM_USE_HOST_PTR : 0),
 				       (size_t)bytes, host, &code);
@@ -310,6 +363,15 @@ static enum edge_status opencl_buffer_create(struct device *d, struct device_reg
 	*out = NULL;
 	if (!b)
 		return rt_fail(f, EDGE_MEMORY, "out of memory");
+	if (r->image) { /* a part of an image is the image and a texel, which the kernel is given */
+		if ((code = d->cl->clRetainMemObject(r->mem)) != CL_SUCCESS) {
+			rt_free(b);
+			return failed(f, "clRetainMemObject", code);
+		}
+		b->mem = r->mem;
+		*out = b;
+		return EDGE_OK;
+	}
 	b->mem = d->cl->clCreateSubBuffer(r->mem, CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION,
 					  &range, &code);
 	if (!b->mem) {
@@ -453,6 +515,7 @@ static cl_int set_argument(struct device *d, cl_kernel kernel, cl_uint index,
 
 	switch (arg->kind) {
 	case EDGE_PARAM_GLOBAL:
+	case EDGE_PARAM_IMAGE:
 		return d->cl->clSetKernelArg(kernel, index, sizeof(cl_mem), &arg->buffer->mem);
 	case EDGE_PARAM_I32:
 		return d->cl->clSetKernelArg(kernel, index, sizeof(i32), &i32);
@@ -490,6 +553,7 @@ static enum edge_status fill_launch(struct device *d, struct device_launch *l,
 		l->global[i] = request->global[i];
 		l->local[i] = request->local[i];
 	}
+	l->any_local = d->gpu_kernels && l->local[0] * l->local[1] * l->local[2] == 1;
 	return EDGE_OK;
 }
 
@@ -540,7 +604,7 @@ static enum edge_status opencl_submit(struct device *d, struct device_launch *l,
 	bool anchor = d->profile && !d->anchor;
 	cl_event own, *place = event_place(d, fence, &own);
 	cl_int code = d->cl->clEnqueueNDRangeKernel(d->queue, l->kernel, 3, NULL, l->global,
-						    l->local, 0, NULL, place);
+						    l->any_local ? NULL : l->local, 0, NULL, place);
 
 	if (code != CL_SUCCESS)
 		return failed(f, "clEnqueueNDRangeKernel", code);
@@ -652,6 +716,14 @@ static enum edge_status opencl_upload(struct device *d, struct device_region *r,
 		d->uploads = d->cl->clCreateCommandQueue(d->context, d->id, 0, &code);
 		if (!d->uploads)
 			return failed(f, "clCreateCommandQueue", code);
+	}
+	if (r->image) {
+		size_t origin[3] = { 0, (size_t)(offset / EDGE_PLAN_PAGE), 0 };
+		size_t extent[3] = { EDGE_PLAN_IMAGE_WIDTH, (size_t)(size / EDGE_PLAN_PAGE), 1 };
+
+		code = d->cl->clEnqueueWriteImage(d->uploads, r->mem, CL_TRUE, origin, extent, 0, 0,
+						  bytes, 0, NULL, NULL);
+		return code == CL_SUCCESS ? EDGE_OK : failed(f, "clEnqueueWriteImage", code);
 	}
 	code = d->cl->clEnqueueWriteBuffer(d->uploads, r->mem, CL_TRUE, (size_t)offset,
 					   (size_t)size, bytes, 0, NULL, NULL);

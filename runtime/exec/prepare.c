@@ -20,9 +20,9 @@ static enum edge_status create_regions(struct edgert_session *s)
 	uint32_t i;
 
 	for (i = 0; i < p->region_count; i++) {
-		if (p->regions[i].space != EDGE_SPACE_DEVICE)
+		if (p->regions[i].space == EDGE_SPACE_HOST)
 			continue;
-		st = s->ops->region_create(s->device, p->regions[i].bytes, s->in_place[i],
+		st = s->ops->region_create(s->device, p->regions[i].space, p->regions[i].bytes, s->in_place[i],
 					   &s->regions[i], &s->failure);
 		if (st != EDGE_OK)
 			return st;
@@ -94,13 +94,13 @@ static enum edge_status create_launch(struct edgert_session *s, uint32_t index,
 		const struct edge_arg *a = &p->args[step->arg_first + i];
 
 		arg[i] = (struct device_argument){ .kind = a->kind };
-		if (a->kind == EDGE_PARAM_GLOBAL)
+		if (a->kind == EDGE_PARAM_GLOBAL || a->kind == EDGE_PARAM_IMAGE)
 			arg[i].buffer = s->buffers[a->buffer];
 		else if (a->kind == EDGE_PARAM_F32)
 			arg[i].value.f = a->value.f;
 		else
 			arg[i].value.i = a->value.i;
-		if (a->kind == EDGE_PARAM_GLOBAL && !arg[i].buffer)
+		if ((a->kind == EDGE_PARAM_GLOBAL || a->kind == EDGE_PARAM_IMAGE) && !arg[i].buffer)
 			return rt_fail(&s->failure, EDGE_BAD,
 				       "plan \"%s\" is damaged: step %u works on host memory",
 				       s->file.path, index);

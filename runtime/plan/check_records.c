@@ -98,8 +98,12 @@ static enum edge_status check_regions(struct check *c)
 		if ((r->kind < EDGE_REGION_ACTIVATIONS || r->kind > EDGE_REGION_STAGING) &&
 		    !(train && r->kind >= EDGE_REGION_MODEL && r->kind <= EDGE_REGION_FRAMES))
 			return check_fail(c, EDGE_UNSUPPORTED, "region %u of kind %u", i, r->kind);
-		if (r->space != (r->kind == EDGE_REGION_STAGING ? EDGE_SPACE_HOST : EDGE_SPACE_DEVICE))
+		if (r->space != (r->kind == EDGE_REGION_STAGING ? EDGE_SPACE_HOST : EDGE_SPACE_DEVICE) &&
+		    (r->space != EDGE_SPACE_IMAGE || m->backend != EDGE_BACKEND_OPENCL ||
+		     (r->kind != EDGE_REGION_RESIDENT && r->kind != EDGE_REGION_STREAM)))
 			BAD("region %u of kind %u lies in space %u", i, r->kind, r->space);
+		if (r->space == EDGE_SPACE_IMAGE && (r->bytes % EDGE_PLAN_PAGE || r->bytes / EDGE_PLAN_TEXEL > INT32_MAX))
+			BAD("region %u, an image, has %llu bytes", i, (ull)r->bytes);
 		if (!r->bytes || r->bytes % 128 || r->bytes > (uint64_t)INT64_MAX - sum[host])
 			BAD("region %u has %llu bytes", i, (ull)r->bytes);
 		sum[host] += r->bytes;
@@ -126,7 +130,7 @@ static enum edge_status check_buffers(struct check *c)
 
 		if (b->region >= c->p->region_count || b->reserved)
 			BAD("buffer %u lies in region %u", i, b->region);
-		if (c->p->regions[b->region].space != EDGE_SPACE_DEVICE)
+		if (c->p->regions[b->region].space == EDGE_SPACE_HOST)
 			BAD("buffer %u does not lie in device memory", i);
 		if (!b->bytes || b->offset % 128 || !check_range(b->offset, b->bytes, c->p->regions[b->region].bytes))
 			BAD("buffer %u: %llu bytes at %llu do not fit region %u", i, (ull)b->bytes,
@@ -176,11 +180,12 @@ static enum edge_status check_kernels(struct check *c)
 	}
 	for (uint32_t i = 0; i < p->param_count; i++) {
 		const struct edge_param *a = &p->params[i];
-		bool global = a->kind == EDGE_PARAM_GLOBAL;
+		bool memory = a->kind == EDGE_PARAM_GLOBAL || a->kind == EDGE_PARAM_IMAGE;
 
-		if (a->kind < EDGE_PARAM_GLOBAL || a->kind > EDGE_PARAM_F32)
+		if (a->kind < EDGE_PARAM_GLOBAL || a->kind > EDGE_PARAM_IMAGE)
 			return check_fail(c, EDGE_UNSUPPORTED, "parameter %u of kind %u", i, a->kind);
-		if (a->access > (EDGE_PARAM_READ | EDGE_PARAM_WRITE) || global != (a->access != 0))
+		if (a->access > (EDGE_PARAM_READ | EDGE_PARAM_WRITE) || memory != (a->access != 0) ||
+		    (a->kind == EDGE_PARAM_IMAGE && a->access != EDGE_PARAM_READ))
 			BAD("parameter %u with access %u", i, a->access);
 		if (!string_ok(c, a->name) || a->reserved)
 			BAD("parameter %u: its name lies outside the strings", i);
@@ -225,6 +230,12 @@ static bool tensor_bytes(const struct edge_tensor *t, uint64_t *bytes)
 	return true;
 }
 
+/* Whether such a buffer can be what `space` is. */
+static bool buffer_in(const struct edge_plan *p, uint32_t buffer, uint32_t space)
+{
+	return buffer < p->buffer_count && p->regions[p->buffers[buffer].region].space == space;
+}
+
 static enum edge_status check_tensors(struct check *c)
 {
 	bool outputs = false;
@@ -243,7 +254,7 @@ static enum edge_status check_tensors(struct check *c)
 		if (!string_ok(c, t->name) || t->rank > EDGE_PLAN_MAX_RANK || !tensor_bytes(t, &bytes) ||
 		    bytes != t->bytes)
 			BAD("tensor %u: its name, shape or size is wrong", i);
-		if (t->buffer >= c->p->buffer_count || t->bytes > c->p->buffers[t->buffer].bytes)
+		if (!buffer_in(c->p, t->buffer, EDGE_SPACE_DEVICE) || t->bytes > c->p->buffers[t->buffer].bytes)
 			BAD("tensor %u: %llu bytes do not fit buffer %u", i, (ull)t->bytes, t->buffer);
 		if (t->model >= c->p->model_count)
 			BAD("tensor %u belongs to model %u of %u", i, t->model, c->p->model_count);
@@ -264,7 +275,9 @@ static enum edge_status check_args(struct check *c, uint32_t step)
 
 		if (a->kind != p->params[k->param_first + i].kind)
 			BAD("step %u: argument %u is not of its parameter's kind", step, i);
-		if (a->kind == EDGE_PARAM_GLOBAL ? a->buffer >= p->buffer_count || a->value.i : a->buffer != 0)
+		if (a->kind == EDGE_PARAM_GLOBAL  ? !buffer_in(p, a->buffer, EDGE_SPACE_DEVICE) || a->value.i
+		    : a->kind == EDGE_PARAM_IMAGE ? !buffer_in(p, a->buffer, EDGE_SPACE_IMAGE) || a->value.i
+						  : a->buffer != 0)
 			BAD("step %u: argument %u names buffer %u of %u", step, i, a->buffer, p->buffer_count);
 		if (a->kind == EDGE_PARAM_I32 && (a->value.i < INT32_MIN || a->value.i > INT32_MAX))
 			BAD("step %u: argument %u does not fit 32 bits", step, i);
@@ -299,7 +312,7 @@ static enum edge_status check_lookups(struct check *c)
 
 		if (l->index_dtype != EDGE_I32 && l->index_dtype != EDGE_I64)
 			return check_fail(c, EDGE_UNSUPPORTED, "lookup %u: indices of type %u", i, l->index_dtype);
-		if (l->index_buffer >= p->buffer_count || l->output_buffer >= p->buffer_count)
+		if (!buffer_in(p, l->index_buffer, EDGE_SPACE_DEVICE) || !buffer_in(p, l->output_buffer, EDGE_SPACE_DEVICE))
 			BAD("lookup %u names buffers %u and %u of %u", i, l->index_buffer, l->output_buffer,
 			    p->buffer_count);
 		if (!l->rows || l->rows > INT64_MAX || !l->row_bytes || !l->count || !l->chunk_rows ||

@@ -65,7 +65,9 @@ static void dump_memory(FILE *out, const struct edge_plan *p)
 
 	for (i = 0; i < p->region_count; i++)
 		fprintf(out, "region %" PRIu32 " %s %s %" PRIu64 "\n", i, kinds[p->regions[i].kind],
-			p->regions[i].space == EDGE_SPACE_HOST ? "host" : "device",
+			p->regions[i].space == EDGE_SPACE_HOST	  ? "host"
+			: p->regions[i].space == EDGE_SPACE_IMAGE ? "image"
+								  : "device",
 			p->regions[i].bytes);
 	for (i = 0; i < p->buffer_count; i++)
 		fprintf(out,

@@ -96,7 +96,7 @@ static enum edge_status make_region(struct probe *p, uint64_t bytes, void **memo
 				     (unsigned long long)bytes);
 	if (unified)
 		memset(*memory, 0, bytes); /* pages of its own, not one page of zeros */
-	if ((st = p->ops->region_create(p->device, bytes, *memory, region, f)) != EDGE_OK)
+	if ((st = p->ops->region_create(p->device, EDGE_SPACE_DEVICE, bytes, *memory, region, f)) != EDGE_OK)
 		return st;
 	return p->ops->buffer_create(p->device, *region, 0, bytes, buffer, f);
 }

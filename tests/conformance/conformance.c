@@ -339,7 +339,7 @@ static void check_failures(struct bench *b, const char *what)
 
 static void one_memory(struct bench *b, const char *what)
 {
-	if (!tap_ok(ok(b, b->ops->region_create(b->d, REGION, b->host, &b->region, &b->f)),
+	if (!tap_ok(ok(b, b->ops->region_create(b->d, EDGE_SPACE_DEVICE, REGION, b->host, &b->region, &b->f)),
 		    "%s: a region", what))
 		return;
 	check_transfers(b, what);

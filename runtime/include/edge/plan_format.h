@@ -19,6 +19,7 @@ enum {
 	EDGE_PLAN_MINOR = 0, /* a higher minor only adds what may be skipped */
 	EDGE_PLAN_PAGE = 4096, /* alignment of chunks in the file and in memory */
 	EDGE_PLAN_MAX_RANK = 8,
+	EDGE_PLAN_TEXEL = 8, EDGE_PLAN_IMAGE_WIDTH = EDGE_PLAN_PAGE / EDGE_PLAN_TEXEL,
 	EDGE_PLAN_LOOKUP_CHUNK = 1 << 20, /* the most bytes of a chunk of a looked-up table */
 	EDGE_PLAN_LOOKUPS_OF_CHUNK = 64, /* all lookups together name at most so many times the chunks there are */
 	EDGE_NONE = -1
@@ -119,7 +120,11 @@ enum edge_region_kind {
 	EDGE_REGION_FRAMES = 43  /* the photographs of this step and of the next */
 };
 
-enum edge_space { EDGE_SPACE_DEVICE = 1, EDGE_SPACE_HOST = 2 };
+/*
+ * An image is device memory that kernels read as texels: RGBA of halves,
+ * EDGE_PLAN_IMAGE_WIDTH texels a row, so that a row is a page; only weights lie there.
+ */
+enum edge_space { EDGE_SPACE_DEVICE = 1, EDGE_SPACE_HOST = 2, EDGE_SPACE_IMAGE = 3 };
 
 struct edge_region {
 	uint32_t kind, space;
