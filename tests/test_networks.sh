@@ -4,7 +4,9 @@
 # The six real networks against their references: without a limit, at the
 # smallest budget that edgec names, and at 25 % and 50 % between that and
 # resident, as native code and through OpenCL. Planned bytes must be actual
-# bytes, and every budget must give the same output bytes.
+# bytes, and every budget must give the same output bytes. Two of them also with
+# GPU kernels, weights in buffers and in textures (halves, so less exact);
+# EDGE_DEVICES="gpu texture" takes those for all.
 set -u
 models=${EDGE_DATA:-none}/models
 count=0
@@ -67,7 +69,7 @@ check_budget() { # NETWORK LABEL [--budget BYTES]
 		[ "$(peaks report.json planned_peak_bytes)" = "$(peaks report.json actual_peak_bytes)" ] || exact=1
 		for f in "$models/$net.ref/output_${k}_"*.npy; do
 			name=${f##*/output_"$k"_}
-			"$EDGE_BUILDDIR/tests/compare_npy" "out_$label/$name" "$f" 1e-4 | sed 's/^/# /'
+			"$EDGE_BUILDDIR/tests/compare_npy" "out_$label/$name" "$f" $within | sed 's/^/# /'
 			[ "${PIPESTATUS[0]}" -eq 0 ] || close=1
 			if [ "$label" = resident ]; then
 				mkdir -p "resident_$k" && cp "out_$label/$name" "resident_$k/$name"
@@ -76,7 +78,7 @@ check_budget() { # NETWORK LABEL [--budget BYTES]
 			fi
 		done
 	done
-	ok $close "$what, $label: within 1e-4 of the reference"
+	ok $close "$what, $label: within $within of the reference"
 	ok $exact "$what, $label: planned peak is actual peak"
 	[ "$label" = resident ] || ok $same "$what, $label: same bytes as resident"
 }
@@ -84,6 +86,8 @@ check_budget() { # NETWORK LABEL [--budget BYTES]
 one_network() { # NETWORK BACKEND
 	local net=$1 small full
 	what="$1 ($2)"
+	within=1e-4
+	[ "$2" = texture ] && within=1e-2
 	rm -rf resident_*
 	check_budget "$net" resident
 	small=$(number $net.json smallest_budget_bytes)
@@ -106,9 +110,16 @@ one_network() { # NETWORK BACKEND
 for net in resnet20_cifar10 squeezenet1.1 kwt1 silero_vad_16k fastestdet ultraface_rfb320; do
 	# EDGE_NETWORKS picks some of them
 	case " ${EDGE_NETWORKS-$net} " in *" $net "*) ;; *) continue ;; esac
-	for backend in $backends; do
-		printf 'device d { backend %s; }\nmodel net { import onnx "%s"; }\nplan p { on d; run net; }\n' \
-			"$backend" "$models/$net.onnx" > "$net.edge"
+	more=
+	case $net,$backends in resnet20_cifar10,*opencl | kwt1,*opencl) more="gpu texture" ;; esac
+	for backend in ${EDGE_DEVICES:-$backends $more}; do
+		case $backend in
+		gpu) settings="backend opencl; kernels gpu;" ;;
+		texture) settings="backend opencl; kernels gpu; weights texture;" ;;
+		*) settings="backend $backend;" ;;
+		esac
+		printf 'device d { %s }\nmodel net { import onnx "%s"; }\nplan p { on d; run net; }\n' \
+			"$settings" "$models/$net.onnx" > "$net.edge"
 		one_network "$net" "$backend"
 	done
 done

@@ -147,7 +147,7 @@ struct device_ops {
 	enum edge_status (*fence_times)(struct device *d, const struct device_fence *fence,
 					int64_t *start, int64_t *end, struct failure *f);
 
-	/* Not on unified devices: bytes into a region, outside the order, done on return. */
+	/* Not on unified devices, except into images: bytes into a region, outside the order, done on return. */
 	enum edge_status (*upload)(struct device *d, struct device_region *r, uint64_t offset,
 				   const void *bytes, uint64_t size, struct failure *f);
 };

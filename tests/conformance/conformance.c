@@ -29,6 +29,13 @@ const char conformance_opencl[] =
 	"{\n"
 	"	size_t i = get_global_id(0) + nx * (get_global_id(1) + ny * get_global_id(2));\n"
 	"	y[i] += 1 + (int)i;\n"
+	"}\n"
+	"__kernel __attribute__((reqd_work_group_size(1,1,1)))\n"
+	"void texels(__read_only image2d_t x, __global int *y, int first)\n"
+	"{\n"
+	"	int i = first + get_global_id(0);\n"
+	"	float4 t = read_imagef(x, (int2)(i & 511, i >> 9));\n"
+	"	y[get_global_id(0)] = (int)t.x + 8 * (int)t.y + 64 * (int)t.z + 512 * (int)t.w;\n"
 	"}\n";
 
 enum { REGION = 1 << 20, GUARD = 0x5a5a5a5a };
@@ -337,6 +344,57 @@ static void check_failures(struct bench *b, const char *what)
 	       "%s: nothing to do is done", what);
 }
 
+/* Halves 0 to 7, their numbers the digits of the texel's. */
+static void fill_texels(uint16_t *page, uint32_t first)
+{
+	static const uint16_t half[8] = { 0, 0x3c00, 0x4000, 0x4200, 0x4400, 0x4500, 0x4600, 0x4700 };
+
+	for (uint32_t i = 0; i < EDGE_PLAN_PAGE / 2; i++)
+		page[i] = half[(first + i / 4) >> i % 4 * 3 & 7];
+}
+
+/* Pages of an image come in any order, and a buffer of it is the image. */
+static void check_images(struct bench *b, const char *what)
+{
+	enum { PAGES = 5, FIRST = 700, COUNT = 1000 };
+	static uint16_t page[EDGE_PLAN_PAGE / 2 * 2];
+	struct device_region *image = NULL;
+	struct device_buffer *x = NULL, *y;
+	struct failure f = { .status = EDGE_OK };
+	struct device_launch *l;
+	int32_t out[COUNT];
+	bool good = true;
+
+	if (b->ops->region_create(b->d, EDGE_SPACE_IMAGE, PAGES * EDGE_PLAN_PAGE, NULL, &image, &f) != EDGE_OK) {
+		tap_ok(f.status == EDGE_UNSUPPORTED && !image, "%s: no images: %s", what, f.text);
+		return;
+	}
+	for (uint32_t p = PAGES; p-- > 0;) {
+		fill_texels(page, p * EDGE_PLAN_IMAGE_WIDTH);
+		fill_texels(page + EDGE_PLAN_PAGE / 2, (p + 1) * EDGE_PLAN_IMAGE_WIDTH);
+		good = good && ok(b, b->ops->upload(b->d, image, p * EDGE_PLAN_PAGE, page,
+						    p == 1 ? 2 * EDGE_PLAN_PAGE : EDGE_PLAN_PAGE, &b->f));
+	}
+	tap_ok(good && ok(b, b->ops->buffer_create(b->d, image, 2 * EDGE_PLAN_PAGE, EDGE_PLAN_PAGE, &x, &b->f)),
+	       "%s: an image takes pages", what);
+	y = buffer(b, 0, sizeof(out));
+	l = launch(b, "texels", (struct device_argument[]){ { .kind = EDGE_PARAM_IMAGE, .buffer = x }, global(y),
+							    { .kind = EDGE_PARAM_I32, .value.i = FIRST } },
+		   3, COUNT, 1, 1);
+	good = l && ok(b, b->ops->submit(b->d, l, NULL, &b->f)) && get(b, 0, out, sizeof(out));
+	for (int i = 0; i < COUNT; i++)
+		good = good && out[i] == FIRST + i;
+	tap_ok(good, "%s: kernels read its texels", what);
+	b->ops->launch_destroy(b->d, l);
+	b->ops->buffer_destroy(b->d, x);
+	b->ops->buffer_destroy(b->d, y);
+	b->ops->region_destroy(b->d, image);
+	rt_failure_clear(&f);
+	tap_ok(b->ops->region_create(b->d, EDGE_SPACE_IMAGE, (uint64_t)EDGE_PLAN_PAGE << 22, NULL, &image, &f) ==
+			       EDGE_UNSUPPORTED && !image && strstr(f.text, "at most"),
+	       "%s: an image that is too large: %s", what, f.text);
+}
+
 static void one_memory(struct bench *b, const char *what)
 {
 	if (!tap_ok(ok(b, b->ops->region_create(b->d, EDGE_SPACE_DEVICE, REGION, b->host, &b->region, &b->f)),
@@ -349,6 +407,7 @@ static void one_memory(struct bench *b, const char *what)
 	check_sizes(b, what);
 	check_fences(b, what);
 	check_failures(b, what);
+	check_images(b, what);
 	b->ops->region_destroy(b->d, b->region);
 }
 

@@ -8,6 +8,9 @@
  *	fill(__global int *y, int a, long b, float c)      y[3 i ..] = a, b, (int)(c * 4)
  *	add(__global const int *x, __global int *y)        y[i] += x[i]
  *	visit(__global int *y, int nx, int ny)             y[i] += 1 + i; i = gx + nx (gy + ny gz)
+ *
+ * and, where regions may be images, texels(__read_only image2d_t x, __global int
+ * *y, int first), which makes a number of the components of each texel.
  */
 #ifndef EDGE_TEST_CONFORMANCE_H
 #define EDGE_TEST_CONFORMANCE_H
