@@ -24,17 +24,6 @@
 #define BETA1 0.9f
 #define BETA2 0.999f
 
-#if MOMENT_BITS == 32
-#define MOMENT1 float
-#define MOMENT2 float
-#elif MOMENT_BITS == 16
-#define MOMENT1 ushort
-#define MOMENT2 ushort
-#else
-#define MOMENT1 uchar
-#define MOMENT2 uchar
-#endif
-
 struct EDGE_FN(adam) {
 	__global float *p;
 	__global MOMENT1 *m;

@@ -64,6 +64,12 @@ static const struct step_plan plans[] = {
 	  { B(STATE), B(PROJECTED), B(ORDER), B(TILES), B(COUNTS), B(SLOTS), B(GRADIENTS), B(STATISTICS) } },
 	{ EDGE_TRAIN_UPDATE, "splat_update", "update", NULL, 0, BY_CHUNK,
 	  { B(STATE), B(PARAMETERS), B(MOMENT1), B(MOMENT2), B(PROJECTED), B(GRADIENTS), B(STATISTICS) } },
+	{ EDGE_TRAIN_RELOCATE, "splat_relocate", "relocate", NULL, 0, ONE,
+	  { B(STATE), B(PARAMETERS), B(MOMENT1), B(MOMENT2), B(STATISTICS), B(SLOTS) } },
+	{ EDGE_TRAIN_DENSIFY, "splat_densify", "densify", NULL, 0, ONE,
+	  { B(STATE), B(PARAMETERS), B(MOMENT1), B(MOMENT2), B(STATISTICS), B(SLOTS), B(COUNTS) } },
+	{ EDGE_TRAIN_PRUNE, "splat_prune", "prune", NULL, 0, ONE,
+	  { B(STATE), B(PARAMETERS), B(MOMENT1), B(MOMENT2), B(STATISTICS), B(SLOTS), B(COUNTS) } },
 };
 
 #undef B
