@@ -10,7 +10,7 @@
 # shellcheck disable=SC2034 # used by those who source this
 BUILD_PACKAGES=(
 	autoconf automake libtool pkg-config make gcc libc6-dev flex bison
-	clang-14 lld-14 libclang-14-dev libprotobuf-c-dev protobuf-c-compiler libxxhash-dev libcjson-dev
+	clang-14 lld-14 libclang-14-dev libprotobuf-c-dev protobuf-c-compiler libxxhash-dev libcjson-dev libcurl4-openssl-dev
 	libjpeg62-turbo-dev libpng-dev
 	opencl-c-headers ocl-icd-libopencl1 pocl-opencl-icd
 )

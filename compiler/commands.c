@@ -83,15 +83,6 @@ static int explain_command(struct diag *d, const struct options *o)
 	return status;
 }
 
-static int tune_command(struct arena *a, struct diag *d, const struct options *o)
-{
-	const struct ast *ast = dsl_parse(a, d, o->input);
-
-	if (ast && dsl_resolve(a, d, ast))
-		diag_error(d, NO_SPAN, "tune is not supported yet");
-	return 1;
-}
-
 int command_run(struct arena *a, struct diag *d, const struct options *o)
 {
 	switch (o->command) {
@@ -99,7 +90,7 @@ int command_run(struct arena *a, struct diag *d, const struct options *o)
 	case COMMAND_CHECK: return command_compile(a, d, o);
 	case COMMAND_FMT: return format_command(a, d, o);
 	case COMMAND_EXPLAIN: return explain_command(d, o);
-	case COMMAND_TUNE: return tune_command(a, d, o);
+	case COMMAND_TUNE: return command_tune(a, d, o);
 	}
 	return 2;
 }

@@ -517,6 +517,49 @@ static int check_plans(struct compilation *c)
 	return c->diag->errors != 0;
 }
 
+/* The plan to measure: the one that was named, else the first that runs the model. */
+static const struct decl_plan *plan_of(struct compilation *c, uint32_t model)
+{
+	const struct project *p = c->project;
+
+	for (uint32_t i = 0; i < p->plans.len && !c->opt->plan; i++)
+		for (uint32_t k = 0; k < p->plans.data[i].steps.len; k++)
+			if (p->plans.data[i].steps.data[k].action != DECL_TRAIN && p->plans.data[i].steps.data[k].model == model)
+				return &p->plans.data[i];
+	return choose_plan(c);
+}
+
+static void begin(struct compilation *c)
+{
+	struct arena *a = c->arena;
+
+	c->graph = arena_new_array(a, struct graph *, c->project->models.len);
+	c->set = arena_new_array(a, struct kernel_set *, c->project->models.len);
+	c->tuned = arena_new_array(a, struct tuned, c->project->models.len);
+	c->stream = -1;
+	c->import.settings = c->opt->settings.data;
+	c->import.setting_count = c->opt->settings.len;
+	c->import.setting_used = arena_new_array(a, bool, c->opt->settings.len);
+}
+
+bool compile_front(struct arena *a, struct diag *d, const struct options *o, struct project *p, uint32_t model,
+		   struct front *out)
+{
+	struct compilation c = { .arena = a, .diag = d, .opt = o, .project = p };
+
+	begin(&c);
+	c.plan = plan_of(&c, model);
+	if (!c.plan || !choose_target(&c) || !refuse_unsupported(&c) || !import_models(&c))
+		return false;
+	if (!c.graph[model]) {
+		diag_error(d, c.plan->span, "plan %s does not run model \"%s\"", c.plan->name, p->models.data[model].name);
+		return false;
+	}
+	*out = (struct front){ .plan = c.plan, .named = p->plans.len > 0, .target = c.target, .graph = c.graph[model] };
+	out->identity = model_identity(a, d, c.graph[model]);
+	return out->identity && run_passes(&c);
+}
+
 int command_compile(struct arena *a, struct diag *d, const struct options *o)
 {
 	struct compilation c = { .arena = a, .diag = d, .opt = o };
@@ -534,12 +577,6 @@ int command_compile(struct arena *a, struct diag *d, const struct options *o)
 	if (!c.project || d->errors)
 		return 1;
 	stage_done(&c, "parse");
-	c.graph = arena_new_array(a, struct graph *, c.project->models.len);
-	c.set = arena_new_array(a, struct kernel_set *, c.project->models.len);
-	c.tuned = arena_new_array(a, struct tuned, c.project->models.len);
-	c.stream = -1;
-	c.import.settings = o->settings.data;
-	c.import.setting_count = o->settings.len;
-	c.import.setting_used = arena_new_array(a, bool, o->settings.len);
+	begin(&c);
 	return o->command == COMMAND_CHECK ? check_plans(&c) : compile_plan(&c);
 }

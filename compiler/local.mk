@@ -2,7 +2,7 @@
 noinst_LTLIBRARIES += libedgec.la
 libedgec_la_SOURCES += kernels/embedded.h $(libedgec_ref_sources) \
 	%D%/commands.c %D%/commands.h %D%/compile.c %D%/compile_train.c %D%/compile_train.h %D%/options.c %D%/options.h
-libedgec_la_CPPFLAGS = $(COMPILER_CPPFLAGS) $(PROTOBUF_C_CFLAGS) $(CJSON_CFLAGS) $(JPEG_CFLAGS) $(PNG_CFLAGS) \
+libedgec_la_CPPFLAGS = $(COMPILER_CPPFLAGS) $(PROTOBUF_C_CFLAGS) $(CJSON_CFLAGS) $(CURL_CFLAGS) $(JPEG_CFLAGS) $(PNG_CFLAGS) \
 	$(LIBCLANG_CFLAGS)
 libedgec_la_LIBADD = libdsl.la
 

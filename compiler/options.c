@@ -41,10 +41,10 @@ static const struct {
 	const char *help;
 } table[] = {
 	{ "output", 'o', "OUT.plan", ON_COMPILE, "where the plan goes (default: NAME.plan)" },
-	{ "plan", 'p', "NAME", ON_COMPILE, "which plan of the file" },
-	{ "budget", 'b', "SIZE", ON_COMPILE, "device budget instead of the plan's, e.g. 24MiB" },
-	{ "device", 'd', "NAME", ON_COMPILE, "device instead of the plan's; host is built in" },
-	{ "set", 's', "KEY=VALUE", ON_COMPILE | ON_CHECK,
+	{ "plan", 'p', "NAME", ON_COMPILE | ON_TUNE, "which plan of the file" },
+	{ "budget", 'b', "SIZE", ON_COMPILE | ON_TUNE, "device budget instead of the plan's, e.g. 24MiB" },
+	{ "device", 'd', "NAME", ON_COMPILE | ON_TUNE, "device instead of the plan's; host is built in" },
+	{ "set", 's', "KEY=VALUE", ON_COMPILE | ON_CHECK | ON_TUNE,
 	  "a symbolic dimension (batch=1), or an input's shape (x=1x3x224x224)" },
 	{ "time", 't', NULL, ON_COMPILE, "print how long each stage took" },
 	{ "json", 'j', NULL, ON_COMPILE | ON_EXPLAIN | ON_TUNE, "one JSON object on stdout" },
@@ -52,11 +52,22 @@ static const struct {
 	{ "print-after", 257, "PASS", ON_COMPILE, "print the graph after a pass, or after all" },
 	{ "stop-after", 258, "PASS", ON_COMPILE, "stop after a pass" },
 	{ "html", 259, "OUT", ON_EXPLAIN, "write a timeline to look at" },
+	{ "html", 259, "OUT", ON_TUNE, "write a report to look at; with --trials 0 of what was recorded" },
 	{ "in-place", 'i', NULL, ON_FMT, "change the file itself" },
 	{ "resume", 260, NULL, ON_TUNE, "go on with an interrupted search" },
 	{ "knob", 261, "NAME=VALUE", ON_COMPILE, "a decision of the tuner, e.g. format.conv=q8" },
 	{ "lock", 262, "FILE", ON_COMPILE | ON_TUNE, "lock file instead of FILE.tune.json" },
 	{ "no-lock", 263, NULL, ON_COMPILE, "compile as if there were no lock file" },
+	{ "model", 264, "NAME", ON_TUNE, "which tune block of the file" },
+	{ "search", 265, "NAME", ON_TUNE, "random, tpe, anneal, greedy, llm or replay instead of the file's" },
+	{ "trials", 266, "N", ON_TUNE, "how many configurations to try at most" },
+	{ "seed", 267, "N", ON_TUNE, "of all that is left to chance" },
+	{ "jobs", 268, "N", ON_TUNE, "trials at once; each has a runner of its own" },
+	{ "runner", 269, "COMMAND", ON_TUNE, "how to reach a device: 'ssh board {cmd}'; once, or once for each job" },
+	{ "limit", 270, "SECONDS", ON_TUNE, "most that one command of a trial may take" },
+	{ "record", 271, "FILE", ON_TUNE, "record instead of FILE.tune.jsonl" },
+	{ "work", 272, "DIR", ON_TUNE, "folder for plans and outputs, which runners see too" },
+	{ "transcript", 273, "FILE", ON_TUNE, "dialogue with the language model: written by llm, read by replay" },
 	{ "help", 'h', NULL, ~0u, "this text" },
 	{ "version", 'V', NULL, ~0u, "the version" },
 };
@@ -139,10 +150,20 @@ static bool split_setting(struct arena *a, const char *text, struct setting *out
 	return true;
 }
 
+static bool take_number(const char *text, unsigned long least, unsigned long most, uint32_t *out)
+{
+	char *end;
+	unsigned long n = strtoul(text, &end, 10);
+
+	*out = (uint32_t)n;
+	return *text >= '0' && *text <= '9' && !*end && n >= least && n <= most;
+}
+
 /* Returns -1, or the exit status. */
 static int take_option(struct arena *a, struct options *o, int letter)
 {
 	struct setting s;
+	char *end;
 
 	switch (letter) {
 	case 'o': o->output = optarg; return -1;
@@ -177,7 +198,29 @@ static int take_option(struct arena *a, struct options *o, int letter)
 	case 257: o->print_after = optarg; return -1;
 	case 258: o->stop_after = optarg; return -1;
 	case 259: o->html = optarg; return -1;
-	case 260: return -1;
+	case 260: o->tune.resume = true; return -1;
+	case 264: o->tune.model = optarg; return -1;
+	case 265:
+		if (strcmp(optarg, "random") && strcmp(optarg, "tpe") && strcmp(optarg, "anneal") && strcmp(optarg, "greedy") &&
+		    strcmp(optarg, "llm") && strcmp(optarg, "replay"))
+			return bad_usage("--search %s is not one of random, tpe, anneal, greedy, llm, replay", optarg);
+		o->tune.search = optarg;
+		return -1;
+	case 266:
+		o->tune.trials_set = true;
+		return take_number(optarg, 0, 100000, &o->tune.trials) ? -1 : bad_usage("--trials %s is not a number up to 100000", optarg);
+	case 267:
+		o->tune.seed_set = true;
+		o->tune.seed = strtoull(optarg, &end, 10);
+		return *end || end == optarg ? bad_usage("--seed %s is not a number", optarg) : -1;
+	case 268: return take_number(optarg, 1, 256, &o->tune.jobs) ? -1 : bad_usage("--jobs %s is not a number from 1 to 256", optarg);
+	case 269: vec_push(a, &o->tune.runners, optarg); return -1;
+	case 270:
+		o->tune.limit_s = strtod(optarg, &end);
+		return *end || !(o->tune.limit_s > 0 && o->tune.limit_s < 1e6) ? bad_usage("--limit %s is not a time in seconds", optarg) : -1;
+	case 271: o->tune.record = optarg; return -1;
+	case 272: o->tune.work = optarg; return -1;
+	case 273: o->tune.transcript = optarg; return -1;
 	case 'h': usage(stdout); return 0;
 	case 'V': puts("edgec " PACKAGE_VERSION); return 0;
 	default: fputs("Try 'edgec --help'.\n", stderr); return 2;
@@ -201,10 +244,14 @@ static void build_getopt(struct option *longs, char *shorts)
 
 static bool option_allowed(int letter, enum command c)
 {
-	for (unsigned i = 0; i < TABLE_SIZE; i++)
-		if (table[i].letter == letter)
-			return table[i].commands & (1u << c);
-	return true; /* '?': take_option says it */
+	bool known = false;
+
+	for (unsigned i = 0; i < TABLE_SIZE; i++) {
+		if (table[i].letter == letter && table[i].commands & (1u << c))
+			return true;
+		known |= table[i].letter == letter;
+	}
+	return !known; /* '?': take_option says it */
 }
 
 int options_parse(struct arena *a, int argc, char **argv, struct options *o)

@@ -20,6 +20,15 @@ struct options {
 	VEC(struct setting) knobs; /* --knob: decisions that otherwise a lock file makes */
 	const char *lock;          /* NULL: FILE.tune.json */
 	bool no_lock;
+	struct tune_options {
+		bool resume;
+		const char *model, *search, *record, *work, *transcript;
+		uint32_t trials, jobs; /* 0: as the file says; 1 */
+		bool trials_set, seed_set;
+		uint64_t seed;
+		double limit_s; /* of one command; 0: the usual */
+		VEC(const char *) runners;
+	} tune;
 };
 
 /*

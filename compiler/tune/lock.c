@@ -81,13 +81,12 @@ const struct lock_entry *lock_find(const struct lock *l, const char *model)
 	return NULL;
 }
 
-bool lock_write(struct arena *a, struct diag *d, const struct lock *l, const char *model, const char *entry)
+bool lock_write(struct diag *d, const struct lock *l, const char *model, const char *entry)
 {
 	struct strbuf b = { 0 };
 	struct output_file out;
 	bool first = true, good;
 
-	(void)a;
 	strbuf_puts(&b, "{\"edge_tune\": 1, \"models\": {");
 	for (uint32_t i = 0; i < l->entries.len; i++) {
 		if (!strcmp(l->entries.data[i].model, model))

@@ -44,7 +44,7 @@ const char *lock_path(struct arena *a, const char *edge_file);
 bool lock_read(struct arena *a, struct diag *d, const char *path, struct lock *out);
 const struct lock_entry *lock_find(const struct lock *l, const char *model);
 /* Replaces or adds the model's entry, given as the text of its JSON object. */
-bool lock_write(struct arena *a, struct diag *d, const struct lock *l, const char *model, const char *entry);
+bool lock_write(struct diag *d, const struct lock *l, const char *model, const char *entry);
 
 /* What a model is made of: its graph after import and the contents of its files. NULL: said why. */
 const char *model_identity(struct arena *a, struct diag *d, const struct graph *g);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cmd_run.c - edgert run. */
+/* cmd_run.c - edgert run and edgert execute. */
 #include "config.h"
 
 #include "base/clock.h"
@@ -51,6 +51,8 @@ static enum edge_status work(struct edgert_session *s, const struct tool_options
 	struct tool_times times = { 0 };
 	enum edge_status st;
 
+	if (o->samples)
+		return samples_run(s, o, f);
 	if ((st = tensors_bind(t, s, o, 0, f)) != EDGE_OK ||
 	    (st = run_all(s, o->count, ms, &times)) != EDGE_OK)
 		return st;
@@ -97,4 +99,10 @@ int cmd_run(int argc, char **argv)
 	}
 	tool_options_free(&o);
 	return status - 1;
+}
+
+/* Plans that are not for running are refused when they are opened. */
+int cmd_execute(int argc, char **argv)
+{
+	return cmd_run(argc, argv);
 }

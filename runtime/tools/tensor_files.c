@@ -167,8 +167,7 @@ enum edge_status tensors_bind(struct tool_tensors *t, struct edgert_session *s,
 	return st;
 }
 
-/* DIR/NAME.npy, what cannot be in a file's name replaced. */
-static char *file_name(const char *directory, const char *name)
+char *tensor_file_name(const char *directory, const char *name)
 {
 	size_t n = strlen(directory), i;
 	char *path = rt_alloc(n + strlen(name) + 6, 1);
@@ -202,7 +201,7 @@ enum edge_status tensors_save(const struct tool_tensors *t, const char *director
 			continue;
 		n = (struct npy){ .dtype = info.dtype, .rank = info.rank };
 		memcpy(n.dim, info.dim, sizeof(n.dim));
-		if (!(path = file_name(directory, info.name)))
+		if (!(path = tensor_file_name(directory, info.name)))
 			return rt_fail(f, EDGE_MEMORY, "out of memory");
 		st = npy_save(path, &n, t->data[i], f);
 		if (st == EDGE_OK && !quiet)

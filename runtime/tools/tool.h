@@ -20,9 +20,6 @@ int cmd_verify(int argc, char **argv);
 int cmd_dump(int argc, char **argv);
 int cmd_devices(int argc, char **argv);
 int cmd_probe(int argc, char **argv);
-int cmd_train(int argc, char **argv);
-int cmd_render(int argc, char **argv);
-int cmd_eval(int argc, char **argv);
 
 /* One line on stderr, "edgert: error: ..."; returns TOOL_FAILED. */
 int tool_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -43,6 +40,7 @@ struct tool_options {
 	const char *output_dir, *report, *trace;
 	uint32_t count; /* --repeat, -n */
 	bool json, cold;
+	bool samples; /* run's own: input files hold many samples */
 	int child; /* bench's own: descriptor to report to, or -1 */
 };
 
@@ -64,10 +62,20 @@ struct tool_tensors {
 /* Loads --input files. A missing one is an error, or random if seed is not 0. */
 enum edge_status tensors_bind(struct tool_tensors *t, struct edgert_session *s,
 			      const struct tool_options *o, uint64_t seed, struct failure *f);
+/* DIR/NAME.npy, what cannot be in a file's name replaced; NULL: out of memory. */
+char *tensor_file_name(const char *directory, const char *name);
 /* DIR/NAME.npy for every output; prints a line for each unless quiet. */
 enum edge_status tensors_save(const struct tool_tensors *t, const char *directory, bool quiet,
 			      struct failure *f);
 void tensors_free(struct tool_tensors *t);
+
+/* ---- samples.c */
+
+/*
+ * edgert run --samples: each input file holds many samples along its first
+ * dimension, the plan runs once for each, outputs are put together the same way.
+ */
+enum edge_status samples_run(struct edgert_session *s, const struct tool_options *o, struct failure *f);
 
 /* ---- report_json.c */
 

@@ -23,7 +23,8 @@ enum {
 	OPT_NO_CACHE,
 	OPT_COLD,
 	OPT_JSON,
-	OPT_CHILD
+	OPT_CHILD,
+	OPT_SAMPLES
 };
 
 static const struct option run_options[] = {
@@ -33,6 +34,7 @@ static const struct option run_options[] = {
 	{ "trace", required_argument, NULL, OPT_TRACE },
 	{ "resident", no_argument, NULL, OPT_RESIDENT },
 	{ "repeat", required_argument, NULL, OPT_REPEAT },
+	{ "samples", no_argument, NULL, OPT_SAMPLES },
 	{ "threads", required_argument, NULL, OPT_THREADS },
 	{ "device", required_argument, NULL, OPT_DEVICE },
 	{ "pin", no_argument, NULL, OPT_PIN },
@@ -117,6 +119,9 @@ static bool take(struct tool_options *o, int option)
 		return choose_io(o, optarg);
 	case OPT_NO_CACHE:
 		o->session.no_cache = true;
+		return true;
+	case OPT_SAMPLES:
+		o->samples = true;
 		return true;
 	case OPT_COLD:
 		o->cold = true;
