@@ -36,10 +36,14 @@ libedgert_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 -export-symbols-regex '
 edgert_CPPFLAGS = $(RUNTIME_CPPFLAGS)
 edgert_SOURCES = %D%/tools/edgert.c %D%/tools/tool.h %D%/tools/bound.c %D%/tools/cmd_bench.c \
 	%D%/tools/cmd_info.c %D%/tools/cmd_probe.c %D%/tools/probe_native.c %D%/tools/probe_native.h %D%/tools/cmd_run.c %D%/tools/report_json.c %D%/tools/samples.c \
-	%D%/tools/tensor_files.c %D%/tools/tool_options.c %D%/tools/trace.c
+	%D%/tools/tensor_files.c %D%/tools/tool_options.c %D%/tools/trace.c \
+	%D%/tools/cmd_execute.c %D%/tools/cmd_train.c %D%/tools/train_progress.c %D%/tools/train_progress.h %D%/tools/train_tool.h \
+	%D%/tools/evaluate.c %D%/tools/picture.c %D%/tools/scene_open.c %D%/tools/train_report.c %D%/tools/train_svg.c \
+	%D%/tools/train_html.c %D%/tools/cmd_render.c %D%/tools/cmd_eval.c %D%/tools/orbit.c %D%/tools/orbit.h \
+	%D%/tools/scene_options.c %D%/tools/scene_options.h
 edgert_LDADD = libruntime.la libedgeplan.la $(RUNTIME_LIBS)
 
 edgeincludedir = $(includedir)/edge
 edgeinclude_HEADERS = %D%/include/edge/edgert.h %D%/include/edge/plan_format.h %D%/include/edge/plan_read.h
 EXTRA_DIST += %D%/edgert.pc.in %D%/README.md %D%/base/README.md %D%/device/README.md %D%/plan/README.md \
-	%D%/exec/README.md %D%/image/README.md %D%/stream/README.md %D%/tools/README.md
+	%D%/exec/README.md %D%/image/README.md %D%/train/README.md %D%/stream/README.md %D%/tools/README.md

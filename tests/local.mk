@@ -150,3 +150,5 @@ TESTS += %D%/test_tune
 check_PROGRAMS += %D%/test_checkpoint
 %C%_test_checkpoint_SOURCES = %D%/test_checkpoint.c %D%/fake_train.c %D%/fake_train.h
 TESTS += %D%/test_checkpoint
+check_PROGRAMS += %D%/test_scene %D%/test_frames
+TESTS += %D%/test_scene %D%/test_frames

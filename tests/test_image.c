@@ -292,7 +292,7 @@ static void test_png(void)
 
 		for (int kind = 0; kind < 4; kind++)
 			test_png_of(p, width[i], kind == 0 ? 1 : 7 + 90 * (uint32_t)kind, kind);
-		png_free(p);
+		png_delete(p);
 	}
 	{
 		struct png *p = png_new(400);
@@ -304,7 +304,7 @@ static void test_png(void)
 			png_row(p, row);
 		}
 		tap_ok(!png_end(p), "a full disk is noticed");
-		png_free(p);
+		png_delete(p);
 	}
 }
 

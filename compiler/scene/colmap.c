@@ -70,11 +70,11 @@ static bool place_images(struct arena *a, struct diag *d, const struct decl_scen
 
 bool colmap_read(struct arena *a, struct diag *d, const struct decl_scene *decl, struct capture *out)
 {
-	static const char *const places[] = { "sparse/0", "sparse", "." };
+	static const char *const places[] = { "sparse/0", "sparse", NULL };
 	bool ok = false, found = false;
 
 	for (uint32_t i = 0; i < sizeof places / sizeof *places && !found; i++) {
-		const char *folder = path_join(a, decl->path, places[i]);
+		const char *folder = places[i] ? path_join(a, decl->path, places[i]) : decl->path;
 
 		found = is_file(a, folder, "cameras.bin") || is_file(a, folder, "cameras.txt");
 		if (found)

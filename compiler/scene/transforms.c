@@ -303,7 +303,7 @@ static bool read_file(struct arena *a, struct diag *d, const char *path, int spl
 		diag_error(d, NO_SPAN, "could not open \"%s\": %s", path, strerror(errno));
 		return false;
 	}
-	r.root = jtree_parse(a, (const char *)file.data, file.size);
+	r.root = jtree_parse(a, file.data ? (const char *)file.data : "", file.size);
 	file_unmap(&file);
 	if (!r.root || r.root->kind != JSON_OBJECT) {
 		diag_error(d, NO_SPAN, "\"%s\" is no JSON object", path);

@@ -43,7 +43,7 @@ struct png *png_new(uint32_t width)
 	p->deflate = deflate_new();
 	p->previous = rt_alloc(1 + FILTERS, row_bytes(p) + 1);
 	if (!p->deflate || !p->previous) {
-		png_free(p);
+		png_delete(p);
 		return NULL;
 	}
 	for (uint32_t n = 0; n < 256; n++) {
@@ -56,7 +56,7 @@ struct png *png_new(uint32_t width)
 	return p;
 }
 
-void png_free(struct png *p)
+void png_delete(struct png *p)
 {
 	if (!p)
 		return;

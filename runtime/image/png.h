@@ -17,7 +17,7 @@
 struct png;
 
 struct png *png_new(uint32_t width); /* NULL: no memory */
-void png_free(struct png *p);
+void png_delete(struct png *p); /* libpng has a png_free(), and tests link both */
 void png_begin(struct png *p, byte_sink sink, void *to, uint32_t height);
 void png_row(struct png *p, const uint8_t *rgb);
 /* False: the sink failed. */

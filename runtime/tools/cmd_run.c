@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cmd_run.c - edgert run and edgert execute. */
+/* cmd_run.c - edgert run. */
 #include "config.h"
 
 #include "base/clock.h"
@@ -99,10 +99,4 @@ int cmd_run(int argc, char **argv)
 	}
 	tool_options_free(&o);
 	return status - 1;
-}
-
-/* Plans that are not for running are refused when they are opened. */
-int cmd_execute(int argc, char **argv)
-{
-	return cmd_run(argc, argv);
 }

@@ -40,8 +40,23 @@ static const char usage[] =
 	"  devices [--json]                list what plans can run on\n"
 	"  probe [PLAN] [-o FILE.edge] [--name NAME] [--threads N] [--device TEXT]\n"
 	"                                  measure this machine and write a device block\n"
-	"  train, render, eval, generate, perplexity\n"
-	"                                  not supported yet\n"
+	"  train PLAN -o SCENE.ply         train a scene\n"
+	"      --report FILE.json, --json  measurements of the training\n"
+	"      --svg FILE, --html FILE     how it went as a drawing, as a page with views beside their photographs\n"
+	"      --html-views N              how many of them (8)\n"
+	"      --checkpoint FILE           keep the state there now and then, and on SIGINT and SIGTERM\n"
+	"      --checkpoint-every N        every N steps\n"
+	"      --resume                    go on from the checkpoint, where there is one\n"
+	"      --evaluate-every N          look at the views held out every N steps\n"
+	"      --steps N                   end after step N of the plan's\n"
+	"      --threads N, --pin, --device TEXT, --no-native, --no-cache   as for run\n"
+	"  render PLAN --scene SCENE.ply --output-dir DIR\n"
+	"      --view N | NAME             from one of the plan's views\n"
+	"      --all, --held-out           from all of them, from those held out\n"
+	"      --orbit N                   N pictures of a round trip; --size WIDTHxHEIGHT of them\n"
+	"  eval PLAN --scene SCENE.ply [--json] [--html FILE] [--html-views N]\n"
+	"                                  PSNR and SSIM of the views held out\n"
+	"  generate, perplexity            not supported yet\n"
 	"\n"
 	"  --help, --version\n"
 	"\n"
@@ -115,8 +130,8 @@ static const struct command {
 	{ "execute", cmd_execute },    { "run", cmd_run },
 	{ "bench", cmd_bench },	       { "verify", cmd_verify },
 	{ "dump", cmd_dump },	       { "devices", cmd_devices },
-	{ "probe", cmd_probe },	       { "train", not_supported },
-	{ "render", not_supported },   { "eval", not_supported },
+	{ "probe", cmd_probe },	       { "train", cmd_train },
+	{ "render", cmd_render },      { "eval", cmd_eval },
 	{ "generate", not_supported }, { "perplexity", not_supported },
 };
 

@@ -20,6 +20,9 @@ int cmd_verify(int argc, char **argv);
 int cmd_dump(int argc, char **argv);
 int cmd_devices(int argc, char **argv);
 int cmd_probe(int argc, char **argv);
+int cmd_train(int argc, char **argv);
+int cmd_render(int argc, char **argv);
+int cmd_eval(int argc, char **argv);
 
 /* One line on stderr, "edgert: error: ..."; returns TOOL_FAILED. */
 int tool_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
