@@ -97,7 +97,7 @@ static enum edge_status pair(FILE *out, struct evaluation *e, uint32_t index, st
 		fprintf(out, ": rendered, photograph; %.2f dB, SSIM %.4f</figcaption></figure>\n", e->view[index].psnr,
 			e->view[index].ssim);
 	}
-	png_free(p);
+	png_delete(p);
 	rt_free(line);
 	return st;
 }
