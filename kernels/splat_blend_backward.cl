@@ -66,8 +66,8 @@ __kernel EDGE_SINGLE void KERNEL(__global const uint *restrict state, __global c
 			__global const float *s = records + (long)lists[i] * RECORD;
 			const float v = s[R_V] - (float)y0, k2 = s[R_K2], k3 = s[R_K3];
 			const int r0 = max(low, (int)ceil(v - s[R_REACH])), r1 = min(high, (int)floor(v + s[R_REACH]));
-			const float16 dx = s[R_U] - columns, across = s[R_K1] * dx;
-			float16 h0 = (float16)(0.0f), h1 = h0, h2 = h0, cr = h0, cg = h0, cb = h0, top = h0, bad = h0;
+			const float16 across = s[R_K1] * (s[R_U] - columns);
+			float16 h0 = (float16)(0.0f), h1 = h0, h2 = h0, k0 = h0, k1 = h0, kk = h0, cr = h0, cg = h0, cb = h0, top = h0, bad = h0;
 			__global float *slot = slots + (long)i * SLOT;
 
 			for (int r = r0; r <= r1; r++) {
@@ -92,6 +92,10 @@ __kernel EDGE_SINGLE void KERNEL(__global const uint *restrict state, __global c
 				h0 += h;
 				h1 += h * dy;
 				h2 += h * (dy * dy);
+				h *= k;
+				k0 += h;
+				k1 += h * dy;
+				kk += h * k;
 				cr += w * red[r];
 				cg += w * green[r];
 				cb += w * blue[r];
@@ -100,7 +104,7 @@ __kernel EDGE_SINGLE void KERNEL(__global const uint *restrict state, __global c
 				t[r] = select(t[r], select(-fabs(t[r]), after, live), hit);
 			}
 			{
-				float16 a[16] = { h0, h0 * dx, h1, h0 * dx * dx, h1 * dx, h2, cr, cg, cb, bad };
+				float16 a[16] = { h0, k0, h1, kk, k1, h2, cr, cg, cb, bad };
 				const float16 sum = EDGE_FN(sums)(a);
 
 				slot[0] = sum.s0;

@@ -29,15 +29,15 @@ EDGE_OVERLOAD void EDGE_FN(vector)(__global const uint *restrict state, __global
 	f[R_U] = splat_float(state, STATE_FOCAL) * g.x + splat_float(state, STATE_CENTRE);
 	f[R_V] = splat_float(state, STATE_FOCAL + 1) * g.y + splat_float(state, STATE_CENTRE + 1);
 	k = 1.0f / sqrt(g.c * g.det);
-	f[R_K1] = g.c * k * 0.30028060f; /* sqrt(log2(e) / 16) */
-	f[R_K2] = -g.b * k * 0.30028060f;
-	f[R_K3] = 0.0901684400555602f / g.c;
+	f[R_K1] = g.c * k * KAPPA_ROOT;
+	f[R_K2] = -g.b * k * KAPPA_ROOT;
+	f[R_K3] = KAPPA / g.c;
 	level = vload16(0, p + P_OPACITY * plane);
 	/* log2 of the sigmoid, exact for both signs */
 	f[R_LOG] = (min(level, (float16)(0.0f)) - splat_log1p(edge_exp(-fabs(level)))) * (1.4426950408889634f / 8.0f);
 	reach = f[R_LOG] - E_MIN;
-	ey = sqrt(max(reach, (float16)(0.0f)) * (g.c / 0.0901684400555602f)) * 1.0001f + 0.01f;
-	ex = sqrt(max(reach, (float16)(0.0f)) * (g.a / 0.0901684400555602f)) * 1.0001f + 0.01f;
+	ey = sqrt(max(reach, (float16)(0.0f)) * (g.c / KAPPA)) * 1.0001f + 0.01f;
+	ex = sqrt(max(reach, (float16)(0.0f)) * (g.a / KAPPA)) * 1.0001f + 0.01f;
 	f[R_REACH] = ey;
 	splat_direction(state, p, plane, d);
 	splat_harmonics(d, (int)state[STATE_DEGREE], y);

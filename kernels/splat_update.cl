@@ -145,17 +145,19 @@ EDGE_OVERLOAD void EDGE_FN(geometry)(__global const uint *restrict state, const 
 {
 	const float fx = splat_float(state, STATE_FOCAL), fy = splat_float(state, STATE_FOCAL + 1);
 	__global const float *w = (__global const float *)state + STATE_ROTATION;
-	const float16 inverse = 1.0f / g->det, A = g->c * inverse, B = -g->b * inverse, C = g->a * inverse;
-	const float16 ga = -0.5f * sum[3], gb = -sum[4], gc = -0.5f * sum[5];
-	const float16 da = -(A * A * ga + A * B * gb + B * B * gc), dc = -(B * B * ga + B * C * gb + C * C * gc);
-	const float16 db = -(2.0f * A * B * ga + (inverse + 2.0f * B * B) * gb + 2.0f * B * C * gc);
+	const float16 root = KAPPA_ROOT / sqrt(g->c * g->det);
+	const float16 k1 = g->c * root, k2 = -g->b * root, k3 = KAPPA / g->c;
+	/* half the sum of h (Q d) (Q d)^T, where Q d = (k1 k, k2 k + k3 dy) / kappa */
+	const float16 da = (0.5f / (KAPPA * KAPPA)) * k1 * k1 * sum[3];
+	const float16 db = (1.0f / (KAPPA * KAPPA)) * k1 * (k2 * sum[3] + k3 * sum[4]);
+	const float16 dc = (0.5f / (KAPPA * KAPPA)) * (k2 * (k2 * sum[3] + 2.0f * k3 * sum[4]) + k3 * k3 * sum[5]);
 	const float16 s = 1.0f / max(g->tz, (float16)(NEAR));
 	const int16 cut_x = g->x != g->xc, cut_y = g->y != g->yc;
 	float16 m[6], v[9], t[6], q[4], j11, j13, j22, j23, dt[3], dot;
 	const float16 zero = (float16)(0.0f);
 
-	place[0] = -(A * sum[1] + B * sum[2]);
-	place[1] = -(B * sum[1] + C * sum[2]);
+	place[0] = (-1.0f / KAPPA) * k1 * sum[1];
+	place[1] = (-1.0f / KAPPA) * (k2 * sum[1] + k3 * sum[2]);
 	for (int k = 0; k < 3; k++) {
 		m[k] = 2.0f * da * g->m[k] + db * g->m[3 + k];
 		m[3 + k] = db * g->m[k] + 2.0f * dc * g->m[3 + k];

@@ -152,3 +152,7 @@ check_PROGRAMS += %D%/test_checkpoint
 TESTS += %D%/test_checkpoint
 check_PROGRAMS += %D%/test_scene %D%/test_frames
 TESTS += %D%/test_scene %D%/test_frames
+train_plan = %D%/train_plan.c %D%/train_plan.h
+check_PROGRAMS += %D%/test_splat_gradient
+%C%_test_splat_gradient_SOURCES = %D%/test_splat_gradient.c $(splat_scene) $(train_plan)
+TESTS += %D%/test_splat_gradient
