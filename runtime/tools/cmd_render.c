@@ -52,7 +52,7 @@ static enum edge_status shoot(struct studio *s, const struct train_camera *c, co
 	enum edge_status st;
 
 	if (s->png_width != c->width) {
-		png_free(s->png);
+		png_delete(s->png);
 		s->png = png_new(c->width);
 		s->png_width = c->width;
 	}
@@ -169,7 +169,7 @@ int cmd_render(int argc, char **argv)
 		return status - 1;
 	if (render(&s, &f) != EDGE_OK)
 		status = tool_error("%s", f.text);
-	png_free(s.png);
+	png_delete(s.png);
 	rt_free(s.rgb);
 	rt_free(s.row);
 	train_close(s.train);
