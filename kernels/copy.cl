@@ -35,6 +35,18 @@
 	from += rest % d##i * s##i;                                                                \
 	rest /= d##i;
 
+#if VECTOR
+/* Up to p[30], or to p[14]: nothing is read after the last element that is wanted. */
+EDGE_OVERLOAD float16 EDGE_FN(every_other)(__global const float *p, const int lanes)
+{
+	if (lanes == 16)
+		return (float16)(vload16(0, p).even, vload16(0, p + 15).odd);
+	if (lanes == 8)
+		return (float16)(vload8(0, p).even, vload8(0, p + 7).odd, (float8)(0.0f));
+	return edge_gather16(p, 2, lanes);
+}
+#endif
+
 __kernel EDGE_SINGLE void KERNEL(__global const TYPE *restrict x, const int rows, const int n, const int block,
 				 const int wide, const int offset, const int inner, DIM_PARAMS const int q,
 				 const int q_out, const int r0, const int n0, EDGE_OUT EDGE_WI)
@@ -57,6 +69,8 @@ __kernel EDGE_SINGLE void KERNEL(__global const TYPE *restrict x, const int rows
 				v = edge_load16(x + from + i, lanes);
 			else if (inner == 0)
 				v = (float16)(x[from]);
+			else if (inner == 2 && lanes >= 8)
+				v = EDGE_FN(every_other)(x + from + 2 * i, lanes);
 			else
 				v = edge_gather16(x + from + i * inner, inner, lanes);
 			EDGE_STORE16(v, row, n0 + i, lanes);

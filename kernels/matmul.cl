@@ -4,7 +4,7 @@
  *
  * b is [panels][k][WIDTH]; a work-item computes TILE_M rows of one panel (of
  * TILE_LANES columns of one panel when GPU: neighbours in dim 0 share it). Row r of a starts at (r / m1) * batch_stride + (r % m1) * row_stride
- * when TRANS_A, else at r * k. A tile that stands over the last row computes
+ * when TRANS_A, else at a_at + r * a_stride, and a_step lies between its elements. A tile that stands over the last row computes
  * that row again instead of branching in the inner loop, and stores it once.
  */
 #ifndef EDGE_PRELUDE
@@ -34,6 +34,9 @@
 #ifndef GPU
 #define GPU 0
 #endif
+#ifndef STEPS
+#define STEPS 0 /* 1: a_step is not 1 */
+#endif
 #ifndef ROWS_FIRST
 #define ROWS_FIRST 0 /* 1: neighbouring work-items share the panel, not the rows */
 #endif
@@ -42,7 +45,7 @@
 #define ROW_START(r) (((r) / m1) * k * m1 + (r) % m1)
 #define ROW(i) __global const float *restrict a##i = a + ROW_START(min(r0 + (i), m - 1));
 #else
-#define ROW(i) __global const float *restrict a##i = a + min(r0 + (i), m - 1) * k;
+#define ROW(i) __global const float *restrict a##i = a + (a_at + min(r0 + (i), m - 1) * a_stride);
 #endif
 
 #if GPU
@@ -63,7 +66,8 @@
 #define EDGE_TILE_ROW(i) (r0 + (i))
 
 __kernel GROUP void KERNEL(__global const float *restrict a, __global const EDGE_WEIGHT *restrict panels,
-				 const int first, const int m, const int m1, const int k, const float alpha,
+				 const int first, const int m, const int m1, const int a_at, const int a_stride,
+				 const int a_step, const int k, const float alpha,
 				 EDGE_OUT EDGE_WI)
 {
 	const int panel = PANEL;
@@ -78,8 +82,8 @@ __kernel GROUP void KERNEL(__global const float *restrict a, __global const EDGE
 			continue;
 		EDGE_REPEAT(PART_M, ROW)
 		EDGE_REPEAT(PART_M, EDGE_TILE_ZERO)
-#if TRANS_A
-		for (int i = 0, at = 0; i < k; i++, at += m1, b += WIDTH) {
+#if TRANS_A || STEPS
+		for (int i = 0, at = 0; i < k; i++, at += TRANS_A ? m1 : a_step, b += WIDTH) {
 #else
 		for (int at = 0; at < k; at++, b += WIDTH) {
 #endif

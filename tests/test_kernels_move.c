@@ -60,6 +60,65 @@ static void test_slice(struct harness *h)
 		     "%2 \"i\" = input i32[3]\n%3 = tile(%2) {repeats = [5]} : i32[15]\noutput \"z\" %3\n");
 }
 
+/* Parts that their kernels write where they belong, beside parts that are copied. */
+static void test_parts(struct harness *h)
+{
+	static const int channels[] = { 24, 5, 48 };
+	char name[64];
+
+	for (unsigned i = 0; i < 3; i++) {
+		int c = channels[i];
+
+		snprintf(name, sizeof name, "parts of a concat: conv, pool, map of %d", c);
+		harness_textf(h, name,
+			      "%%0 \"x\" = input f32[2,5,7,6]\n%%1 \"r\" = input f32[2,5,7,%d]\n"
+			      "%%2 = const f32[%d,6,1,1] = random seed 3 mean 0.0 deviation 0.5 f32[%d,6,1,1]\n"
+			      "%%3 = conv(%%0, %%2; %%1) {strides = [1,1], pads = [0,0,0,0], dilations = [1,1], group = 1} "
+			      "[add(r0, i0) f32] : f32[2,5,7,%d]\n"
+			      "%%4 = max_pool(%%0) {shape = [2,5,7,6], kernel = [3,3], strides = [1,1], pads = [1,1,1,1], dilations = [1,1]} "
+			      ": f32[2,5,7,6]\n"
+			      "%%5 = map(;%%1, %%3) [mul(i0, i0) f32] : f32[2,5,7,%d]\n"
+			      "%%6 = const f32[%d,6,3,3] = random seed 4 mean 0.0 deviation 0.5 f32[%d,6,3,3]\n"
+			      "%%7 = conv(%%0, %%6) {strides = [1,1], pads = [1,1,1,1], dilations = [1,1], group = 1} "
+			      ": f32[2,5,7,%d]\n"
+			      "%%8 = concat(%%0, %%3, %%4, %%5, %%7) {axis = 3} : f32[2,5,7,%d]\noutput \"y\" %%8\n",
+			      c, c, c, c, c, c, c, c, 12 + 3 * c);
+		snprintf(name, sizeof name, "a shuffle of 2 x %d channels", c);
+		harness_textf(h, name,
+			      "%%0 \"x\" = input f32[1,5,7,%d]\n"
+			      "%%1 = reshape(%%0) {shape = [5,7,1,%d,2]} : f32[5,7,1,%d,2]\n"
+			      "%%2 = slice(%%1) {starts = [0,0,0,0,1], steps = [1,1,1,1,1], shape = [5,7,1,%d,1]} : f32[5,7,1,%d,1]\n"
+			      "%%3 = reshape(%%2) {shape = [1,5,7,%d]} : f32[1,5,7,%d]\n"
+			      "%%4 = const f32[%d,%d,1,1] = random seed 3 mean 0.0 deviation 0.5 f32[%d,%d,1,1]\n"
+			      "%%5 = conv(%%3, %%4) {strides = [1,1], pads = [0,0,0,0], dilations = [1,1], group = 1} "
+			      "[relu(r0) f32] : f32[1,5,7,%d]\n"
+			      "%%6 = slice(%%1) {starts = [0,0,0,0,0], steps = [1,1,1,1,1], shape = [5,7,1,%d,1]} : f32[5,7,1,%d,1]\n"
+			      "%%7 = reshape(%%6) {shape = [1,5,7,%d]} : f32[1,5,7,%d]\n"
+			      "%%8 = concat(%%7, %%5) {axis = 3} : f32[1,5,7,%d]\noutput \"y\" %%8\n",
+			      2 * c, c, c, c, c, c, c, c, c, c, c, c, c, c, c, c, 2 * c);
+	}
+	harness_text(h, "parts of a part, one after the other",
+		     "%0 \"x\" = input f32[3,4,20]\n%1 = map(;%0) [neg(i0) f32] : f32[3,4,20]\n"
+		     "%2 = reshape(%1) {shape = [1,240]} : f32[1,240]\n%3 = map(;%0) [abs(i0) f32] : f32[3,4,20]\n"
+		     "%4 = reshape(%3) {shape = [1,240]} : f32[1,240]\n%5 = concat(%2, %4) {axis = 1} : f32[1,480]\n"
+		     "%6 \"z\" = input f32[1,7]\n%7 = map(;%6) [exp(i0) f32] : f32[1,7]\n"
+		     "%8 = concat(%7, %5, %7) {axis = 1} : f32[1,494]\noutput \"y\" %8\n");
+	harness_text(h, "parts of a part, rows of rows",
+		     "%0 \"x\" = input f32[3,4,5]\n%1 = map(;%0) [neg(i0) f32] : f32[3,4,5]\n"
+		     "%2 = transpose(%0) {perm = [1,0,2]} : f32[4,3,5]\n%3 = reshape(%2) {shape = [3,4,5]} : f32[3,4,5]\n"
+		     "%4 = concat(%1, %3) {axis = 2} : f32[3,4,10]\n%5 = map(;%0) [abs(i0) f32] : f32[3,4,5]\n"
+		     "%6 = concat(%5, %4) {axis = 2} : f32[3,4,15]\noutput \"y\" %6\n");
+	harness_text(h, "rows of a product are a slice",
+		     "%0 \"x\" = input f32[9,40]\n"
+		     "%1 = slice(%0) {starts = [0,7], steps = [1,1], shape = [9,19]} : f32[9,19]\n"
+		     "%2 = const f32[19,33] = random seed 3 mean 0.0 deviation 0.5 f32[19,33]\n"
+		     "%3 = matmul(%1, %2) {alpha = 1.0, trans_a = 0, trans_b = 0} : f32[9,33]\n"
+		     "%4 = slice(%0) {starts = [1,3], steps = [1,3], shape = [8,12]} : f32[8,12]\n"
+		     "%5 = const f32[12,20] = random seed 4 mean 0.0 deviation 0.5 f32[12,20]\n"
+		     "%6 = matmul(%4, %5) {alpha = 0.5, trans_a = 0, trans_b = 0} : f32[8,20]\n"
+		     "output \"y\" %3\noutput \"z\" %6\n");
+}
+
 static void test_concat(struct harness *h)
 {
 	harness_text(h, "concat of channels",
@@ -162,6 +221,7 @@ int main(void)
 	test_transpose(&h);
 	test_slice(&h);
 	test_concat(&h);
+	test_parts(&h);
 	test_pad(&h);
 	test_gather(&h);
 	return harness_run(&h);

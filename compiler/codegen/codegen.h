@@ -28,6 +28,17 @@
 
 #include "codegen/kernel_set.h"
 
+/* Element l of a value is element l / part * stride + at + l % part of what it is a part of. */
+struct place {
+	int64_t at, part, stride; /* part 0: it is by itself; part == stride: one piece */
+};
+
+/* Rows of a product's input 0: element k of row r is of[offset + r * stride + k * step]. */
+struct rows_at {
+	value_id of;
+	int64_t offset, stride, step; /* step 0: they are dense */
+};
+
 struct codegen {
 	struct arena *arena;
 	const struct graph *g;
@@ -37,6 +48,9 @@ struct codegen {
 	struct map kernel_map; /* rendered text -> kernel */
 	struct map weight_map; /* packing in words -> weight */
 	node_id *last_use;     /* of a value or of any alias of it; NO_ID: lives to the end */
+	struct place *place;	 /* of a value in its root; strided only where the kernel writes rows */
+	struct rows_at *rows_at; /* of a node's input 0 */
+	bool *unmade;		 /* values that nobody needs made */
 	uint32_t zeros;        /* index of the weight that codegen_zeros() gives; NO_ID: none yet */
 };
 
@@ -179,6 +193,14 @@ const struct node *codegen_bias_as_epilogue(struct codegen *c, const struct node
  */
 int64_t codegen_tile_height(int64_t m);
 
+/* ---- place.c ---- */
+
+/* Fills in ks->alias, place, rows_at and unmade. */
+void codegen_place(struct codegen *c);
+bool codegen_is_alias(const struct codegen *c, const struct node *n); /* a reshape that is no copy */
+/* How far apart rows of v lie in the memory that it is a part of; 0: it is one piece. */
+int64_t codegen_row_stride(const struct codegen *c, value_id v);
+
 /* ---- epilogue.c ---- */
 
 /* An elementwise input: how it is read at output index o[]. */
@@ -261,8 +283,13 @@ struct rows_by_panels {
 	int64_t rows, k, outputs;
 	int64_t trans_m; /* rows of one matrix of a transposed input 0; 0: not transposed */
 	double alpha;
+	struct rows_at at; /* step 0: row after row */
 };
 bool select_rows_by_panels(struct codegen *c, node_id id, const struct rows_by_panels *p);
+
+/* Whether node id will be rows of *k values by panels, wherever the rows are. */
+bool matmul_reads_rows(const struct codegen *c, node_id id, int64_t *k);
+bool conv_reads_rows(const struct codegen *c, node_id id, int64_t *k);
 
 /* ---- one per family ---- */
 
@@ -304,6 +331,10 @@ void build_float(struct build *b, value_id v);
 int64_t output_width(const struct codegen *c, const struct node *n, int64_t width);
 /* build_epilogue() for the output seen as rows of output_width(c, n, width). */
 bool build_rows(struct build *b, enum dtype result, int64_t width);
+/* Whether a move's output can be written as rows of `part` elements, each by itself. */
+bool move_has_rows(const struct codegen *c, const struct node *n, int64_t part);
+/* How to read the output of a move, as rows of k elements, from its input; false: not of that form. */
+bool move_rows(const struct codegen *c, const struct node *n, int64_t k, struct rows_at *rows);
 /* How many rows of n elements a work-item does when there are `rows`. */
 int64_t rows_per_item(int64_t rows, int64_t n);
 

@@ -12,12 +12,14 @@
  *	strided   offset + digits of the row index times strides + n * last stride,
  *	          where dims that walk together are merged and stride 0 is left out
  *
- * Where a type has no vector form (integers, f16) store16() goes lane by lane.
+ * An output that is part of another value (place.c) is stored at another offset
+ * than that of its operands. Where a type has no vector form (integers, f16) store16() goes lane by lane.
  */
 #include "config.h"
 
 #include "codegen/codegen.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -149,6 +151,7 @@ struct writer {
 	uint32_t count;
 	enum dtype result;
 	struct strbuf params, args; /* ", int x" and ", x" */
+	const char *at; /* where the element is stored: i, or p where the output is part of another value */
 };
 
 static void add_int(struct writer *w, int64_t x, const char *name)
@@ -305,6 +308,28 @@ static bool put_steps(struct writer *w, struct strbuf *out, enum expr_form form)
 	return true;
 }
 
+/* Where the output is part of another value, element i of it is element p of that. */
+static void put_place(struct writer *w)
+{
+	const struct place *p = &w->c->place[w->n->out[0]];
+
+	if (p->part)
+		strbuf_printf(&w->b->epilogue, "\tconst int p = %s + out_at;\n",
+			      p->part == p->stride ? "i" : "row * out_s + n");
+}
+
+static void add_place(struct writer *w)
+{
+	const struct place *p = &w->c->place[w->n->out[0]];
+
+	w->at = p->part ? "p" : "i";
+	if (!p->part)
+		return;
+	add_int(w, p->at, "out_at");
+	if (p->part != p->stride)
+		add_int(w, p->stride, "out_s");
+}
+
 static bool put_scalar(struct writer *w, enum dtype stored)
 {
 	struct strbuf *out = &w->b->epilogue;
@@ -314,11 +339,12 @@ static bool put_scalar(struct writer *w, enum dtype stored)
 	strbuf_printf(out, "EDGE_OVERLOAD void EDGE_FN(store)(const %s r0, const int row, const int n, EDGE_OUT)\n{\n"
 			   "\tconst int i = row * out_n + n;\n",
 		      expr_type(w->result, EXPR_SCALAR));
+	put_place(w);
 	for (k = 0; k < w->count; k++)
 		put_load(w, out, k, EXPR_SCALAR);
 	if (!put_steps(w, out, EXPR_SCALAR))
 		return false;
-	strbuf_printf(out, "\t%s;\n}\n", expr_store(w->c->arena, stored, "out", "i", last));
+	strbuf_printf(out, "\t%s;\n}\n", expr_store(w->c->arena, stored, "out", w->at, last));
 	return true;
 }
 
@@ -335,13 +361,14 @@ static bool put_vector(struct writer *w, enum dtype stored)
 		return true;
 	}
 	strbuf_puts(out, "\tconst int i = row * out_n + n;\n");
+	put_place(w);
 	for (k = 0; k < w->count; k++)
 		put_load(w, out, k, EXPR_VECTOR);
 	if (!put_steps(w, out, EXPR_VECTOR))
 		return false;
-	strbuf_printf(out, stored == DTYPE_BOOL ? "\tedge_store_bool16(r%u, lanes, out + i);\n}\n" :
-						  "\tedge_store16(r%u, lanes, out + i);\n}\n",
-		      w->n->epilogue_count);
+	strbuf_printf(out, stored == DTYPE_BOOL ? "\tedge_store_bool16(r%u, lanes, out + %s);\n}\n" :
+						  "\tedge_store16(r%u, lanes, out + %s);\n}\n",
+		      w->n->epilogue_count, w->at);
 	return true;
 }
 
@@ -400,11 +427,12 @@ static void put_header(struct writer *w, enum dtype stored, int64_t n)
 	struct build *b = w->b;
 	struct kernel_arg out = { .kind = ARG_VALUE, .id = w->n->out[0], .written = true };
 	struct kernel_arg width = { .kind = ARG_I32, .i = n };
-	bool flat = true;
+	bool flat = !codegen_row_stride(w->c, w->n->out[0]);
 	uint32_t k;
 
 	vec_push(w->c->arena, &b->out_args, out);
 	vec_push(w->c->arena, &b->out_args, width);
+	add_place(w);
 	for (k = 0; k < w->count; k++) {
 		add_access(w, k);
 		flat &= w->access[k].kind != ACCESS_STRIDED || (!w->access[k].digits && !w->access[k].last);
@@ -447,6 +475,8 @@ bool epilogue_render(struct build *b, enum dtype result, const struct shape *sha
 	bool ok;
 	uint32_t k;
 
+	/* rows that lie apart must be the rows that the kernel knows */
+	assert(!codegen_row_stride(c, n->out[0]) || shape->dim[shape->rank - 1] == c->place[n->out[0]].part);
 	w.access = arena_new_array(c->arena, struct access, count);
 	for (k = 0; k < count; k++)
 		w.access[k] = classify(c, shape, &op[k]);
@@ -454,7 +484,7 @@ bool epilogue_render(struct build *b, enum dtype result, const struct shape *sha
 	if (ok) {
 		put_header(&w, stored, shape->rank ? shape->dim[shape->rank - 1] : 1);
 		ok = put_scalar(&w, stored) && (result != DTYPE_F32 || put_vector(&w, stored));
-		b->in_place_of = find_in_place(&w);
+		b->in_place_of = c->place[n->out[0]].part ? NO_ID : find_in_place(&w);
 	}
 	strbuf_free(&w.params);
 	strbuf_free(&w.args);

@@ -2,8 +2,7 @@
 /*
  * select.c - each node becomes launches.
  *
- * One table says which family knows an operation. A reshape is no launch: its
- * output is its input's bytes (kernel_set.alias).
+ * One table says which family knows an operation. Some are no launch: see place.c.
  */
 #include "config.h"
 
@@ -156,30 +155,19 @@ int64_t codegen_tile_height(int64_t m)
 	return best;
 }
 
-/* A reshape of something in memory shares its bytes. */
-static bool is_alias(const struct codegen *c, const struct node *n)
-{
-	return n->op == OP_reshape && !n->epilogue_count && !value_is_const(c, n->in[0]);
-}
-
 static void find_lifetimes(struct codegen *c)
 {
 	const struct graph *g = c->g;
 	uint32_t i, k;
 
-	c->ks->alias = arena_new_array(c->arena, value_id, g->values.len);
 	c->last_use = arena_new_array(c->arena, node_id, g->values.len);
-	for (i = 0; i < g->values.len; i++) {
-		c->ks->alias[i] = i;
+	for (i = 0; i < g->values.len; i++)
 		c->last_use[i] = NO_ID;
-	}
 	for (i = 0; i < g->nodes.len; i++) {
 		const struct node *n = graph_node(g, i);
 
 		if (n->dead)
 			continue;
-		if (is_alias(c, n))
-			c->ks->alias[n->out[0]] = c->ks->alias[n->in[0]];
 		for (k = 0; k < n->in_count; k++)
 			if (n->in[k] != NO_ID)
 				c->last_use[c->ks->alias[n->in[k]]] = i;
@@ -211,7 +199,7 @@ static bool select_node(struct codegen *c, node_id id)
 
 	for (k = 0; k < n->out_count; k++)
 		any |= n->out[k] != NO_ID && value_elements(c, n->out[k]) > 0;
-	if (!any || is_alias(c, n))
+	if (!any || codegen_is_alias(c, n) || c->unmade[n->out[0]])
 		return true;
 	if (selector[n->op])
 		return selector[n->op](c, id);
@@ -232,6 +220,7 @@ struct kernel_set *codegen_select(struct arena *a, const struct graph *g, const 
 	c.ks->prelude = arena_printf(a, "#define EDGE_RENDERED 1\n%s%s",
 				     codegen_is_gpu(&c) ? "#define EDGE_SINGLE\n" : "", prelude_text());
 	c.ks->build_options = "-cl-std=CL1.2";
+	codegen_place(&c);
 	find_lifetimes(&c);
 	if (!check_sizes(&c))
 		return NULL;

@@ -37,7 +37,7 @@ static bool is_pointwise(const struct convolution *v)
 static bool select_pointwise(struct codegen *c, node_id id, const struct convolution *v)
 {
 	struct rows_by_panels r = { .n = v->n, .rows = v->w.images * product3(v->w.out), .k = v->w.channels,
-				    .outputs = v->outputs, .alpha = 1 };
+				    .outputs = v->outputs, .alpha = 1, .at = c->rows_at[id] };
 	struct packing packing = { .kind = PACK_CONV, .dtype = codegen_storage(c, v->n->in[1]), .groups = 1,
 				   .transposed = v->transposed, .texture = codegen_textures(c) };
 
@@ -210,6 +210,18 @@ static bool select_general(struct codegen *c, node_id id, const struct convoluti
 	/* a tap of a transposed convolution hits one phase only */
 	build_flops(&b, (uint64_t)(2 * pixels * v->outputs * cg * taps));
 	return build_launch_tiles(&b, &tile, v->group * per_group, phases * tiles);
+}
+
+bool conv_reads_rows(const struct codegen *c, node_id id, int64_t *k)
+{
+	const struct node *n = graph_node(c->g, id);
+	struct convolution v = { .n = n, .group = node_int(n, ATTR_group, 1) };
+
+	if (codegen_is_gpu(c) || !value_is_const(c, n->in[1]) || codegen_quant(c, n->in[1], 0, 1))
+		return false;
+	v.w = window_read(c, n, value_shape(c, n->in[1]));
+	*k = v.w.channels;
+	return v.w.dims >= 1 && v.w.dims <= 3 && is_pointwise(&v) && v.w.images * product3(v.w.out) > 1;
 }
 
 bool select_conv(struct codegen *c, node_id id)

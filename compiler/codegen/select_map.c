@@ -37,14 +37,30 @@ static void merge_dims(struct shape *s, struct operand *op, uint32_t count)
 	}
 }
 
+/* The output itself, where its rows lie apart: dims across them must not be merged. */
+static struct operand operand_rows(const struct shape *s, int64_t stride)
+{
+	struct operand op = { .value = NO_ID };
+	uint32_t i = s->rank - 1;
+
+	op.stride[i] = 1;
+	for (; i-- > 0; stride *= s->dim[i])
+		op.stride[i] = stride;
+	return op;
+}
+
+/* op has room for one more. */
 static bool launch(struct codegen *c, node_id id, const struct node *n, struct operand *op, uint32_t count)
 {
 	struct shape s = *value_shape(c, n->out[0]);
 	int64_t width, rows, total, item, block, height;
+	int64_t apart = codegen_row_stride(c, n->out[0]);
 	bool vector;
 	struct build b;
 
-	merge_dims(&s, op, count);
+	if (apart)
+		op[count] = operand_rows(&s, apart);
+	merge_dims(&s, op, apart ? count + 1 : count);
 	total = shape_elements(&s);
 	width = s.rank ? s.dim[s.rank - 1] : 1;
 	rows = total / width;
@@ -111,7 +127,7 @@ bool select_map(struct codegen *c, node_id id)
 	const struct node *n = graph_node(c->g, id);
 	uint32_t k, count = n->in_count, own = n->op == OP_map ? 0 : node_own_inputs(n);
 	const struct shape *out = value_shape(c, n->out[0]);
-	struct operand *op = arena_new_array(c->arena, struct operand, count);
+	struct operand *op = arena_new_array(c->arena, struct operand, count + 1);
 	struct node *m;
 
 	for (k = 0; k < count; k++) {

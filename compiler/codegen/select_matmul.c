@@ -122,15 +122,19 @@ bool select_rows_by_panels(struct codegen *c, node_id id, const struct rows_by_p
 	} else {
 		build_tile(&b, &p->tile);
 		build_define(&b, "TRANS_A", p->trans_m != 0);
+		build_define(&b, "STEPS", p->at.step > 1);
 	}
 	if (!build_epilogue(&b, DTYPE_F32))
 		return false;
-	build_value_f32(&b, p->n->in[0]);
+	build_value_f32(&b, p->at.step ? p->at.of : p->n->in[0]);
 	build_weight(&b, p->weight, true);
 	build_first_granule(&b);
 	if (!single) {
 		build_i32(&b, p->rows);
 		build_i32(&b, p->trans_m);
+		build_i32(&b, p->at.step ? p->at.offset : 0);
+		build_i32(&b, p->at.step ? p->at.stride : p->k);
+		build_i32(&b, p->at.step > 1 ? p->at.step : 1);
 	}
 	build_i32(&b, p->k);
 	build_f32(&b, p->alpha);
@@ -145,7 +149,7 @@ static bool select_panels(struct codegen *c, node_id id, const struct product *p
 {
 	struct rows_by_panels r = { .n = p->n, .rows = p->m * p->batch, .k = p->k, .outputs = p->n_out,
 				    .tile = codegen_tile(c, p->m * p->batch, p->n_out, p->k),
-				    .trans_m = p->trans_a ? p->m : 0, .alpha = p->alpha };
+				    .trans_m = p->trans_a ? p->m : 0, .alpha = p->alpha, .at = c->rows_at[id] };
 	uint32_t last = p->b->rank - 1;
 	struct packing packing = { .kind = PACK_PANELS, .dtype = codegen_storage(c, p->n->in[1]), .width = r.tile.width,
 				   .transposed = p->trans_b, .texture = codegen_textures(c) };
@@ -261,6 +265,20 @@ static bool is_panels(const struct codegen *c, const struct product *p)
 {
 	return value_is_const(c, p->n->in[1]) && !value_is_const(c, p->n->in[0]) &&
 	       shape_elements(p->b) == p->n_out * p->k;
+}
+
+bool matmul_reads_rows(const struct codegen *c, node_id id, int64_t *k)
+{
+	const struct node *n = graph_node(c->g, id);
+	const struct shape *a = value_shape(c, n->in[0]), *b = value_shape(c, n->in[1]);
+
+	uint32_t last = b->rank - 1, trans_b = node_int(n, ATTR_trans_b, 0) != 0;
+
+	*k = a->rank ? a->dim[a->rank - 1] : 0;
+	if (codegen_is_gpu(c) || (b->rank >= 2 && codegen_quant(c, n->in[1], last - trans_b, last - !trans_b)))
+		return false;
+	return a->rank >= 2 && b->rank >= 2 && !node_int(n, ATTR_trans_a, 0) && value_is_const(c, n->in[1]) &&
+	       shape_elements(b) == b->dim[b->rank - 1] * b->dim[b->rank - 2] && shape_elements(a) > *k;
 }
 
 bool select_matmul(struct codegen *c, node_id id)

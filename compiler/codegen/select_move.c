@@ -13,7 +13,8 @@
 
 #include <string.h>
 
-enum { MAX_DIMS = 2 * MAX_RANK, KERNEL_DIMS = 8 };
+/* MAX_STEP: elements further apart are read faster after they were copied */
+enum { MAX_DIMS = 2 * MAX_RANK + 1, KERNEL_DIMS = 8, MAX_STEP = 4 };
 
 bool build_element(struct build *b, enum dtype t)
 {
@@ -192,7 +193,7 @@ static bool launch_transpose(struct codegen *c, node_id id, const struct walk *w
 		batch *= w->dim[i];
 	}
 	dims = dims ? dims : 1;
-	narrow = w->dim[last] < 16 && row_step == 1 && !has_operands(n);
+	narrow = w->dim[last] < 16 && row_step == 1 && !has_operands(n) && !codegen_row_stride(c, n->out[0]);
 	span = rows_per_item(w->dim[turn] * batch, w->dim[last]);
 	span = span > w->dim[turn] ? w->dim[turn] : ceil_div(span, 16) * 16;
 	build_begin(&b, c, id, "transpose");
@@ -257,13 +258,51 @@ static bool launch_copy(struct codegen *c, node_id id, value_id x, const struct 
 	return build_launch(&b, ceil_div(rows, block), ceil_div(n, wide), 1);
 }
 
+/* Merged, but no row longer than `part`, where that is not 0; false: rows are not made of such parts. */
+static bool walk_rows(const struct codegen *c, const struct node *n, int64_t part, struct walk *w)
+{
+	int64_t row;
+	uint32_t last;
+
+	*w = walk_of(c, n);
+	walk_merge(w, has_operands(n));
+	last = w->rank - 1;
+	row = w->dim[last];
+	if (!part || row == part)
+		return true;
+	if (row % part || w->rank == MAX_DIMS)
+		return false;
+	w->dim[last] = row / part;
+	walk_add(w, part, w->stride[last]);
+	w->stride[last] *= part;
+	return true;
+}
+
+bool move_has_rows(const struct codegen *c, const struct node *n, int64_t part)
+{
+	struct walk w;
+
+	return walk_rows(c, n, part, &w) && w.rank <= KERNEL_DIMS;
+}
+
+bool move_rows(const struct codegen *c, const struct node *n, int64_t k, struct rows_at *rows)
+{
+	struct walk w;
+
+	if (!walk_rows(c, n, k, &w) || w.rank > 2)
+		return false;
+	*rows = (struct rows_at){ .offset = w.offset, .step = w.stride[w.rank - 1],
+				  .stride = w.rank == 2 ? w.stride[0] : 0 };
+	return rows->step >= 1 && rows->step <= MAX_STEP && rows->stride >= 0;
+}
+
 bool select_move(struct codegen *c, node_id id)
 {
 	const struct node *n = graph_node(c->g, id);
-	struct walk w = walk_of(c, n);
+	struct walk w;
 	uint32_t turn;
 
-	walk_merge(&w, has_operands(n));
+	walk_rows(c, n, codegen_row_stride(c, n->out[0]) ? c->place[n->out[0]].part : 0, &w);
 	turn = turning_dim(&w);
 	if (turn < w.rank && w.rank <= KERNEL_DIMS && graph_value(c->g, n->in[0])->dtype == DTYPE_F32)
 		return launch_transpose(c, id, &w, turn);
@@ -276,17 +315,17 @@ bool select_concat(struct codegen *c, node_id id)
 	const struct node *n = graph_node(c->g, id);
 	const struct shape *out = value_shape(c, n->out[0]);
 	uint32_t axis = (uint32_t)node_int(n, ATTR_axis, 0), own = n->epilogue_count ? n->epilogue_first_input : n->in_count;
-	int64_t outer = 1, row = 1, at = 0, width;
+	int64_t outer = 1, row = 1, at = 0, part, width;
 
 	for (uint32_t i = 0; i < out->rank; i++)
 		*(i < axis ? &outer : &row) *= out->dim[i];
 	width = output_width(c, n, row);
-	for (uint32_t k = 0; k < own; k++) {
-		int64_t part = value_elements(c, n->in[k]) / outer;
+	for (uint32_t k = 0; k < own; k++, at += part) {
+		part = value_elements(c, n->in[k]) / outer;
 		struct target_rows to = { 1, 1, 0, at };
 		struct walk w = { 0 };
 
-		if (!part)
+		if (!part || c->ks->alias[n->in[k]] == c->ks->alias[n->out[0]]) /* nothing, or there already */
 			continue;
 		if (width == row) {
 			walk_add(&w, outer, part);
@@ -298,7 +337,6 @@ bool select_concat(struct codegen *c, node_id id)
 		}
 		if (!launch_copy(c, id, n->in[k], &w, row, to))
 			return false;
-		at += part;
 	}
 	return true;
 }
