@@ -26,7 +26,7 @@ libruntime_la_SOURCES = %D%/version.c \
 	%D%/train/event.c %D%/train/device.c %D%/train/frames.c %D%/train/frames.h %D%/train/internal.h %D%/train/train.h \
 	%D%/train/checkpoint.c %D%/train/checkpoint.h %D%/train/curve.c %D%/train/curve.h \
 	%D%/train/exchange.c %D%/train/exchange.h %D%/train/ply.h %D%/train/ply_header.c %D%/train/ply_header.h %D%/train/ply_read.c %D%/train/ply_write.c \
-	%D%/exec/tensors.c %D%/plan/dump.c %D%/plan/dump.h
+	%D%/exec/tensors.c %D%/plan/dump.c %D%/plan/dump_train.c %D%/plan/dump.h
 libruntime_la_CPPFLAGS = $(RUNTIME_CPPFLAGS)
 
 libedgert_la_SOURCES =

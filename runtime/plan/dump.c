@@ -12,7 +12,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-static void text(FILE *out, const struct edge_plan *p, uint32_t s)
+void dump_string(FILE *out, const struct edge_plan *p, uint32_t s)
 {
 	const char *c;
 
@@ -33,13 +33,13 @@ static void dump_meta(FILE *out, const struct edge_plan *p)
 	const struct edge_meta *m = p->meta;
 
 	fputs("plan ", out);
-	text(out, p, m->name);
+	dump_string(out, p, m->name);
 	fprintf(out, " format %u.%u kind %u backend %u kernels %u threads %u\n  device ",
 		p->header->prefix.major, p->header->prefix.minor, m->kind, m->backend,
 		m->kernel_style, m->threads);
-	text(out, p, m->device_name);
+	dump_string(out, p, m->device_name);
 	fputs(" compiler ", out);
-	text(out, p, m->compiler);
+	dump_string(out, p, m->compiler);
 	fprintf(out,
 		"\n  budget device %" PRIu64 " host %" PRIu64 "\n  planned device %" PRIu64
 		" host %" PRIu64 "\n",
@@ -58,13 +58,23 @@ static void dump_meta(FILE *out, const struct edge_plan *p)
 		m->storage_bytes_per_s, m->memory_bytes_per_s, m->flops_per_s, m->launch_ms);
 }
 
+static const char *region_name(uint32_t kind)
+{
+	static const char *const names[] = {
+		[EDGE_REGION_ACTIVATIONS] = "activations", [EDGE_REGION_RESIDENT] = "resident",
+		[EDGE_REGION_STREAM] = "stream", [EDGE_REGION_STAGING] = "staging", [EDGE_REGION_MODEL] = "model",
+		[EDGE_REGION_KEYS] = "keys", [EDGE_REGION_IMAGE] = "image", [EDGE_REGION_FRAMES] = "frames",
+	};
+
+	return kind < sizeof names / sizeof *names && names[kind] ? names[kind] : "?";
+}
+
 static void dump_memory(FILE *out, const struct edge_plan *p)
 {
-	static const char *const kinds[] = { "?", "activations", "resident", "stream", "staging" };
 	uint32_t i;
 
 	for (i = 0; i < p->region_count; i++)
-		fprintf(out, "region %" PRIu32 " %s %s %" PRIu64 "\n", i, kinds[p->regions[i].kind],
+		fprintf(out, "region %" PRIu32 " %s %s %" PRIu64 "\n", i, region_name(p->regions[i].kind),
 			p->regions[i].space == EDGE_SPACE_HOST	  ? "host"
 			: p->regions[i].space == EDGE_SPACE_IMAGE ? "image"
 								  : "device",
@@ -85,7 +95,7 @@ static void dump_tensors(FILE *out, const struct edge_plan *p)
 
 		fprintf(out, "tensor %" PRIu32 " %s ", i,
 			t->direction == EDGE_TENSOR_INPUT ? "input" : "output");
-		text(out, p, t->name);
+		dump_string(out, p, t->name);
 		fprintf(out, " %s[", edge_dtype_name(t->dtype));
 		for (k = 0; k < t->rank; k++)
 			fprintf(out, "%s%" PRId64, k ? "," : "", t->dim[k]);
@@ -93,7 +103,7 @@ static void dump_tensors(FILE *out, const struct edge_plan *p)
 	}
 	for (i = 0; i < p->model_count; i++) {
 		fprintf(out, "model %" PRIu32 " ", i);
-		text(out, p, p->models[i].name);
+		dump_string(out, p, p->models[i].name);
 		fprintf(out,
 			" steps %" PRIu32 "+%" PRIu32 " weights %" PRIu64 " flops %" PRIu64 "\n",
 			p->models[i].step_first, p->models[i].step_count,
@@ -109,7 +119,7 @@ static void dump_kernels(FILE *out, const struct edge_plan *p)
 	for (i = 0; i < p->program_count; i++) {
 		fprintf(out, "program %" PRIu32 " source %zu bytes options ", i,
 			strlen(plan_string(p, p->programs[i].source)));
-		text(out, p, p->programs[i].options);
+		dump_string(out, p, p->programs[i].options);
 		fputc('\n', out);
 	}
 	for (i = 0; i < p->kernel_count; i++) {
@@ -160,9 +170,9 @@ static void dump_steps(FILE *out, const struct edge_plan *p)
 			s->predicted_start_ms);
 		if (p->debug) {
 			fputs(" op ", out);
-			text(out, p, p->debug[i].op);
+			dump_string(out, p, p->debug[i].op);
 			fputs(" node ", out);
-			text(out, p, p->debug[i].node);
+			dump_string(out, p, p->debug[i].node);
 		}
 		fputc('\n', out);
 	}
@@ -200,14 +210,14 @@ static void dump_extras(FILE *out, const struct edge_plan *p)
 			"lifetime region %" PRIu32 " offset %" PRIu64 " bytes %" PRIu64
 			" steps %" PRId32 "..%" PRId32 " ",
 			l->region, l->offset, l->bytes, l->first_step, l->last_step);
-		text(out, p, l->name);
+		dump_string(out, p, l->name);
 		fputc('\n', out);
 	}
 	for (i = 0; i < p->note_count; i++) {
 		fputs("note ", out);
-		text(out, p, p->notes[i].topic);
+		dump_string(out, p, p->notes[i].topic);
 		fputc(' ', out);
-		text(out, p, p->notes[i].text);
+		dump_string(out, p, p->notes[i].text);
 		fputc('\n', out);
 	}
 }
@@ -220,6 +230,7 @@ void plan_dump(FILE *out, const struct edge_plan *p)
 	dump_kernels(out, p);
 	dump_steps(out, p);
 	dump_stream(out, p);
+	dump_train(out, p);
 	dump_extras(out, p);
 	/* last, because it is long */
 	for (uint32_t i = 0; i < p->program_count; i++)

@@ -10,4 +10,9 @@
 /* p has passed plan_check(). The text depends on the plan's bytes only. */
 void plan_dump(FILE *out, const struct edge_plan *p);
 
+/* In quotes. */
+void dump_string(FILE *out, const struct edge_plan *p, uint32_t s);
+/* dump_train.c: the records of a plan that trains; nothing for another. */
+void dump_train(FILE *out, const struct edge_plan *p);
+
 #endif
