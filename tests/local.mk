@@ -156,3 +156,6 @@ train_plan = %D%/train_plan.c %D%/train_plan.h
 check_PROGRAMS += %D%/test_splat_gradient
 %C%_test_splat_gradient_SOURCES = %D%/test_splat_gradient.c $(splat_scene) $(train_plan)
 TESTS += %D%/test_splat_gradient
+check_PROGRAMS += %D%/test_tune_llm
+TESTS += %D%/test_tune_llm
+EXTRA_DIST += %D%/llm_server.py

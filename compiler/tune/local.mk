@@ -6,5 +6,5 @@ libedgec_la_SOURCES += %D%/constraint.c %D%/constraint.h %D%/space.c %D%/space.h
 libedgec_la_SOURCES += %D%/loop.c %D%/measure.c %D%/measure.h %D%/problem.c %D%/problem.h %D%/process.c %D%/process.h \
 	%D%/quality.c %D%/quality.h %D%/record.c %D%/record.h %D%/report.c %D%/tune.c %D%/tune.h
 libedgec_la_SOURCES += %D%/chat.c %D%/chat.h %D%/dialogue.c %D%/dialogue.h %D%/prompt.c %D%/prompt.h \
-	%D%/reply.c %D%/reply.h %D%/stub.c
+	%D%/html.c %D%/reply.c %D%/reply.h
 EXTRA_DIST += %D%/README.md

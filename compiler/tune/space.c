@@ -126,7 +126,8 @@ bool knob_parse(const struct space *s, uint32_t k, const char *text, double *x, 
 	for (uint32_t i = 0; i < n->count; i++) {
 		double distance = fabs(strtod(n->value[i], &end) - v);
 
-		if (end == n->value[i] || distance >= best)
+		/* far away all are equally far: then the last on that side */
+		if (end == n->value[i] || distance > best || (distance == best && v < strtod(n->value[i], NULL)))
 			continue;
 		best = distance;
 		*x = i;
