@@ -91,6 +91,7 @@ bool quant_apply(struct arena *a, struct graph *g, const struct quant_config *c,
 /* Bytes of a tensor of rows by row elements in a format, as the plan stores it (without padding of rows). */
 uint64_t quant_bytes(enum quant_format f, uint32_t group, bool asymmetric, int64_t rows, int64_t row);
 
+uint32_t quant_bits(enum quant_format f);
 bool quant_format_from_name(const char *name, enum quant_format *out); /* "q4" */
 const char *quant_format_name(enum quant_format f);
 bool quant_method_from_name(const char *name, enum quant_method *out); /* "rtn" */
