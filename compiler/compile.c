@@ -16,6 +16,7 @@
 #include "codegen/kernel_set.h"
 #include "pass/pass.h"
 #include "plan/plan.h"
+#include "quant/declared.h"
 #include "scene/scene.h"
 #include "sched/schedule.h"
 #include "target/target.h"
@@ -144,15 +145,6 @@ static bool refuse_unsupported(struct compilation *c)
 
 	if (p->unsupported)
 		diag_error(c->diag, p->unsupported_span, "%s is not supported yet", p->unsupported);
-	for (uint32_t i = 0; i < c->project->later.len && !p->unsupported; i++)
-		for (uint32_t k = 0; k < p->steps.len; k++)
-			if (c->project->later.data[i].name && p->steps.data[k].subject &&
-			    !strcmp(c->project->later.data[i].name, p->steps.data[k].subject)) {
-				diag_error(c->diag, c->project->later.data[i].span,
-					   "%s %s is not supported yet", c->project->later.data[i].kind,
-					   c->project->later.data[i].name);
-				break;
-			}
 	for (uint32_t k = 0; k < p->steps.len && !p->unsupported; k++)
 		if (p->steps.data[k].action == DECL_GENERATE)
 			diag_error(c->diag, p->steps.data[k].span, "generate is not supported yet");
@@ -223,10 +215,23 @@ static bool load_tuning(struct compilation *c)
 	return c->diag->errors == 0;
 }
 
+/* What the quantize block of a model says; what a search found later counts more. */
+static bool quantize(struct compilation *c, uint32_t m)
+{
+	for (uint32_t i = 0; i < c->project->quantizes.len; i++)
+		if (c->project->quantizes.data[i].model == m &&
+		    !quant_declared(c->arena, c->graph[m], &c->project->quantizes.data[i], c->diag))
+			return false;
+	return true;
+}
+
 static bool store_weights(struct compilation *c)
 {
 	for (uint32_t m = 0; m < c->project->models.len; m++) {
 		const char *calibrate = NULL;
+
+		if (c->graph[m] && !quantize(c, m))
+			return false;
 
 		for (uint32_t i = 0; i < c->project->tunes.len; i++)
 			if (c->project->tunes.data[i].model == m)

@@ -179,6 +179,31 @@ struct decl_tune {
 	uint64_t seed;
 };
 
+/* quantize MODEL { ... }; what is not given is 0 or NULL */
+struct decl_quantize_rule {
+	const char *format; /* f32, f16, bf16, q8, q6, q5, q4, q3 */
+	uint32_t group;
+	bool asymmetric;
+	const char *method; /* rtn, weighted, gptq, learned */
+	struct decl_names patterns; /* none, and neither first nor last: every tensor */
+	bool first, last;
+	struct span span;
+};
+
+struct decl_quantize {
+	const char *name; /* the model's */
+	struct span span;
+	uint32_t model; /* index into project->models */
+	VEC(struct decl_quantize_rule) rules;
+	const char *method; /* of rules that name none */
+	struct decl_names except;
+	bool except_first, except_last, int8_activations;
+	const char *calibrate;
+	struct span calibrate_span;
+	uint32_t iterations, samples;
+	double learning_rate, clip, damping; /* parts of one */
+};
+
 struct project {
 	const char *path; /* of the .edge file */
 	const struct ast *ast;
@@ -188,8 +213,7 @@ struct project {
 	VEC(struct decl_scene) scenes;
 	VEC(struct decl_plan) plans;
 	VEC(struct decl_tune) tunes;
-	/* quantize blocks that were parsed and have no meaning yet */
-	VEC(struct decl_later { const char *kind; const char *name; struct span span; }) later;
+	VEC(struct decl_quantize) quantizes;
 };
 
 /* NULL: errors were said. path is opened; its text lives in the arena. */

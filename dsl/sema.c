@@ -10,6 +10,7 @@
 #include "config.h"
 
 #include "dsl.h"
+#include "quantize.h"
 #include "setting.h"
 #include "train.h"
 #include "tune.h"
@@ -53,11 +54,16 @@ static const struct setting_spec model_settings[] = {
 
 static const struct setting_spec quantize_settings[] = {
 	{ "weights", "format:" FORMATS " [group group:INT] [method method:rtn|weighted|gptq|learned]"
-		     " [calibrate file:STRING] [symmetric] [asymmetric] [for tensors:LIST]", SETTING_MANY },
+		     " [calibrate file:STRING] [kind:symmetric|asymmetric] [for tensors:LIST]", SETTING_MANY },
 	{ "method", "method:rtn|weighted|gptq|learned", SETTING_ONCE },
 	{ "calibrate", "file:STRING", SETTING_ONCE },
 	{ "except", "tensors:LIST", SETTING_MANY },
 	{ "activations", "format:" FORMATS, SETTING_ONCE },
+	{ "iterations", "v:INT", SETTING_ONCE },
+	{ "samples", "v:INT", SETTING_ONCE },
+	{ "rate", "v:PERCENT", SETTING_ONCE },
+	{ "clip", "v:PERCENT", SETTING_ONCE },
+	{ "damping", "v:PERCENT", SETTING_ONCE },
 };
 
 static const struct setting_spec tune_settings[] = {
@@ -522,12 +528,9 @@ static void plan_limit(struct sema *s, struct decl_plan *out, const struct setti
 static void check_supported(struct sema *s, struct decl_plan *out, uint32_t model, struct span at)
 {
 	const struct decl_model *m = &s->project->models.data[model];
-	const struct ast_decl *quantize = find(s, BLOCK_QUANTIZE, m->name, NULL);
 
 	if (m->kind == DECL_MODEL_GGUF)
 		unsupported(out, at, "import of a GGUF file");
-	if (quantize)
-		unsupported(out, head_of(quantize), "a quantize block");
 }
 
 /* "train SCENE for N steps": at most one, and nothing beside it. */
@@ -705,16 +708,22 @@ static void resolve_tune(struct sema *s, const struct ast_decl *decl)
 		vec_push(s->arena, &s->project->tunes, out);
 }
 
-/* ---- the rest: checked, and left for later */
+/* ---- weights in few bits */
 
-static void resolve_later(struct sema *s, enum block_kind kind, const struct ast_decl *decl)
+static void resolve_quantize(struct sema *s, const struct ast_decl *decl)
 {
-	struct decl_later later = { blocks[kind].word, decl->name.text, head_of(decl) };
+	struct decl_quantize out = { .name = decl->name.text, .span = head_of(decl) };
+	bool known = lookup(s, BLOCK_MODEL, decl->name.text, decl->name.span, &out.model);
 
-	lookup(s, BLOCK_MODEL, decl->name.text, decl->name.span, NULL);
-	for (uint32_t i = 0; i < decl->body.len; i++)
-		match(s, kind, decl, i);
-	vec_push(s->arena, &s->project->later, later);
+	for (uint32_t i = 0; i < decl->body.len; i++) {
+		struct setting m = match(s, BLOCK_QUANTIZE, decl, i);
+
+		if (m.spec)
+			quantize_setting(s->arena, s->diag, &out, &m, decl->body.data[i]->span);
+	}
+	quantize_check(s->diag, &out);
+	if (known)
+		vec_push(s->arena, &s->project->quantizes, out);
 }
 
 static void check_parameters(struct sema *s, const struct ast_stmt *layer)
@@ -787,7 +796,8 @@ struct project *dsl_resolve(struct arena *a, struct diag *d, const struct ast *a
 			case BLOCK_SCENE: resolve_scene(&s, decl); break;
 			case BLOCK_PLAN: resolve_plan(&s, decl); break;
 			case BLOCK_TUNE: resolve_tune(&s, decl); break;
-			default: resolve_later(&s, (enum block_kind)k, decl); break;
+			case BLOCK_QUANTIZE: resolve_quantize(&s, decl); break;
+			default: break;
 			}
 		}
 	return d->errors == before ? s.project : NULL;

@@ -84,7 +84,8 @@ static bool choose_rules(struct arena *a, const struct graph *g, const struct qu
 		if (!mark_matches(g, m, count, x->pattern, x->pattern_count, x->span, marked, d))
 			return false;
 		for (uint32_t i = 0; i < count; i++)
-			if (!x->pattern_count || marked[i])
+			if ((!x->pattern_count && !x->first && !x->last) || marked[i] || (x->first && i == 0) ||
+			    (x->last && i + 1 == count))
 				rule[i] = x;
 	}
 	if (!mark_matches(g, m, count, c->except, c->except_count, c->span, marked, d))
@@ -165,7 +166,7 @@ static double error_of(const struct quant_problem *p)
 	return all > 0 ? error / all : 0;
 }
 
-static bool finite(const float *w, int64_t n)
+static bool all_finite(const float *w, int64_t n)
 {
 	for (int64_t i = 0; i < n; i++)
 		if (!isfinite(w[i]))
@@ -192,7 +193,7 @@ static bool solve_one(struct graph *g, const struct quant_config *c, const struc
 
 	if (!w)
 		return false;
-	if (!finite(w, p.rows * p.row)) {
+	if (!all_finite(w, p.rows * p.row)) {
 		diag_error(d, v->span, "weight \"%s\" holds what is no finite number", m->tensor.name);
 		free(w);
 		return false;

@@ -37,7 +37,8 @@ struct quant_rule {
 	bool asymmetric;
 	enum quant_method method;
 	const char *const *pattern; /* POSIX extended regular expressions, anywhere in the name */
-	uint32_t pattern_count;     /* 0: all tensors */
+	uint32_t pattern_count;
+	bool first, last;           /* these and what matches; with no pattern and neither: all tensors */
 	struct span span;
 };
 

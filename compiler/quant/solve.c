@@ -203,28 +203,34 @@ static void gptq_row(void *context, int64_t r)
 
 /* ---- learned ---- */
 
+enum { SCALE_STEPS = 10 };
+
 struct learner {
 	const struct quant_problem *p;
-	float *w, *error, *gradient, *offset, *best_offset; /* row each */
+	float *w, *error, *next, *gradient, *offset, *best_offset; /* row each */
 	float *factor, *shift, *best_factor, *best_shift;   /* of each group */
 	struct quant_grid *base;
 	uint8_t *code;
 };
 
-/* gradient = H error; the loss. */
-static double loss_of(const struct quant_problem *p, const float *error, float *gradient)
+/* gradient += H (to - error), error = to: only what differs costs anything. */
+static void move_error(const struct quant_problem *p, const float *to, float *error, float *gradient)
 {
-	double loss = 0;
-
-	memset(gradient, 0, (size_t)p->row * sizeof *gradient);
 	for (int64_t i = 0; i < p->row; i++) {
 		const float *h = p->hessian + i * p->row;
-		float e = error[i];
+		float e = to[i] - error[i];
 
+		error[i] = to[i];
 		if (e != 0)
 			for (int64_t j = 0; j < p->row; j++)
 				gradient[j] += e * h[j];
 	}
+}
+
+static double loss_of(const struct quant_problem *p, const float *error, const float *gradient)
+{
+	double loss = 0;
+
 	for (int64_t i = 0; i < p->row; i++)
 		loss += (double)error[i] * (double)gradient[i];
 	return loss;
@@ -247,8 +253,9 @@ static void learner_round(struct learner *l)
 		struct quant_grid x = moved(l, i / p->group);
 
 		l->code[i] = quant_code(l->w[i] + l->offset[i] * x.scale, x, p->bits);
-		l->error[i] = (float)l->code[i] * x.scale + x.minimum - l->w[i];
+		l->next[i] = (float)l->code[i] * x.scale + x.minimum - l->w[i];
 	}
+	move_error(p, l->next, l->error, l->gradient);
 }
 
 static float sign_of(float x)
@@ -256,8 +263,8 @@ static float sign_of(float x)
 	return x > 0 ? 1 : x < 0 ? -1 : 0;
 }
 
-/* One step against the gradient's sign. */
-static void learner_step(struct learner *l, float rate)
+/* One step against the gradient's sign; scales move at some of them only, because then everything differs. */
+static void learner_step(struct learner *l, float rate, float scale_rate)
 {
 	const struct quant_problem *p = l->p;
 	float zero = p->asymmetric ? 0 : (float)(1 << (p->bits - 1)), most = (float)((1 << p->bits) - 1);
@@ -278,19 +285,18 @@ static void learner_step(struct learner *l, float rate)
 				l->offset[i] -= rate * sign_of(l->gradient[i] * x.scale);
 			l->offset[i] = fmaxf(fminf(l->offset[i], 1), -1);
 		}
-		l->factor[g] -= 0.1f * rate * sign_of(by_scale);
+		l->factor[g] -= 0.1f * scale_rate * sign_of(by_scale);
 		if (p->asymmetric)
-			l->shift[g] -= rate * sign_of(by_shift);
+			l->shift[g] -= scale_rate * sign_of(by_shift);
 	}
 }
 
 /* Codes that go up or down by one, each time the one at hand, as long as that helps. */
-static void polish(const struct quant_problem *p, int64_t r, float *error, float *gradient)
+static void polish(const struct quant_problem *p, int64_t r, float *gradient)
 {
 	int most = (1 << p->bits) - 1;
 	bool any = true;
 
-	loss_of(p, error, gradient);
 	for (int turn = 0; turn < 8 && any; turn++) {
 		any = false;
 		for (int64_t i = 0; i < p->row; i++) {
@@ -318,6 +324,7 @@ static void learn(struct learner *l, int64_t r)
 
 	for (uint32_t t = 0; t <= p->iterations; t++) {
 		double loss;
+		float rate = (float)(p->learning_rate * (1 - (double)t / (p->iterations + 1)));
 
 		learner_round(l);
 		loss = loss_of(p, l->error, l->gradient);
@@ -327,7 +334,7 @@ static void learn(struct learner *l, int64_t r)
 			memcpy(l->best_factor, l->factor, groups);
 			memcpy(l->best_shift, l->shift, groups);
 		}
-		learner_step(l, (float)(p->learning_rate * (1 - (double)t / (p->iterations + 1))));
+		learner_step(l, rate, t % SCALE_STEPS ? 0 : rate * SCALE_STEPS);
 	}
 	memcpy(l->offset, l->best_offset, row);
 	memcpy(l->factor, l->best_factor, groups);
@@ -343,11 +350,11 @@ static void learn_row(void *context, int64_t r)
 {
 	const struct quant_problem *p = context;
 	size_t n = (size_t)p->row, groups = (size_t)groups_of(p);
-	float *memory = calloc(4 * n + 4 * groups + 1, sizeof *memory);
+	float *memory = calloc(5 * n + 4 * groups + 1, sizeof *memory);
 	struct learner l = { .p = p, .w = (float *)(uintptr_t)(p->w + r * p->row), .error = memory, .gradient = memory + n,
-			     .offset = memory + 2 * n, .best_offset = memory + 3 * n, .factor = memory + 4 * n,
-			     .shift = memory + 4 * n + groups, .best_factor = memory + 4 * n + 2 * groups,
-			     .best_shift = memory + 4 * n + 3 * groups, .base = xmalloc(groups * sizeof *l.base),
+			     .offset = memory + 2 * n, .best_offset = memory + 3 * n, .next = memory + 4 * n,
+			     .factor = memory + 5 * n, .shift = memory + 5 * n + groups,
+			     .best_factor = memory + 5 * n + 2 * groups, .best_shift = memory + 5 * n + 3 * groups, .base = xmalloc(groups * sizeof *l.base),
 			     .code = xmalloc(n) };
 
 	for (int64_t g = 0; memory && g < (int64_t)groups; g++) {
@@ -363,7 +370,7 @@ static void learn_row(void *context, int64_t r)
 	}
 	if (memory) {
 		learn(&l, r);
-		polish(p, r, l.error, l.gradient);
+		polish(p, r, l.gradient);
 	}
 	free(memory);
 	free(l.base);

@@ -1,6 +1,6 @@
 # Searching formats and kernel settings by measuring; what a lock file does when compiling.
 libedgec_la_SOURCES += %D%/apply.c %D%/apply.h %D%/formats.c %D%/formats.h %D%/lock.c %D%/lock.h \
-	%D%/quant_shim.c %D%/tensors.c %D%/tensors.h
+	%D%/tensors.c %D%/tensors.h
 libedgec_la_SOURCES += %D%/constraint.c %D%/constraint.h %D%/space.c %D%/space.h \
 	%D%/search.c %D%/search.h %D%/search_anneal.c %D%/search_greedy.c %D%/search_tpe.c
 libedgec_la_SOURCES += %D%/loop.c %D%/measure.c %D%/measure.h %D%/problem.c %D%/problem.h %D%/process.c %D%/process.h \
