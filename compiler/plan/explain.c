@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "plan/explain.h"
+#include "plan/explain_train.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -78,9 +79,13 @@ const char *explain_size(uint64_t bytes)
 
 const char *explain_region_kind(uint32_t kind)
 {
-	static const char *const name[] = { "", "activations", "resident", "stream", "staging" };
+	static const char *const name[] = {
+		[EDGE_REGION_ACTIVATIONS] = "activations", [EDGE_REGION_RESIDENT] = "resident",
+		[EDGE_REGION_STREAM] = "stream", [EDGE_REGION_STAGING] = "staging", [EDGE_REGION_MODEL] = "model",
+		[EDGE_REGION_KEYS] = "keys", [EDGE_REGION_IMAGE] = "image", [EDGE_REGION_FRAMES] = "frames",
+	};
 
-	return kind < sizeof name / sizeof *name ? name[kind] : "unknown";
+	return kind < sizeof name / sizeof *name && name[kind] ? name[kind] : "unknown";
 }
 
 const char *explain_what(const struct edge_plan *p, uint32_t step)
@@ -217,6 +222,8 @@ void explain_json_object(const struct explain *e, FILE *out)
 		putc('}', out);
 	}
 	fputs("]", out);
+	if (p->train)
+		explain_train_json(p, out);
 	json_memory(p, out);
 	json_steps(e, out);
 	fputs("}\n", out);

@@ -24,6 +24,8 @@ const char *explain_what(const struct edge_plan *p, uint32_t step);
 const char *explain_node(const struct edge_plan *p, uint32_t step); /* "" where unknown */
 /* A JSON string with quotes; safe inside a <script> as well. */
 void explain_json_string(const char *s, FILE *out);
+/* Decisions, for the terminal. */
+void explain_notes(const struct edge_plan *p, FILE *out);
 /* The object that explain_json() prints. */
 void explain_json_object(const struct explain *e, FILE *out);
 

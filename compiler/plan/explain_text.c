@@ -3,11 +3,12 @@
 #include "config.h"
 
 #include "plan/explain.h"
+#include "plan/explain_train.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static void print_summary(const struct edge_plan *p, FILE *out)
+static void print_head(const struct edge_plan *p, FILE *out)
 {
 	const struct edge_meta *m = p->meta;
 
@@ -18,6 +19,12 @@ static void print_summary(const struct edge_plan *p, FILE *out)
 	fprintf(out, "  planned peak     %s device, %s host\n", explain_size(m->planned_device_bytes),
 		explain_size(m->planned_host_bytes));
 	fprintf(out, "  smallest budget  %s\n", explain_size(m->smallest_budget_bytes));
+}
+
+static void print_summary(const struct edge_plan *p, FILE *out)
+{
+	const struct edge_meta *m = p->meta;
+
 	fprintf(out, "  weights          %s: %s resident, %s streamed in each run\n", explain_size(m->weights_bytes),
 		explain_size(m->resident_bytes), explain_size(m->streamed_bytes));
 	fprintf(out, "  activations      %s, lower bound %s\n", explain_size(m->activation_peak_bytes),
@@ -46,10 +53,12 @@ static void print_memory(const struct edge_plan *p, FILE *out)
 	free(things);
 }
 
-static void print_notes(const struct edge_plan *p, FILE *out)
+void explain_notes(const struct edge_plan *p, FILE *out)
 {
 	uint32_t last = 0;
 
+	if (!p->note_count)
+		return;
 	fputs("\ndecisions\n", out);
 	for (uint32_t i = 0; i < p->note_count; i++) {
 		const char *topic = p->notes[i].topic == last && i ? "" : plan_string(p, p->notes[i].topic);
@@ -98,20 +107,28 @@ static void print_step(const struct explain *e, uint32_t i, FILE *out)
 	putc('\n', out);
 }
 
-int explain_text(const struct edge_plan *p, FILE *out)
+static void print_run(const struct edge_plan *p, FILE *out)
 {
 	struct explain e;
 
 	explain_init(&e, p);
 	print_summary(p, out);
 	print_memory(p, out);
-	if (p->note_count)
-		print_notes(p, out);
+	explain_notes(p, out);
 	fputs("\nsteps of a cold run, as predicted\n", out);
 	fprintf(out, "  %5s %9s %9s %8s %11s  %-47s  %s\n", "step", "start ms", "ms", "MFLOP", "live", "what",
 		"read meanwhile");
 	for (uint32_t i = 0; i < p->step_count; i++)
 		print_step(&e, i, out);
 	explain_free(&e);
+}
+
+int explain_text(const struct edge_plan *p, FILE *out)
+{
+	print_head(p, out);
+	if (p->train)
+		explain_train_text(p, out);
+	else
+		print_run(p, out);
 	return fflush(out) || ferror(out) ? -1 : 0;
 }

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# page.awk - page.html as two lists of C strings, split at the line @PLAN@.
+# page.awk - a page as two lists of C strings, NAME_before and NAME_after, split at the line @PLAN@; -v name=NAME.
 
 # Awks differ in what a backslash in the replacement of gsub() means.
 function put_before(text, mark, what,    out, at)
@@ -14,13 +14,13 @@ function put_before(text, mark, what,    out, at)
 }
 
 BEGIN {
-	print "/* Generated from page.html by page.awk. */"
+	print "/* Generated from " name ".html by page.awk. */"
 	print "#include \"config.h\"\n\n#include \"plan/page.h\"\n\n#include <stddef.h>\n"
-	print "const char *const page_before[] = {"
+	print "const char *const " name "_before[] = {"
 }
 
 $0 == "@PLAN@" {
-	print "\tNULL\n};\n\nconst char *const page_after[] = {"
+	print "\tNULL\n};\n\nconst char *const " name "_after[] = {"
 	next
 }
 
