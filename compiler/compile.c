@@ -13,6 +13,7 @@
 #include "compile_train.h"
 
 #include "base/file.h"
+#include "generate.h"
 #include "codegen/kernel_set.h"
 #include "pass/pass.h"
 #include "plan/plan.h"
@@ -36,8 +37,13 @@ struct compilation {
 	struct target target;
 	struct tuned *tuned;     /* per model of the project */
 	struct import_options import;
-	struct graph **graph;    /* per model of the project; NULL: not in the plan */
+	struct graph **graph;    /* per model of the project; NULL: not in the plan. Or the variants of one. */
 	struct kernel_set **set; /* the same */
+	const struct graph *stored; /* of variants: the first whose weights are in their final format */
+	uint32_t graphs, *model_of; /* how many, and of which model each is */
+	bool tuning_loaded;
+	uint64_t least; /* of a language model: the smallest budget of any batch; 0: not looked for */
+	struct variants *variants; /* NULL: the plan does not generate */
 	struct schedule *schedule;
 	int stream; /* percent between the smallest budget and all resident; -1: as the budget says */
 	double started, stage_started;
@@ -146,37 +152,64 @@ static bool refuse_unsupported(struct compilation *c)
 	if (p->unsupported)
 		diag_error(c->diag, p->unsupported_span, "%s is not supported yet", p->unsupported);
 	for (uint32_t k = 0; k < p->steps.len && !p->unsupported; k++)
-		if (p->steps.data[k].action == DECL_GENERATE)
-			diag_error(c->diag, p->steps.data[k].span, "generate is not supported yet");
+		if (p->steps.data[k].action == DECL_GENERATE && p->steps.len > 1)
+			diag_error(c->diag, p->steps.data[k].span, "a plan that generates does nothing else");
 	return c->diag->errors == 0;
 }
 
 /* --- one model -------------------------------------------------------------- */
 
-static struct graph *import_model(struct compilation *c, const struct decl_model *m)
+enum { MOST_BATCH = 64 };
+
+static void choose_batch(struct compilation *c, int64_t batch)
+{
+	variants_choose(c->variants, batch);
+	c->graphs = c->variants->count;
+	for (uint32_t i = 0; i < c->graphs; i++) {
+		c->graph[i] = NULL;
+		c->set[i] = NULL;
+		c->model_of[i] = c->plan->steps.data[0].model;
+	}
+}
+
+/* i: which variant, of a language model. */
+static struct graph *import_model(struct compilation *c, const struct decl_model *m, uint32_t i)
 {
 	switch (m->kind) {
 	case DECL_MODEL_ONNX: return import_onnx(c->arena, c->diag, m, &c->import);
 	case DECL_MODEL_NETWORK: return import_network(c->arena, c->diag, m, &c->import);
 	case DECL_MODEL_GGUF: break;
 	}
-	diag_error(c->diag, m->path_span, "import gguf is not supported yet");
-	return NULL;
+	return variants_graph(c->variants, i);
+}
+
+/* The variants of a language model are its graphs. */
+static bool open_variants(struct compilation *c)
+{
+	const struct decl_step *s = &c->plan->steps.data[0];
+
+	c->variants = arena_new(c->arena, struct variants);
+	if (!variants_open(c->arena, c->diag, &c->project->models.data[s->model], c->variants))
+		return false;
+	choose_batch(c, c->project->models.data[s->model].batch ? c->project->models.data[s->model].batch : MOST_BATCH);
+	return true;
 }
 
 static bool import_models(struct compilation *c)
 {
 	const struct decl_plan *p = c->plan;
+	bool language = p->steps.data[0].action == DECL_GENERATE;
 
-	for (uint32_t k = 0; k < p->steps.len; k++) {
-		uint32_t m = p->steps.data[k].model;
+	for (uint32_t k = 0; k < (language ? c->graphs : p->steps.len); k++) {
+		uint32_t i = language ? k : p->steps.data[k].model;
+		const struct decl_model *m = &c->project->models.data[c->model_of[i]];
 
-		if (!c->graph[m])
-			c->graph[m] = import_model(c, &c->project->models.data[m]);
-		if (!c->graph[m])
+		if (!c->graph[i])
+			c->graph[i] = import_model(c, m, i);
+		if (!c->graph[i])
 			return false;
-		if (c->project->models.data[m].weights_format)
-			dtype_from_name(c->project->models.data[m].weights_format, &c->graph[m]->weight_storage);
+		if (m->weights_format)
+			dtype_from_name(m->weights_format, &c->graph[i]->weight_storage);
 	}
 	for (uint32_t i = 0; i < c->import.setting_count; i++)
 		if (!c->import.setting_used[i])
@@ -194,15 +227,16 @@ static bool load_tuning(struct compilation *c)
 
 	if (!c->opt->no_lock && !lock_read(c->arena, c->diag, path, &lock))
 		return false;
-	for (uint32_t m = 0; m < c->project->models.len; m++) {
+	for (uint32_t k = 0; k < c->graphs; k++) {
+		uint32_t m = c->model_of[k];
 		const struct lock_entry *e = lock_find(&lock, c->project->models.data[m].name);
 		struct tuned *t = &c->tuned[m];
 
-		if (!c->graph[m])
+		if (!c->graph[k] || (c->variants && k))
 			continue;
 		for (uint32_t i = 0; i < c->opt->knobs.len; i++)
 			vec_push(c->arena, &t->knobs, (struct knob_value){ c->opt->knobs.data[i].key, c->opt->knobs.data[i].value });
-		if (e && !lock_fresh(c->arena, c->diag, &lock, e, c->graph[m], &declared))
+		if (e && !lock_fresh(c->arena, c->diag, &lock, e, c->graph[k], &declared))
 			return false;
 		for (uint32_t i = 0; e && i < e->config.len; i++)
 			vec_push(c->arena, &t->knobs, e->config.data[i]);
@@ -216,28 +250,34 @@ static bool load_tuning(struct compilation *c)
 }
 
 /* What the quantize block of a model says; what a search found later counts more. */
-static bool quantize(struct compilation *c, uint32_t m)
+static bool quantize(struct compilation *c, uint32_t m, struct graph *g)
 {
 	for (uint32_t i = 0; i < c->project->quantizes.len; i++)
 		if (c->project->quantizes.data[i].model == m &&
-		    !quant_declared(c->arena, c->graph[m], &c->project->quantizes.data[i], c->diag))
+		    !quant_declared(c->arena, g, &c->project->quantizes.data[i], c->diag))
 			return false;
 	return true;
 }
 
 static bool store_weights(struct compilation *c)
 {
-	for (uint32_t m = 0; m < c->project->models.len; m++) {
+	for (uint32_t k = 0; k < c->graphs; k++) {
+		uint32_t m = c->model_of[k];
 		const char *calibrate = NULL;
 
-		if (c->graph[m] && !quantize(c, m))
+		if (c->variants && c->stored) { /* found once: a variant's constants are those of the others */
+			variants_share(c->graph[k], c->stored);
+			continue;
+		}
+		if (c->graph[k] && !quantize(c, m, c->graph[k]))
 			return false;
 
 		for (uint32_t i = 0; i < c->project->tunes.len; i++)
 			if (c->project->tunes.data[i].model == m)
 				calibrate = c->project->tunes.data[i].calibrate;
-		if (c->graph[m] && !tuned_formats(c->arena, c->diag, &c->tuned[m], calibrate, c->graph[m]))
+		if (c->graph[k] && !tuned_formats(c->arena, c->diag, &c->tuned[m], calibrate, c->graph[k]))
 			return false;
+		c->stored = c->graph[k];
 	}
 	return c->diag->errors == 0;
 }
@@ -249,7 +289,7 @@ static bool run_passes(struct compilation *c)
 				   .time = c->opt->time,
 				   .roundtrip = c->opt->roundtrip };
 
-	for (uint32_t m = 0; m < c->project->models.len; m++)
+	for (uint32_t m = 0; m < c->graphs; m++)
 		if (c->graph[m] && !passes_run(c->graph[m], c->diag, &po))
 			return false;
 	return c->diag->errors == 0;
@@ -257,16 +297,16 @@ static bool run_passes(struct compilation *c)
 
 static bool make_kernels(struct compilation *c)
 {
-	for (uint32_t m = 0; m < c->project->models.len; m++) {
+	for (uint32_t m = 0; m < c->graphs; m++) {
 		if (!c->graph[m])
 			continue;
-		c->target.tuning = &c->tuned[m].tuning;
+		c->target.tuning = &c->tuned[c->model_of[m]].tuning;
 		c->set[m] = codegen_select(c->arena, c->graph[m], &c->target, c->diag);
 		if (!c->set[m])
 			return false;
 	}
 	stage_done(c, "select");
-	for (uint32_t m = 0; m < c->project->models.len; m++)
+	for (uint32_t m = 0; m < c->graphs; m++)
 		if (c->set[m] && !codegen_check(c->arena, c->set[m], c->diag))
 			return false;
 	stage_done(c, "check");
@@ -313,23 +353,35 @@ static struct schedule *schedule_between(struct compilation *c, struct sched_req
 	return schedule_make(c->arena, r, c->diag);
 }
 
-static bool make_schedule(struct compilation *c)
+static uint64_t device_budget(const struct compilation *c)
+{
+	return c->opt->budget_set ? c->opt->budget : c->plan->budget.device_bytes;
+}
+
+/* measure: without a budget, to know what the smallest would be. */
+static bool make_schedule(struct compilation *c, bool measure)
 {
 	const struct decl_plan *p = c->plan;
-	struct sched_model *models = arena_new_array(c->arena, struct sched_model, p->steps.len);
+	uint32_t count = c->variants ? c->graphs : p->steps.len;
+	struct sched_model *models = arena_new_array(c->arena, struct sched_model, count);
 	struct sched_feed *feeds = arena_new_array(c->arena, struct sched_feed, p->feeds.len);
 	struct sched_request r = { .name = p->name,
 				   .models = models,
-				   .model_count = p->steps.len,
+				   .model_count = count,
+				   .variants = c->variants != NULL,
+				   .generate = c->variants ? &c->variants->generate : NULL,
 				   .feeds = feeds,
 				   .feed_count = p->feeds.len,
 				   .target = &c->target,
-				   .device_budget = c->opt->budget_set ? c->opt->budget : p->budget.device_bytes,
+				   .device_budget = device_budget(c),
 				   .host_budget = p->budget.host_bytes,
 				   .budget_span = c->opt->budget_set ? NO_SPAN : p->budget.span };
 
-	for (uint32_t k = 0; k < p->steps.len; k++)
-		models[k] = (struct sched_model){ run_name(c, k), c->set[p->steps.data[k].model] };
+	if (measure)
+		r.device_budget = 0;
+	for (uint32_t k = 0; k < count; k++)
+		models[k] = c->variants ? (struct sched_model){ p->steps.data[0].subject, c->set[k] } :
+					  (struct sched_model){ run_name(c, k), c->set[p->steps.data[k].model] };
 	for (uint32_t i = 0; i < p->feeds.len; i++) {
 		const struct decl_feed *f = &p->feeds.data[i];
 
@@ -339,7 +391,7 @@ static bool make_schedule(struct compilation *c)
 			return false;
 	}
 	c->schedule = schedule_make(c->arena, &r, c->diag);
-	if (c->schedule && c->stream >= 0)
+	if (c->schedule && c->stream >= 0 && !measure)
 		c->schedule = schedule_between(c, &r);
 	stage_done(c, "schedule");
 	return c->schedule && c->diag->errors == 0;
@@ -428,7 +480,7 @@ static int emit_graphs(struct compilation *c)
 {
 	struct strbuf text = { 0 };
 
-	for (uint32_t m = 0; m < c->project->models.len; m++)
+	for (uint32_t m = 0; m < (c->variants ? 1 : c->graphs); m++)
 		if (c->graph[m])
 			graph_print(c->graph[m], &text);
 	return emit_text(&text);
@@ -439,7 +491,7 @@ static int emit_kernels(struct compilation *c)
 	struct strbuf text = { 0 };
 	bool first = true;
 
-	for (uint32_t m = 0; m < c->project->models.len; m++) {
+	for (uint32_t m = 0; m < c->graphs; m++) {
 		const struct kernel_set *ks = c->set[m];
 
 		if (!ks)
@@ -477,6 +529,67 @@ static int compile_scene(struct compilation *c)
 	return compile_train(&t);
 }
 
+/* Up to the weights' formats. */
+static bool make_graphs(struct compilation *c)
+{
+	if (!import_models(c))
+		return false;
+	stage_done(c, "import");
+	if (!c->tuning_loaded && !load_tuning(c))
+		return false;
+	c->tuning_loaded = true;
+	if (!run_passes(c) || !store_weights(c))
+		return false;
+	stage_done(c, "passes");
+	return true;
+}
+
+/* The smallest budget for sweeps of at most `batch` tokens; 0: an error was said. */
+static uint64_t measure_batch(struct compilation *c, int64_t batch)
+{
+	choose_batch(c, batch);
+	if (!make_graphs(c) || !make_kernels(c) || !make_schedule(c, true))
+		return 0;
+	return c->schedule->smallest_budget;
+}
+
+/*
+ * Sweeps of many tokens read the weights less often, and their values take
+ * memory that weights could stay in: as many as fit into a sixteenth of the budget.
+ */
+static bool fit_batch(struct compilation *c)
+{
+	uint64_t budget = device_budget(c), least = measure_batch(c, 1), smallest = least;
+	int64_t batch = MOST_BATCH;
+
+	if (!least)
+		return false;
+	c->least = least;
+	if (budget && budget < least)
+		return true; /* making the schedule says so */
+	for (; batch > 1; batch /= 2) {
+		smallest = measure_batch(c, batch);
+		if (!smallest)
+			return false;
+		if (!budget || (smallest <= budget && smallest - least <= budget / 16))
+			return true;
+	}
+	return measure_batch(c, 1) != 0;
+}
+
+static bool make_models(struct compilation *c)
+{
+	const struct decl_step *s = &c->plan->steps.data[0];
+
+	if (s->action != DECL_GENERATE)
+		return make_graphs(c);
+	if (!open_variants(c))
+		return false;
+	if (!c->project->models.data[s->model].batch && !c->opt->emit && !c->opt->stop_after && !c->opt->print_after)
+		return fit_batch(c);
+	return make_graphs(c);
+}
+
 static int compile_plan(struct compilation *c)
 {
 	c->plan = choose_plan(c);
@@ -484,22 +597,20 @@ static int compile_plan(struct compilation *c)
 		return 1;
 	if (c->plan->train)
 		return compile_scene(c);
-	if (!import_models(c))
+	if (!make_models(c))
 		return 1;
-	stage_done(c, "import");
-	if (!load_tuning(c) || !run_passes(c) || !store_weights(c))
-		return 1;
-	stage_done(c, "passes");
 	if (emits(c, "graph"))
 		return emit_graphs(c);
 	if (c->opt->stop_after || c->opt->print_after)
 		return 0;
-	if (!make_kernels(c))
+	if (!c->set[c->variants ? 0 : c->plan->steps.data[0].model] && !make_kernels(c))
 		return 1;
 	if (emits(c, "kernels"))
 		return emit_kernels(c);
-	if (!make_schedule(c))
+	if (!make_schedule(c, false))
 		return 1;
+	if (c->least)
+		c->schedule->smallest_budget = c->least;
 	if (emits(c, "schedule"))
 		return emit_schedule(c);
 	return write_plan(c);
@@ -513,9 +624,16 @@ static int check_plans(struct compilation *c)
 	for (uint32_t m = 0; m < p->models.len; m++) {
 		const struct decl_model *model = &p->models.data[m];
 
-		if (model->kind == DECL_MODEL_GGUF)
-			continue; /* parses; compiling it says that it is not supported yet */
-		c->graph[m] = import_model(c, model);
+		if (model->kind == DECL_MODEL_GGUF) {
+			struct variants v;
+
+			if (variants_open(c->arena, c->diag, model, &v)) {
+				variants_choose(&v, 1);
+				variants_graph(&v, 0);
+			}
+			continue;
+		}
+		c->graph[m] = import_model(c, model, m);
 	}
 	for (uint32_t i = 0; i < p->scenes.len; i++)
 		scene_import(c->arena, c->diag, &p->scenes.data[i]);
@@ -538,8 +656,12 @@ static void begin(struct compilation *c)
 {
 	struct arena *a = c->arena;
 
-	c->graph = arena_new_array(a, struct graph *, c->project->models.len);
-	c->set = arena_new_array(a, struct kernel_set *, c->project->models.len);
+	c->graphs = c->project->models.len;
+	c->graph = arena_new_array(a, struct graph *, c->graphs + MAX_VARIANTS);
+	c->set = arena_new_array(a, struct kernel_set *, c->graphs + MAX_VARIANTS);
+	c->model_of = arena_new_array(a, uint32_t, c->graphs + MAX_VARIANTS);
+	for (uint32_t i = 0; i < c->graphs; i++)
+		c->model_of[i] = i;
 	c->tuned = arena_new_array(a, struct tuned, c->project->models.len);
 	c->stream = -1;
 	c->import.settings = c->opt->settings.data;

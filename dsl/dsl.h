@@ -64,7 +64,9 @@ struct decl_model {
 	VEC(struct decl_input_shape) inputs; /* ONNX */
 	const struct ast_list *body; /* NETWORK: statements, see ast.h */
 	const struct ast *ast;       /* NETWORK: where layers beside the model are */
-	uint32_t context; /* GGUF */
+	uint32_t context; /* GGUF: positions of the cache; 0: not given */
+	uint32_t batch;   /* GGUF: most tokens of a sweep; 0: not given */
+	const char *cache; /* GGUF: how keys and values are stored: f32, f16, q8; NULL: not given */
 	enum decl_weight_kind { DECL_WEIGHTS_NONE, DECL_WEIGHTS_SAFETENSORS, DECL_WEIGHTS_RANDOM } weights;
 	const char *weights_path;
 	struct span weights_span;

@@ -45,6 +45,8 @@ static const struct setting_spec budget_settings[] = {
 static const struct setting_spec model_settings[] = {
 	{ "import", "kind:onnx|gguf file:STRING", SETTING_ONCE },
 	{ "context", "v:INT", SETTING_ONCE },
+	{ "cache", "v:f32|f16|q8", SETTING_ONCE },
+	{ "batch", "v:INT", SETTING_ONCE },
 	{ "weights", "kind:safetensors file:STRING", SETTING_ONCE },
 	{ "weights", "kind:random [seed seed:INT]", SETTING_ONCE },
 	{ "weights", "format:f32|f16|bf16", SETTING_ONCE },
@@ -463,11 +465,31 @@ static void check_model(struct sema *s, struct decl_model *out, const struct ast
 	}
 }
 
+/* context, batch, cache: of language models */
+static void language_setting(struct sema *s, struct decl_model *out, const struct setting *m, const struct ast_stmt *t)
+{
+	const struct setting_value *v = setting_get(m, "v");
+	bool batch = is(m, "batch");
+	uint32_t *number = batch ? &out->batch : &out->context;
+
+	if (is(m, "cache") ? out->cache != NULL : *number) {
+		diag_error(s->diag, t->name.span, "\"%s\" is given twice", t->name.text);
+		return;
+	}
+	if (is(m, "cache")) {
+		out->cache = v->text;
+		return;
+	}
+	*number = (uint32_t)v->integer;
+	if (v->integer < 1 || v->integer > (batch ? 1u << 12 : 1u << 24))
+		diag_error(s->diag, t->span, batch ? "a batch has 1 to 2^12 tokens" : "a context has 1 to 2^24 tokens");
+}
+
 static void resolve_model(struct sema *s, const struct ast_decl *decl)
 {
 	struct decl_model out = { .name = decl->name.text, .span = decl->name.span, .kind = DECL_MODEL_NETWORK,
 				  .body = &decl->body, .ast = s->project->ast };
-	const struct ast_stmt *context = NULL;
+	const struct ast_stmt *language = NULL;
 
 	for (uint32_t i = 0; i < decl->body.len; i++) {
 		const struct ast_stmt *t = decl->body.data[i];
@@ -482,19 +504,15 @@ static void resolve_model(struct sema *s, const struct ast_decl *decl)
 			model_import(s, &out, &m, t);
 		} else if (is(&m, "weights")) {
 			model_weights(s, &out, &m, t->span);
-		} else if (context) {
-			diag_error(s->diag, t->name.span, "\"context\" is given twice");
-			diag_note(s->diag, context->span, "first given here");
 		} else {
-			context = t;
-			out.context = (uint32_t)setting_get(&m, "v")->integer;
-			if (setting_get(&m, "v")->integer < 1 || setting_get(&m, "v")->integer > 1u << 24)
-				diag_error(s->diag, t->span, "a context has 1 to 2^24 tokens");
+			language = t;
+			language_setting(s, &out, &m, t);
 		}
 	}
 	check_model(s, &out, decl);
-	if (context && out.path && out.kind == DECL_MODEL_ONNX)
-		diag_error(s->diag, context->span, "\"context\" belongs to language models (import gguf)");
+	if (language && out.path && out.kind == DECL_MODEL_ONNX)
+		diag_error(s->diag, language->span, "\"%s\" belongs to language models (import gguf)",
+			   language->name.text);
 	vec_push(s->arena, &s->project->models, out);
 }
 
@@ -525,12 +543,10 @@ static void plan_limit(struct sema *s, struct decl_plan *out, const struct setti
 }
 
 /* Reasons why a model that parses cannot be compiled yet. */
-static void check_supported(struct sema *s, struct decl_plan *out, uint32_t model, struct span at)
+static void check_supported(struct sema *s, struct decl_plan *out, uint32_t model)
 {
 	const struct decl_model *m = &s->project->models.data[model];
 
-	if (m->kind == DECL_MODEL_GGUF)
-		unsupported(out, at, "import of a GGUF file");
 }
 
 /* "train SCENE for N steps": at most one, and nothing beside it. */
@@ -547,6 +563,16 @@ static bool plan_train(struct sema *s, struct decl_plan *out, const struct setti
 	return true;
 }
 
+/* Language models generate, and nothing else does. */
+static void check_language(struct sema *s, bool generate, uint32_t model, const struct setting_value *v)
+{
+	if ((s->project->models.data[model].kind == DECL_MODEL_GGUF) == generate)
+		return;
+	diag_error(s->diag, v->span, generate ? "\"%s\" is no language model" : "\"%s\" is a language model and cannot be run",
+		   v->text);
+	diag_hint(s->diag, generate ? "Only models with \"import gguf\" generate; say: run %s;" : "Say: generate %s;", v->text);
+}
+
 static void plan_step(struct sema *s, struct decl_plan *out, const struct setting *m, const struct ast_stmt *t)
 {
 	struct decl_step step = { .span = t->span };
@@ -556,10 +582,10 @@ static void plan_step(struct sema *s, struct decl_plan *out, const struct settin
 	step.action = is(m, "run") ? DECL_RUN : is(m, "train") ? DECL_TRAIN : DECL_GENERATE;
 	if (step.action == DECL_TRAIN ? !plan_train(s, out, m, t) : !lookup(s, BLOCK_MODEL, v->text, v->span, &step.model))
 		return;
-	if (step.action == DECL_GENERATE)
-		unsupported(out, t->span, "generating text");
+	if (step.action == DECL_GENERATE || step.action == DECL_RUN)
+		check_language(s, step.action == DECL_GENERATE, step.model, v);
 	if (step.action != DECL_TRAIN)
-		check_supported(s, out, step.model, t->span);
+		check_supported(s, out, step.model);
 	vec_push(s->arena, &out->steps, step);
 }
 

@@ -7,7 +7,7 @@ lib_LTLIBRARIES += libedgert.la
 bin_PROGRAMS += edgert
 
 libedgeplan_la_SOURCES = %D%/include/edge/plan_format.h %D%/include/edge/plan_read.h \
-	%D%/plan/check.c %D%/plan/check.h %D%/plan/check_records.c %D%/plan/check_train.c %D%/plan/hash.c
+	%D%/plan/check.c %D%/plan/check.h %D%/plan/check_records.c %D%/plan/check_generate.c %D%/plan/check_train.c %D%/plan/hash.c
 libedgeplan_la_CPPFLAGS = $(RUNTIME_CPPFLAGS)
 
 libruntime_la_SOURCES = %D%/version.c \
@@ -26,6 +26,8 @@ libruntime_la_SOURCES = %D%/version.c \
 	%D%/train/event.c %D%/train/device.c %D%/train/frames.c %D%/train/frames.h %D%/train/internal.h %D%/train/train.h \
 	%D%/train/checkpoint.c %D%/train/checkpoint.h %D%/train/curve.c %D%/train/curve.h \
 	%D%/train/exchange.c %D%/train/exchange.h %D%/train/ply.h %D%/train/ply_header.c %D%/train/ply_header.h %D%/train/ply_read.c %D%/train/ply_write.c \
+	%D%/text/language.c %D%/text/language.h %D%/text/merge.c %D%/text/sample.c %D%/text/sample.h \
+	%D%/text/tokenizer.c %D%/text/tokenizer.h %D%/text/unicode.c %D%/text/unicode_ranges.h %D%/text/words.c \
 	%D%/exec/tensors.c %D%/plan/dump.c %D%/plan/dump_train.c %D%/plan/dump.h
 libruntime_la_CPPFLAGS = $(RUNTIME_CPPFLAGS)
 
@@ -35,6 +37,7 @@ libedgert_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 -export-symbols-regex '
 
 edgert_CPPFLAGS = $(RUNTIME_CPPFLAGS)
 edgert_SOURCES = %D%/tools/edgert.c %D%/tools/tool.h %D%/tools/bound.c %D%/tools/cmd_bench.c \
+	%D%/tools/cmd_generate.c %D%/tools/cmd_perplexity.c %D%/tools/language_tool.c %D%/tools/language_tool.h \
 	%D%/tools/cmd_info.c %D%/tools/cmd_probe.c %D%/tools/probe_native.c %D%/tools/probe_native.h %D%/tools/cmd_run.c %D%/tools/report_json.c %D%/tools/samples.c \
 	%D%/tools/tensor_files.c %D%/tools/tool_options.c %D%/tools/trace.c \
 	%D%/tools/cmd_execute.c %D%/tools/cmd_train.c %D%/tools/train_progress.c %D%/tools/train_progress.h %D%/tools/train_tool.h \
@@ -46,4 +49,4 @@ edgert_LDADD = libruntime.la libedgeplan.la $(RUNTIME_LIBS)
 edgeincludedir = $(includedir)/edge
 edgeinclude_HEADERS = %D%/include/edge/edgert.h %D%/include/edge/plan_format.h %D%/include/edge/plan_read.h
 EXTRA_DIST += %D%/edgert.pc.in %D%/README.md %D%/base/README.md %D%/device/README.md %D%/plan/README.md \
-	%D%/exec/README.md %D%/image/README.md %D%/train/README.md %D%/stream/README.md %D%/tools/README.md
+	%D%/exec/README.md %D%/image/README.md %D%/train/README.md %D%/stream/README.md %D%/tools/README.md %D%/text/README.md %D%/text/unicode.py

@@ -250,7 +250,7 @@ static uint32_t wanted(const struct kernel_set *ks, const struct kernel_arg *a)
 {
 	switch (a->kind) {
 	case ARG_WEIGHT: return ks->weights.data[a->id].packing.texture ? EDGE_PARAM_IMAGE : EDGE_PARAM_GLOBAL;
-	case ARG_VALUE: case ARG_SCRATCH: return EDGE_PARAM_GLOBAL;
+	case ARG_VALUE: case ARG_SCRATCH: case ARG_STATE: return EDGE_PARAM_GLOBAL;
 	case ARG_I32: case ARG_FIRST_GRANULE: case ARG_TEXEL: return EDGE_PARAM_I32;
 	case ARG_I64: return EDGE_PARAM_I64;
 	default: return EDGE_PARAM_F32;

@@ -102,6 +102,8 @@ void build_i32(struct build *b, int64_t i);
 void build_f32(struct build *b, double f);
 void build_scratch(struct build *b, uint64_t bytes);
 void build_texel(struct build *b); /* int texel: where the weight just given lies in its image */
+/* Memory that outlives the run, e.g. a cache: the same for all launches that name it alike. */
+void build_state(struct build *b, const char *name, uint64_t bytes);
 void build_first_granule(struct build *b); /* int first: of a launch with split_dim set */
 void build_what(struct build *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void build_flops(struct build *b, uint64_t flops);
@@ -308,6 +310,9 @@ bool select_arg(struct codegen *c, node_id id); /* arg_max, arg_min */
 bool select_softmax(struct codegen *c, node_id id); /* and log_softmax */
 bool select_norm(struct codegen *c, node_id id); /* layer_norm, rms_norm, group_norm */
 bool select_attention(struct codegen *c, node_id id);
+bool select_rope_angles(struct codegen *c, node_id id);
+bool select_kv_append(struct codegen *c, node_id id);
+bool select_kv_attention(struct codegen *c, node_id id);
 bool select_rnn(struct codegen *c, node_id id); /* lstm, gru */
 
 /* ---- select_move.c: what the kernels that write rows share ---- */

@@ -62,6 +62,7 @@ uint64_t pack_part_unit(const struct graph *g, const struct weight *w); /* w->by
 enum kernel_arg_kind {
 	ARG_VALUE,   /* an activation: id = value */
 	ARG_WEIGHT,  /* id = index into kernel_set.weights */
+	ARG_STATE,   /* id = index into kernel_set.states */
 	ARG_SCRATCH, /* bytes of memory for this launch only: i = bytes */
 	ARG_I32,
 	ARG_I64,
@@ -117,12 +118,19 @@ struct launch {
 	const struct row_lookup *lookup; /* NULL; else arguments are the indices and the output */
 };
 
+/* Memory that keeps its contents from run to run. */
+struct state {
+	const char *name;
+	uint64_t bytes;
+};
+
 struct kernel_set {
 	const struct graph *graph;
 	const char *prelude; /* put before the kernels' sources */
 	const char *build_options;
 	VEC(struct kernel) kernels;
 	VEC(struct weight) weights;
+	VEC(struct state) states;
 	VEC(struct launch) launches; /* in execution order */
 	/* value -> value whose bytes it is (reshape); itself otherwise. values.len entries */
 	value_id *alias;

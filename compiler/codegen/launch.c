@@ -97,6 +97,18 @@ void build_texel(struct build *b)
 	push(b, (struct kernel_arg){ .kind = ARG_TEXEL });
 }
 
+void build_state(struct build *b, const char *name, uint64_t bytes)
+{
+	struct kernel_set *ks = b->c->ks;
+	uint32_t i = 0;
+
+	while (i < ks->states.len && strcmp(ks->states.data[i].name, name) != 0)
+		i++;
+	if (i == ks->states.len)
+		vec_push(b->c->arena, &ks->states, (struct state){ arena_strdup(b->c->arena, name), bytes });
+	push(b, (struct kernel_arg){ .kind = ARG_STATE, .id = i });
+}
+
 void build_first_granule(struct build *b)
 {
 	push(b, (struct kernel_arg){ .kind = ARG_FIRST_GRANULE });
@@ -164,6 +176,8 @@ static uint64_t count_bytes(const struct build *b)
 	for (i = 0; i < b->args.len; i++) {
 		const struct kernel_arg *a = &b->args.data[i];
 
+		if (a->kind == ARG_STATE) /* on average half full */
+			bytes += b->c->ks->states.data[a->id].bytes / 2;
 		if (a->kind != ARG_VALUE && a->kind != ARG_WEIGHT)
 			continue;
 		for (j = 0; j < i; j++)

@@ -46,6 +46,9 @@ static const select_fn selector[OP_COUNT] = {
 	[OP_rms_norm] = select_norm,
 	[OP_group_norm] = select_norm,
 	[OP_attention] = select_attention,
+	[OP_rope_angles] = select_rope_angles,
+	[OP_kv_append] = select_kv_append,
+	[OP_kv_attention] = select_kv_attention,
 	[OP_lstm] = select_rnn,
 	[OP_gru] = select_rnn,
 };

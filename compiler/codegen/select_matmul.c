@@ -68,7 +68,8 @@ struct tile codegen_tile(const struct codegen *c, int64_t rows, int64_t outputs,
 			  .width = outputs <= 16 ? 16 : 32 };
 	const struct tile_choice *choice;
 
-	if (!t.gpu && rows > 1)
+	/* variants of a language model share their panels */
+	if (!t.gpu && rows > 1 && !c->g->language)
 		t.width = panel_width(outputs);
 	if (t.gpu) {
 		t.height = rows < 4 ? rows : 4;
@@ -79,7 +80,8 @@ struct tile codegen_tile(const struct codegen *c, int64_t rows, int64_t outputs,
 	choice = tuning_tile(c->t, rows, outputs);
 	if (choice) {
 		t.height = choice->height;
-		t.width = choice->width;
+		if (!c->g->language)
+			t.width = choice->width;
 	}
 	return t;
 }

@@ -21,6 +21,25 @@ struct graph *import_onnx(struct arena *a, struct diag *d, const struct decl_mod
 /* A network written in the language: import/network.c */
 struct graph *import_network(struct arena *a, struct diag *d, const struct decl_model *m, const struct import_options *o);
 
+/* A language model in a GGUF file: import/gguf_model.c. */
+struct gguf;
+
+struct language_model {
+	int64_t vocabulary, trained_context, layers;
+	struct strbuf tokenizer; /* the TOKENIZER section of a plan */
+};
+
+struct language_options {
+	int64_t rows;     /* tokens of a sweep */
+	int64_t scored;   /* rows that get logits */
+	int64_t context;  /* positions of the cache */
+	enum dtype cache; /* f32, f16, or i8 with a scale for each head of a position */
+};
+
+struct gguf *gguf_model_open(struct arena *a, struct diag *d, const struct decl_model *m, struct language_model *out);
+struct graph *gguf_model_graph(struct gguf *g, const struct decl_model *m, const struct language_model *l,
+			       const struct language_options *o);
+
 /* import/safetensors.c: the tensors of a file by name; nothing is copied. */
 struct safetensors {
 	uint32_t file; /* index into graph->files */

@@ -123,7 +123,8 @@ enum attr_key {
 	ATTR_dilations, ATTR_group, ATTR_output_padding, ATTR_scale, ATTR_causal, ATTR_hidden,
 	ATTR_direction, ATTR_activations, ATTR_alphas, ATTR_betas, ATTR_clip, ATTR_input_forget,
 	ATTR_layout, ATTR_linear_before_reset, ATTR_kernel, ATTR_count_include_pad,
-	ATTR_select_last, ATTR_eps,
+	ATTR_select_last, ATTR_eps, ATTR_heads, ATTR_kv_heads, ATTR_context, ATTR_cache, ATTR_layer,
+	ATTR_window, ATTR_softcap,
 	ATTR_COUNT
 };
 
@@ -145,6 +146,9 @@ enum rnn_activation {
 	RNN_SCALED_TANH /* alpha tanh(beta x) */, RNN_HARD_SIGMOID /* alpha, beta */, RNN_ELU /* alpha */,
 	RNN_SOFTSIGN, RNN_SOFTPLUS, RNN_AFFINE /* alpha x + beta */
 };
+
+/* How the two parts of a rotated pair lie: side by side, or half a head apart. */
+enum rope_mode { ROPE_ADJACENT, ROPE_HALVES };
 
 enum attr_kind { ATTR_INT, ATTR_FLOAT, ATTR_INTS, ATTR_FLOATS };
 
@@ -222,6 +226,12 @@ struct graph {
 	VEC(struct weight_file) files;
 	/* how operands of dense arithmetic are stored: f32, f16, bf16; 0: as their source has them */
 	enum dtype weight_storage;
+	/*
+	 * A language model: its values' first dim counts tokens of one sweep, and graphs that differ in
+	 * that number alone become variants of one program. So nothing in code generation may depend on
+	 * it but the choice of kernels, and tables of embeddings are always looked up.
+	 */
+	bool language;
 };
 
 /* building */

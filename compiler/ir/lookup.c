@@ -33,5 +33,7 @@ bool node_is_lookup(const struct graph *g, const struct node *n)
 	count = shape_elements(&index->shape);
 	if (rows < 1 || count < 1 || elements < 1)
 		return false;
+	if (g->language)
+		return elements / rows <= MOST_ROW / 4;
 	return elements >= LEAST_TABLE / 4 && elements / rows <= MOST_ROW / 4 && count <= rows / SPARSE;
 }

@@ -72,6 +72,13 @@ static const char *const attr_names[ATTR_COUNT] = {
 	K(count_include_pad),
 	K(select_last),
 	K(eps),
+	K(heads),
+	K(kv_heads),
+	K(context),
+	K(cache),
+	K(layer),
+	K(window),
+	K(softcap),
 #undef K
 };
 

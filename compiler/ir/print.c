@@ -337,6 +337,8 @@ void graph_print(const struct graph *g, struct strbuf *out)
 	strbuf_puts(out, "\n");
 	if (g->weight_storage)
 		strbuf_printf(out, "weights %s\n", dtype_name(g->weight_storage));
+	if (g->language)
+		strbuf_puts(out, "language\n");
 	for (uint32_t i = 0; i < g->files.len; i++) {
 		strbuf_printf(out, "file %u ", i);
 		print_string(out, g->files.data[i].path);

@@ -127,6 +127,8 @@ static void read_source(struct reader *r, struct data *d)
 			read_hex(r, d);
 		else
 			read_values(r, d, n);
+	} else if (reader_take_word(r, "language")) {
+		r->g->language = true;
 	} else if (reader_take_word(r, "file")) {
 		d->where = DATA_FILE;
 		d->file = (uint32_t)reader_uint(r);

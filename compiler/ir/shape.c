@@ -99,6 +99,7 @@ enum attr_kind attr_key_kind(enum attr_key k)
 	case ATTR_scale:
 	case ATTR_clip:
 	case ATTR_eps:
+	case ATTR_softcap:
 		return ATTR_FLOAT;
 	case ATTR_scales:
 	case ATTR_roi:
@@ -550,7 +551,7 @@ bool infer_node(const struct graph *g, const struct node *n, enum dtype *dtype, 
 		good = infer_along_axes(&c);
 		break;
 	default:
-		good = infer_map(&c);
+		good = n->op == OP_map ? infer_map(&c) : infer_language(&c);
 		break;
 	}
 	if (!good)

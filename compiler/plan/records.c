@@ -42,6 +42,10 @@ static const uint32_t kinds[SECTION_COUNT][2] = {
 	{ EDGE_SECTION_POINTS, sizeof(struct edge_point) },
 	{ EDGE_SECTION_EVENTS, sizeof(struct edge_event) },
 	{ EDGE_SECTION_ROLES, sizeof(struct edge_role) },
+	{ EDGE_SECTION_GENERATE, sizeof(struct edge_generate) },
+	{ EDGE_SECTION_VARIANTS, sizeof(struct edge_variant) },
+	{ EDGE_SECTION_STEP_VARIANTS, sizeof(uint32_t) },
+	{ EDGE_SECTION_TOKENIZER, 1 },
 };
 
 void records_begin(struct records *r, struct arena *a, struct sections *x, struct diag *d)

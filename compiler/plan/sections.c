@@ -126,6 +126,7 @@ static struct edge_arg make_arg(const struct schedule *s, const struct sched_ste
 		/* fall through */
 	case ARG_VALUE:
 	case ARG_SCRATCH:
+	case ARG_STATE:
 		out.buffer = s->step_buffers.data[(*buffer)++];
 		break;
 	case ARG_I32:
@@ -232,7 +233,7 @@ static bool put_steps(struct writer *w)
 	for (uint32_t i = 0; i < s->steps.len; i++) {
 		const struct sched_step *x = &s->steps.data[i];
 		struct edge_step r = { .kind = x->kind, .index = x->tensor, .arg_first = args, .global = { 1, 1, 1 },
-				       .local = { 1, 1, 1 }, .model = x->model, .reads_needed = x->reads_needed,
+				       .local = { 1, 1, 1 }, .model = s->request->variants ? 0 : x->model, .reads_needed = x->reads_needed,
 				       .flops = x->flops, .bytes = x->bytes, .predicted_ms = x->ms,
 				       .predicted_start_ms = x->start_ms };
 
@@ -251,7 +252,7 @@ static void put_tensors(struct writer *w)
 {
 	for (uint32_t i = 0; i < w->s->tensors.len; i++) {
 		const struct sched_tensor *t = &w->s->tensors.data[i];
-		const struct value *v = graph_value(w->s->request->models[t->model].ks->graph, t->value);
+		const struct value *v = graph_value(w->s->request->models[t->shape_model].ks->graph, t->value);
 		struct edge_tensor r = { .name = string(w, clean(w, t->name)),
 					 .direction = t->output ? EDGE_TENSOR_OUTPUT : EDGE_TENSOR_INPUT,
 					 .dtype = v->dtype, .rank = v->shape.rank, .buffer = t->buffer,
@@ -268,10 +269,10 @@ static void put_models(struct writer *w)
 	const struct schedule *s = w->s;
 	uint32_t step = 0;
 
-	for (uint32_t m = 0; m < s->request->model_count; m++) {
+	for (uint32_t m = 0; m < (s->request->variants ? 1 : s->request->model_count); m++) {
 		struct edge_model r = { .name = string(w, clean(w, s->request->models[m].name)), .step_first = step };
 
-		for (; step < s->steps.len && s->steps.data[step].model == m; step++) {
+		for (; step < s->steps.len && (s->request->variants || s->steps.data[step].model == m); step++) {
 			r.flops += s->steps.data[step].flops;
 			r.step_count++;
 		}
@@ -324,7 +325,7 @@ static void put_meta(struct writer *w, const char *version)
 	const struct schedule *s = w->s;
 	const struct target *t = s->request->target;
 	struct edge_meta m = {
-		.kind = EDGE_PLAN_RUN,
+		.kind = s->request->generate ? EDGE_PLAN_GENERATE : EDGE_PLAN_RUN,
 		.backend = t->backend,
 		.kernel_style = t->kernels,
 		.threads = t->threads,
@@ -358,6 +359,38 @@ static void put_meta(struct writer *w, const char *version)
 	}
 }
 
+static uint32_t find_tensor(const struct schedule *s, const char *name)
+{
+	uint32_t i = 0;
+
+	while (i < s->tensors.len && strcmp(s->tensors.data[i].name, name) != 0)
+		i++;
+	return i;
+}
+
+static void put_generate(struct writer *w)
+{
+	const struct schedule *s = w->s;
+	const struct sched_generate *g = s->request->generate;
+	struct edge_generate r = { .context = (uint32_t)g->context, .vocabulary = (uint32_t)g->vocabulary,
+				   .tokens = find_tensor(s, "tokens"), .state = find_tensor(s, "state"),
+				   .wanted = find_tensor(s, "wanted"), .logits = find_tensor(s, "logits"),
+				   .layers = (uint32_t)g->layers };
+	uint32_t all = (uint32_t)((UINT64_C(1) << s->request->model_count) - 1);
+
+	put(w, SECTION_GENERATE, &r);
+	for (uint32_t i = 0; i < s->request->model_count; i++)
+		put(w, SECTION_VARIANTS, &(struct edge_variant){ (uint32_t)g->rows[i], (uint32_t)g->scored[i] });
+	for (uint32_t i = 0; i < s->steps.len; i++) {
+		const struct sched_step *x = &s->steps.data[i];
+		bool launch = x->kind == SCHED_KERNEL || x->kind == SCHED_LOOKUP;
+		uint32_t mask = launch ? 1u << x->model : all;
+
+		put(w, SECTION_STEP_VARIANTS, &mask);
+	}
+	strbuf_add(&w->x->section[SECTION_TOKENIZER].bytes, g->tokenizer, g->tokenizer_bytes);
+}
+
 bool sections_make(struct arena *a, const struct schedule *s, const char *version, struct sections *out, struct diag *d)
 {
 	struct writer w = { .a = a, .s = s, .x = out, .d = d };
@@ -367,6 +400,8 @@ bool sections_make(struct arena *a, const struct schedule *s, const char *versio
 	put_tensors(&w);
 	put_models(&w);
 	put_memory(&w);
+	if (s->request->generate)
+		put_generate(&w);
 	if (!put_kernels(&w) || !put_steps(&w) || !records_end(&w.r)) {
 		sections_free(out);
 		return false;

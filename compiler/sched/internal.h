@@ -80,7 +80,8 @@ struct work {
 	VEC(struct event) events;
 	VEC(struct weight_use) uses;
 	VEC(uint32_t) weight_list;
-	VEC(uint32_t) scratch; /* storages of ARG_SCRATCH, in order of events and arguments */
+	VEC(uint32_t) scratch; /* storages of ARG_SCRATCH, in order of events, variants and arguments */
+	VEC(uint32_t) states;  /* storages of model 0's states */
 	uint32_t *weight_uses; /* per weight: launches that use it */
 	uint64_t *live;        /* per event */
 	uint64_t *offset;      /* per storage, where it is its own root */
@@ -100,6 +101,22 @@ static inline const struct weight *work_weight(const struct work *w, uint32_t i)
 {
 	return &w->s->weights.data[i].ks->weights.data[w->s->weights.data[i].index];
 }
+
+/* How many launches an event stands for: one for each variant. */
+static inline uint32_t work_variants(const struct work *w)
+{
+	return w->r->variants ? w->r->model_count : 1;
+}
+
+static inline const struct launch *variant_launch(const struct work *w, const struct event *e, uint32_t variant)
+{
+	return &w->r->models[w->r->variants ? variant : e->model].ks->launches.data[e->index];
+}
+
+/* Number in schedule.weights of a model's own weight; of variants, model is the variant. */
+uint32_t weight_number(const struct work *w, uint32_t model, uint32_t index);
+/* variants.c: whether the models are that. False: said why. */
+bool variants_check(struct work *w);
 
 uint32_t storage_root(struct work *w, uint32_t s);
 /* The storage of a value; made where there is none. */

@@ -205,32 +205,36 @@ static uint64_t share(uint64_t x, uint32_t first, uint32_t count, uint32_t of)
 	return (uint64_t)(a * (first + count) / of - a * first / of);
 }
 
-static void kernel_step(struct layout *l, uint32_t unit, uint32_t count, struct sched_step *s)
+static void kernel_step(struct layout *l, uint32_t unit, uint32_t count, uint32_t variant, struct sched_step *s)
 {
 	struct work *w = l->w;
 	const struct unit *u = &l->p->units.data[unit];
 	const struct event *e = &w->events.data[u->event];
 	const struct weight_use *x = &w->uses.data[e->use];
-	const struct launch *k = event_launch(w, e);
+	const struct launch *k = variant_launch(w, e, variant);
 	double launch = w->t->launch_ms;
 
 	s->launch = e->index;
 	s->granule_first = u->first;
 	s->granule_count = count;
 	s->whole = count == x->granules;
-	s->flops = share(k->flops, u->first, count, x->granules);
-	s->bytes = share(k->bytes, u->first, count, x->granules);
-	s->ms = s->whole ? e->ms : launch + (e->ms - launch) * count / x->granules;
+	if (!variant) {
+		s->flops = share(k->flops, u->first, count, x->granules);
+		s->bytes = share(k->bytes, u->first, count, x->granules);
+		s->ms = s->whole ? e->ms : launch + (e->ms - launch) * count / x->granules;
+	}
 	for (uint32_t i = 0; i < k->arg_count; i++) {
 		const struct kernel_arg *a = &k->arg[i];
 		uint32_t storage = NO_ID;
 
 		if (a->kind == ARG_WEIGHT) {
 			vec_push(w->a, &w->s->step_buffers,
-				 weight_buffer(l, unit, w->model_weights[e->model] + a->id,
+				 weight_buffer(l, unit, weight_number(w, s->model, a->id),
 					       x->granules > 1 && a->split, count));
 		} else if (a->kind == ARG_VALUE) {
 			storage = value_storage(w, e->model, a->id);
+		} else if (a->kind == ARG_STATE) {
+			storage = w->states.data[a->id];
 		} else if (a->kind == ARG_SCRATCH) {
 			/* the parts of a launch share its scratch */
 			storage = w->scratch.data[l->scratch_at + l->scratch_used++];
@@ -240,43 +244,27 @@ static void kernel_step(struct layout *l, uint32_t unit, uint32_t count, struct 
 	}
 }
 
-static void lookup_step(struct layout *l, const struct event *e, struct sched_step *s)
+static void lookup_step(struct layout *l, const struct event *e, uint32_t variant, struct sched_step *s)
 {
 	struct work *w = l->w;
-	const struct launch *k = event_launch(w, e);
+	const struct launch *k = variant_launch(w, e, variant);
 
 	s->launch = e->index;
-	s->bytes = k->bytes;
-	s->table = table_of(w, w->model_weights[e->model] + k->lookup->weight);
+	s->bytes = variant ? 0 : k->bytes;
+	s->ms = variant ? 0 : e->ms;
+	s->table = table_of(w, weight_number(w, s->model, k->lookup->weight));
 	for (uint32_t i = 0; i < k->arg_count; i++)
 		vec_push(w->a, &w->s->step_buffers,
 			 w->storages.data[storage_root(w, value_storage(w, e->model, k->arg[i].id))].buffer);
 }
 
-static void step_make(struct layout *l, uint32_t unit, uint32_t next, uint32_t count)
+/* Blocks that units from `unit` to `next` need are needed from now on. */
+static void note_units(struct layout *l, uint32_t unit, uint32_t next, uint32_t step)
 {
-	struct work *w = l->w;
-	const struct unit *u = &l->p->units.data[unit];
-	const struct event *e = &w->events.data[u->event];
-	struct sched_step s = { .kind = e->kind, .model = e->model, .buffer_first = w->s->step_buffers.len,
-				.whole = true, .live_bytes = w->live[u->event], .ms = e->ms };
-
-	if (!unit || l->p->units.data[unit - 1].event != u->event) {
-		l->scratch_at += l->scratch_used; /* those of the launch before */
-	}
-	l->scratch_used = 0;
-	if (e->kind == SCHED_KERNEL) {
-		kernel_step(l, unit, count, &s);
-	} else if (e->kind == SCHED_LOOKUP) {
-		lookup_step(l, e, &s);
-	} else {
-		s.tensor = e->index;
-		s.bytes = 2 * w->s->tensors.data[e->index].bytes;
-	}
 	for (uint32_t i = unit; i < next; i++) {
 		const struct unit *x = &l->p->units.data[i];
 
-		l->step_of[i] = w->s->steps.len;
+		l->step_of[i] = step;
 		for (int common = 0; common < 2; common++) {
 			uint32_t b = common ? x->common : x->block;
 
@@ -284,9 +272,38 @@ static void step_make(struct layout *l, uint32_t unit, uint32_t next, uint32_t c
 				l->need_block = b + 1;
 		}
 	}
-	w->s->flops += s.flops;
-	vec_push(w->a, &w->s->steps, s);
-	vec_push(w->a, &l->clock, (struct clock_step){ s.ms, l->need_block, l->need_resident, 0 });
+}
+
+/* One step; of variants one for each, of which a run takes one. The last stands for all: then the unit is done. */
+static void step_make(struct layout *l, uint32_t unit, uint32_t next, uint32_t count)
+{
+	struct work *w = l->w;
+	const struct unit *u = &l->p->units.data[unit];
+	const struct event *e = &w->events.data[u->event];
+	bool launches = e->kind == SCHED_KERNEL || e->kind == SCHED_LOOKUP;
+
+	if (!unit || l->p->units.data[unit - 1].event != u->event)
+		l->scratch_at += l->scratch_used; /* those of the launch before */
+	l->scratch_used = 0;
+	for (uint32_t v = 0; v < (launches ? work_variants(w) : 1); v++) {
+		struct sched_step s = { .kind = e->kind, .model = w->r->variants ? v : e->model,
+					.buffer_first = w->s->step_buffers.len, .whole = true,
+					.live_bytes = w->live[u->event] };
+
+		if (e->kind == SCHED_KERNEL) {
+			kernel_step(l, unit, count, v, &s);
+		} else if (e->kind == SCHED_LOOKUP) {
+			lookup_step(l, e, v, &s);
+		} else {
+			s.tensor = e->index;
+			s.bytes = 2 * w->s->tensors.data[e->index].bytes;
+			s.ms = e->ms;
+		}
+		note_units(l, unit, next, w->s->steps.len);
+		w->s->flops += s.flops;
+		vec_push(w->a, &w->s->steps, s);
+		vec_push(w->a, &l->clock, (struct clock_step){ s.ms, l->need_block, l->need_resident, 0 });
+	}
 }
 
 static void steps_make(struct layout *l)

@@ -65,7 +65,7 @@ static void number_models(struct work *w)
 
 	w->model_values = arena_new_array(w->a, uint32_t, w->r->model_count);
 	w->model_weights = arena_new_array(w->a, uint32_t, w->r->model_count);
-	for (uint32_t m = 0; m < w->r->model_count; m++) {
+	for (uint32_t m = 0; m < (w->r->variants ? 1 : w->r->model_count); m++) {
 		const struct kernel_set *ks = w->r->models[m].ks;
 		uint32_t same = 0;
 
@@ -85,6 +85,11 @@ static void number_models(struct work *w)
 	w->weight_uses = arena_new_array(w->a, uint32_t, w->s->weights.len + 1);
 }
 
+uint32_t weight_number(const struct work *w, uint32_t model, uint32_t index)
+{
+	return w->r->variants ? w->s->variant_weight[model][index] : w->model_weights[model] + index;
+}
+
 static uint32_t storage_new(struct work *w, uint64_t bytes, const char *name)
 {
 	struct storage s = { .bytes = round_up(bytes ? bytes : 1, w->t->align), .first = UINT32_MAX,
@@ -98,10 +103,17 @@ static uint32_t storage_new(struct work *w, uint64_t bytes, const char *name)
 uint32_t value_storage(struct work *w, uint32_t model, value_id v)
 {
 	const struct kernel_set *ks = w->r->models[model].ks;
-	uint64_t bytes = round_up(value_bytes(ks->graph, v) + !value_bytes(ks->graph, v), w->t->align);
+	uint64_t bytes = 1;
 	value_id root = value_root(ks, v);
 	uint32_t *at = &w->storage_of[w->model_values[model] + root];
 
+	for (uint32_t i = 0; i < work_variants(w); i++) {
+		const struct graph *g = w->r->models[w->r->variants ? i : model].ks->graph;
+
+		if (bytes < value_bytes(g, v))
+			bytes = value_bytes(g, v);
+	}
+	bytes = round_up(bytes, w->t->align);
 	if (*at == NO_ID) {
 		const char *name = graph_value(ks->graph, v)->name;
 
@@ -196,8 +208,15 @@ static uint32_t tensor_new(struct work *w, uint32_t model, value_id v, const cha
 	const struct graph *g = w->r->models[model].ks->graph;
 	struct sched_tensor t = { .output = output, .model = model, .value = v, .bytes = value_bytes(g, v) };
 
+	t.shape_model = model;
+	for (uint32_t i = 0; w->r->variants && i < w->r->model_count; i++) {
+		if (value_bytes(w->r->models[i].ks->graph, v) <= t.bytes)
+			continue;
+		t.shape_model = i;
+		t.bytes = value_bytes(w->r->models[i].ks->graph, v);
+	}
 	t.name = name ? name : arena_printf(w->a, output ? "output%u" : "input%u", v);
-	if (w->r->model_count > 1)
+	if (w->r->model_count > 1 && !w->r->variants)
 		t.name = arena_printf(w->a, "%s.%s", instance_name(w, model), t.name);
 	vec_push(w->a, &w->s->tensors, t);
 	return w->s->tensors.len - 1;
@@ -252,10 +271,12 @@ static void collect_weights(struct work *w, uint32_t model, const struct launch 
 	uint32_t from = w->weight_list.len;
 
 	for (uint32_t i = 0; i < l->arg_count; i++) {
-		uint32_t weight = w->model_weights[model] + l->arg[i].id;
+		uint32_t weight;
 
-		if (l->arg[i].kind == ARG_WEIGHT && (l->split_dim >= 0 && l->arg[i].split) == split &&
-		    !is_in_list(w, from, weight))
+		if (l->arg[i].kind != ARG_WEIGHT || (l->split_dim >= 0 && l->arg[i].split) != split)
+			continue;
+		weight = weight_number(w, model, l->arg[i].id);
+		if (!is_in_list(w, from, weight))
 			vec_push(w->a, &w->weight_list, weight);
 	}
 }
@@ -307,6 +328,57 @@ static uint32_t use_new(struct work *w, uint32_t model, uint32_t event, const st
 	return w->uses.len - 1;
 }
 
+/* What one launch reads must be there; what it reads and writes lives now. */
+static bool touch_launch(struct work *w, uint32_t event, const struct launch *l)
+{
+	const struct event *e = &w->events.data[event];
+
+	for (uint32_t i = 0; i < l->arg_count; i++) {
+		const struct kernel_arg *x = &l->arg[i];
+		uint32_t s;
+
+		if (x->kind == ARG_SCRATCH) {
+			s = storage_new(w, x->i > 0 ? (uint64_t)x->i : 0, "scratch");
+			touch(w, s, event);
+			vec_push(w->a, &w->scratch, s);
+		} else if (x->kind == ARG_VALUE) {
+			s = value_storage(w, e->model, x->id);
+			if (!x->written && w->storages.data[s].first == UINT32_MAX) {
+				diag_error(w->d, NO_SPAN, "launch %u (%s) reads value %u, which nothing has written",
+					   e->index, l->what ? l->what : "?", x->id);
+				return false;
+			}
+			touch(w, s, event);
+		}
+	}
+	return true;
+}
+
+static bool touch_arguments(struct work *w, uint32_t event)
+{
+	for (uint32_t v = 0; v < work_variants(w); v++)
+		if (!touch_launch(w, event, variant_launch(w, &w->events.data[event], v)))
+			return false;
+	return true;
+}
+
+/* States live all the time. */
+static void states_make(struct work *w, uint32_t model)
+{
+	const struct kernel_set *ks = w->r->models[model].ks;
+
+	for (uint32_t i = 0; i < ks->states.len; i++)
+		vec_push(w->a, &w->states, storage_new(w, ks->states.data[i].bytes, ks->states.data[i].name));
+}
+
+static void states_live(struct work *w)
+{
+	for (uint32_t i = 0; i < w->states.len && w->events.len; i++) {
+		touch(w, w->states.data[i], 0);
+		touch(w, w->states.data[i], w->events.len - 1);
+	}
+}
+
 /* Memory of one launch. The value it may overwrite is merged later. */
 static bool launch_event(struct work *w, uint32_t model, uint32_t index, struct pending *p)
 {
@@ -325,25 +397,8 @@ static bool launch_event(struct work *w, uint32_t model, uint32_t index, struct 
 	e = event_new(w, (struct event){ l->lookup ? SCHED_LOOKUP : SCHED_KERNEL, model, index, NO_ID,
 					 l->lookup ? cost_lookup_ms(w->t, l->lookup)
 						   : cost_launch_ms(w->t, l->flops, l->bytes) });
-	for (uint32_t i = 0; i < l->arg_count; i++) {
-		const struct kernel_arg *x = &l->arg[i];
-
-		if (x->kind == ARG_SCRATCH) {
-			uint32_t s = storage_new(w, x->i > 0 ? (uint64_t)x->i : 0, "scratch");
-
-			touch(w, s, e);
-			vec_push(w->a, &w->scratch, s);
-		} else if (x->kind == ARG_VALUE) {
-			uint32_t s = value_storage(w, model, x->id);
-
-			if (!x->written && w->storages.data[s].first == UINT32_MAX) {
-				diag_error(w->d, NO_SPAN, "launch %u (%s) reads value %u, which nothing has written",
-					   index, l->what ? l->what : "?", x->id);
-				return false;
-			}
-			touch(w, s, e);
-		}
-	}
+	if (!touch_arguments(w, e))
+		return false;
 	if (!l->lookup)
 		w->events.data[e].use = use_new(w, model, e, l);
 	output_events(w, model, p, index);
@@ -454,13 +509,18 @@ static void merge_in_place(struct work *w, uint32_t event)
 
 bool lower_request(struct work *w)
 {
+	uint32_t models = w->r->variants ? 1 : w->r->model_count;
 	bool ok = true;
 
 	number_models(w);
+	if (w->r->variants && !variants_check(w))
+		return false;
+	for (uint32_t m = 0; m < models; m++)
+		states_make(w, m);
 	for (uint32_t i = 0; i < w->r->feed_count; i++)
 		ok = apply_feed(w, &w->r->feeds[i]) && ok;
 	for (uint32_t out = 0; out < 2; out++)
-		for (uint32_t m = 0; m < w->r->model_count; m++) {
+		for (uint32_t m = 0; m < models; m++) {
 			const struct kernel_set *ks = w->r->models[m].ks;
 			const struct graph *g = ks->graph;
 
@@ -473,8 +533,9 @@ bool lower_request(struct work *w)
 			for (uint32_t i = 0; out && i < g->outputs.len; i++)
 				tensor_new(w, m, g->outputs.data[i], g->output_names.data[i], true);
 		}
-	for (uint32_t m = 0; ok && m < w->r->model_count; m++)
+	for (uint32_t m = 0; ok && m < models; m++)
 		ok = model_events(w, m);
+	states_live(w);
 	for (uint32_t e = 0; ok && e < w->events.len; e++)
 		if (w->events.data[e].kind == SCHED_KERNEL)
 			merge_in_place(w, e);

@@ -29,6 +29,7 @@ struct replay {
 	struct page_label **page; /* per weight region */
 	uint64_t **value;         /* per activation region: label of each grain; 0: nothing */
 	uint64_t time;            /* makes labels of scratch unique */
+	uint32_t variant;         /* that is run */
 	char *why;
 	size_t why_size;
 	bool ok;
@@ -136,6 +137,8 @@ static uint64_t value_name(const struct schedule *s, uint32_t model, value_id v)
 {
 	const struct kernel_set *ks = s->request->models[model].ks;
 
+	if (s->request->variants)
+		model = 0; /* all variants work on the same values */
 	while (ks->alias && ks->alias[v] != v)
 		v = ks->alias[v];
 	for (uint32_t i = 0; i < s->feeds.len; i++)
@@ -151,10 +154,13 @@ static uint64_t bytes_of(const struct schedule *s, uint32_t model, value_id v)
 	return (uint64_t)shape_elements(&x->shape) * dtype_size(x->dtype);
 }
 
-static uint32_t weight_number(const struct schedule *s, const struct kernel_set *ks, uint32_t index)
+static uint32_t number_of(const struct schedule *s, uint32_t model, uint32_t index)
 {
+	const struct kernel_set *ks = s->request->models[model].ks;
 	uint32_t low = 0;
 
+	if (s->request->variants)
+		return s->variant_weight[model][index];
 	while (s->weights.data[low].ks != ks)
 		low += s->weights.data[low].ks->weights.len;
 	return low + index;
@@ -175,13 +181,24 @@ static bool takes_place(const struct schedule *s, const struct sched_step *x, co
 		enum kernel_arg_kind kind = l->arg[i].kind;
 		const struct sched_buffer *in;
 
-		if (kind != ARG_VALUE && kind != ARG_WEIGHT && kind != ARG_SCRATCH)
+		if (kind != ARG_VALUE && kind != ARG_WEIGHT && kind != ARG_SCRATCH && kind != ARG_STATE)
 			continue;
 		in = &s->buffers.data[s->step_buffers.data[at++]];
 		if (kind == ARG_VALUE && !l->arg[i].written && in == b)
 			return true;
 	}
 	return false;
+}
+
+/* What is kept from run to run carries its own label, once somebody has given it that. */
+static void state(struct replay *r, uint32_t step, const struct sched_buffer *b, uint32_t id, bool writes)
+{
+	uint64_t name = UINT64_C(1) << 63 | id;
+
+	if (!writes && r->value[b->region][b->offset / GRAIN])
+		expect_value(r, step, b, name, b->bytes);
+	else
+		label(r, step, b, name);
 }
 
 static void run_kernel(struct replay *r, uint32_t step)
@@ -200,10 +217,13 @@ static void run_kernel(struct replay *r, uint32_t step)
 			const struct weight *w;
 			bool part;
 
-			if (a->kind != ARG_VALUE && a->kind != ARG_WEIGHT && a->kind != ARG_SCRATCH)
+			if (a->kind != ARG_VALUE && a->kind != ARG_WEIGHT && a->kind != ARG_SCRATCH &&
+			    a->kind != ARG_STATE)
 				continue;
 			b = &s->buffers.data[s->step_buffers.data[at++]];
-			if (a->kind == ARG_SCRATCH && writes) {
+			if (a->kind == ARG_STATE) {
+				state(r, step, b, a->id, writes);
+			} else if (a->kind == ARG_SCRATCH && writes) {
 				label(r, step, b, ++r->time << 33 | 1);
 			} else if (a->kind == ARG_VALUE && writes == a->written) {
 				if (!writes)
@@ -214,7 +234,7 @@ static void run_kernel(struct replay *r, uint32_t step)
 			} else if (a->kind == ARG_WEIGHT && !writes) {
 				w = &ks->weights.data[a->id];
 				part = a->split && !x->whole;
-				expect_weight(r, step, b, weight_number(s, ks, a->id),
+				expect_weight(r, step, b, number_of(s, x->model, a->id),
 					      part ? w->granule_bytes * x->granule_first : 0,
 					      part ? w->granule_bytes * x->granule_count : w->bytes);
 			}
@@ -233,7 +253,7 @@ static void run_lookup(struct replay *r, uint32_t step)
 	const uint32_t *buffer = &s->step_buffers.data[x->buffer_first];
 	uint64_t part = t->rows * l->lookup->row_bytes, at = 0;
 
-	if (t->weight != weight_number(s, ks, l->lookup->weight))
+	if (t->weight != number_of(s, x->model, l->lookup->weight))
 		fail(r, "step %u looks into the wrong table", step);
 	for (uint32_t i = t->chunk_first; r->ok && i < t->chunk_first + t->chunk_count; i++) {
 		const struct sched_chunk *c = &s->chunks.data[i];
@@ -257,6 +277,8 @@ static void run_step(struct replay *r, uint32_t step)
 	const struct sched_step *x = &s->steps.data[step];
 	const struct sched_tensor *t;
 
+	if (s->request->variants && x->model != r->variant && (x->kind == SCHED_KERNEL || x->kind == SCHED_LOOKUP))
+		return;
 	if (x->kind == SCHED_KERNEL) {
 		run_kernel(r, step);
 		return;
@@ -303,7 +325,7 @@ static void run(struct replay *r, bool eager, bool first)
 }
 
 /* Sub-ranges of a launch cover it, in order. */
-static void check_parts(struct replay *r)
+static void check_parts(struct replay *r, uint32_t variant)
 {
 	uint32_t at = 0;
 
@@ -311,7 +333,7 @@ static void check_parts(struct replay *r)
 		const struct sched_step *x = &r->s->steps.data[i];
 		const struct launch *l;
 
-		if (x->kind != SCHED_KERNEL || x->whole)
+		if (x->kind != SCHED_KERNEL || x->whole || (r->s->request->variants && x->model != variant))
 			continue;
 		l = &r->s->request->models[x->model].ks->launches.data[x->launch];
 		if (x->granule_first != at || !x->granule_count)
@@ -329,10 +351,12 @@ static void check_parts(struct replay *r)
 bool schedule_replay(const struct schedule *s, char *why, size_t why_size)
 {
 	struct replay r = { .s = s, .why = why, .why_size = why_size, .ok = true };
+	uint32_t variants = s->request->variants ? s->request->model_count : 1;
 
 	r.page = xmalloc((s->regions.len + 1) * sizeof *r.page);
 	r.value = xmalloc((s->regions.len + 1) * sizeof *r.value);
-	check_parts(&r);
+	for (uint32_t v = 0; v < variants; v++)
+		check_parts(&r, v);
 	for (int eager = 0; eager < 2; eager++) {
 		for (uint32_t i = 0; i < s->regions.len; i++) {
 			const struct sched_region *g = &s->regions.data[i];
@@ -342,7 +366,9 @@ bool schedule_replay(const struct schedule *s, char *why, size_t why_size)
 			r.value[i] = values ? calloc(g->bytes / GRAIN + 1, sizeof **r.value) : NULL;
 		}
 		run(&r, eager, true);
-		run(&r, eager, false);
+		for (r.variant = 0; r.variant < variants; r.variant++)
+			run(&r, eager, false);
+		r.variant = 0;
 		for (uint32_t i = 0; i < s->regions.len; i++) {
 			free(r.page[i]);
 			free(r.value[i]);

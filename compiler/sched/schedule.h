@@ -36,10 +36,25 @@ struct sched_feed {
 	struct span span;
 };
 
+/* A program that generates text: what its session has to know. */
+struct sched_generate {
+	int64_t context, vocabulary, layers;
+	const int64_t *rows, *scored; /* of each variant */
+	const void *tokenizer;        /* the section */
+	size_t tokenizer_bytes;
+};
+
 struct sched_request {
 	const char *name; /* the plan's */
 	const struct sched_model *models;
 	uint32_t model_count;
+	/*
+	 * The models are not a chain but variants of one program, of which each run takes one: the same
+	 * launches of the same values and weights, for different numbers of rows. Model 0 is what times
+	 * and choices are about. No feeds.
+	 */
+	bool variants;
+	const struct sched_generate *generate; /* NULL: a plan to run */
 	const struct sched_feed *feeds;
 	uint32_t feed_count;
 	const struct target *target;
@@ -74,7 +89,7 @@ struct sched_step {
 	uint32_t granule_first; /* SCHED_KERNEL: sub-range of global[split_dim] */
 	uint32_t granule_count;
 	bool whole;             /* the launch is not split */
-	uint32_t buffer_first;  /* in schedule.step_buffers: one per VALUE, WEIGHT, SCRATCH argument */
+	uint32_t buffer_first;  /* in schedule.step_buffers: one per VALUE, WEIGHT, STATE, SCRATCH argument */
 	uint32_t reads_needed;
 	uint64_t flops, bytes;
 	double ms, start_ms;
@@ -88,6 +103,7 @@ struct sched_tensor {
 	value_id value;
 	uint32_t buffer;
 	uint64_t bytes;
+	uint32_t shape_model; /* of variants: that in which it is largest; else model */
 };
 
 /* A weight of the plan: kernel sets that are run several times count once. */
@@ -155,6 +171,7 @@ struct schedule {
 	VEC(struct sched_lifetime) lifetimes;
 	VEC(struct sched_note) notes;
 	VEC(struct sched_feed_value) feeds;
+	uint32_t **variant_weight; /* variants: for each model, the number in `weights` of each of its own */
 
 	uint64_t device_bytes, host_bytes; /* sums of the regions */
 	uint64_t smallest_budget;

@@ -46,7 +46,7 @@ static enum edge_status load_plan(struct edgert_session *s, const struct edgert_
 		return purpose->adjust ? purpose->adjust(purpose->ctx, &s->plan, &s->failure) : EDGE_OK;
 	if (purpose && purpose->kind == EDGE_PLAN_TRAIN)
 		return rt_fail(&s->failure, EDGE_UNSUPPORTED, "plan \"%s\" does not train", options->plan);
-	if (s->plan.meta->kind != EDGE_PLAN_RUN)
+	if (s->plan.meta->kind != EDGE_PLAN_RUN && s->plan.meta->kind != EDGE_PLAN_GENERATE)
 		return rt_fail(&s->failure, EDGE_UNSUPPORTED,
 			       "cannot run plan \"%s\": %s plans are not supported yet",
 			       options->plan,

@@ -32,6 +32,12 @@ static enum edge_status await_reads(struct edgert_session *s, uint32_t index, st
 	return stream_await(s->stream, needed, &state->arrived, f);
 }
 
+/* Steps of other variants count as done. */
+static bool takes_step(const struct edgert_session *s, uint32_t index)
+{
+	return !s->plan.step_variants || s->plan.step_variants[index] >> s->variant & 1;
+}
+
 static enum edge_status submit_step(struct edgert_session *s, uint32_t index, struct failure *f)
 {
 	const struct edge_step *step = &s->plan.steps[index];
@@ -40,6 +46,8 @@ static enum edge_status submit_step(struct edgert_session *s, uint32_t index, st
 	const struct edge_tensor *t;
 	const struct edge_buffer *b;
 
+	if (!takes_step(s, index))
+		return fence ? s->ops->mark(s->device, fence, f) : EDGE_OK;
 	if (step->kind == EDGE_STEP_KERNEL)
 		return s->ops->submit(s->device, state->launch, fence, f);
 	if (step->kind == EDGE_STEP_LOOKUP)
@@ -194,4 +202,20 @@ enum edge_status edgert_run(struct edgert_session *s)
 	rt_seal(before);
 	s->broken = st != EDGE_OK;
 	return st;
+}
+
+enum edge_status session_read_tensor(struct edgert_session *s, uint32_t tensor, void *out, uint64_t bytes)
+{
+	const struct edge_tensor *t = &s->plan.tensors[tensor];
+	const struct edge_buffer *b = &s->plan.buffers[t->buffer];
+	enum edge_status st;
+
+	if (bytes > t->bytes)
+		bytes = t->bytes;
+	if (s->in_place[b->region]) {
+		memcpy(out, (const char *)s->in_place[b->region] + b->offset, bytes);
+		return EDGE_OK;
+	}
+	st = s->ops->read(s->device, s->regions[b->region], b->offset, out, bytes, NULL, &s->failure);
+	return st == EDGE_OK ? s->ops->finish(s->device, &s->failure) : st;
 }

@@ -59,6 +59,7 @@ struct edgert_session {
 	struct tensor_state *tensors;
 	double *model_ms;
 
+	uint32_t variant; /* of plans that have several: whose steps the next run takes */
 	uint32_t runs;
 	uint64_t driver_rss;
 	int64_t opened, ready, run_begin, run_end, first_end;
@@ -93,6 +94,9 @@ enum edge_status session_lookup(struct edgert_session *s, uint32_t index, struct
 
 /* Everything after the plan is checked and the I/O thread is on its way. */
 enum edge_status session_prepare(struct edgert_session *s, const struct edgert_options *options);
+
+/* Between runs: the first bytes of a tensor's memory, whatever is set for it. */
+enum edge_status session_read_tensor(struct edgert_session *s, uint32_t tensor, void *out, uint64_t bytes);
 
 static inline double session_ms(int64_t ns)
 {

@@ -78,6 +78,10 @@ static const struct known_section known[] = {
 	VIEW(POINTS, struct edge_point, false, "points", points, point_count),
 	VIEW(EVENTS, struct edge_event, false, "events", events, event_count),
 	VIEW(ROLES, struct edge_role, false, "roles", roles, role_count),
+	VIEW(GENERATE, struct edge_generate, false, "generate", generate, generate_count),
+	VIEW(VARIANTS, struct edge_variant, false, "variants", variants, variant_count),
+	VIEW(STEP_VARIANTS, uint32_t, false, "step variants", step_variants, step_variant_count),
+	{ EDGE_SECTION_TOKENIZER, 1, false, "tokenizer", offsetof(struct edge_plan, tokenizer), 0 },
 };
 
 enum { KNOWN_COUNT = sizeof known / sizeof *known };
@@ -208,6 +212,9 @@ static enum edge_status check_known(struct check *c, const struct edge_section *
 	case EDGE_SECTION_WEIGHTS:
 		c->weights_offset = s->offset;
 		c->weights_size = s->size;
+		break;
+	case EDGE_SECTION_TOKENIZER:
+		c->p->tokenizer_size = s->size;
 		break;
 	case EDGE_SECTION_DEBUG:
 		c->debug_count = s->count;

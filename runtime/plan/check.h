@@ -21,5 +21,6 @@ bool check_range(uint64_t offset, uint64_t bytes, uint64_t size);
 enum edge_status check_records(struct check *c);
 /* check_train.c: what a plan that trains has besides, and no other one. */
 enum edge_status check_train(struct check *c);
+enum edge_status check_generate(struct check *c); /* check_generate.c */
 
 #endif

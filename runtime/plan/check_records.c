@@ -66,7 +66,7 @@ static enum edge_status check_meta(struct check *c)
 {
 	const struct edge_meta *m = c->p->meta;
 
-	if (m->kind != EDGE_PLAN_RUN && m->kind != EDGE_PLAN_TRAIN)
+	if (m->kind != EDGE_PLAN_RUN && m->kind != EDGE_PLAN_TRAIN && m->kind != EDGE_PLAN_GENERATE)
 		return check_fail(c, EDGE_UNSUPPORTED, "plan of kind %u", m->kind);
 	if (m->backend != EDGE_BACKEND_OPENCL && m->backend != EDGE_BACKEND_NATIVE)
 		return check_fail(c, EDGE_UNSUPPORTED, "plan for backend %u", m->backend);
@@ -524,6 +524,7 @@ enum edge_status check_records(struct check *c)
 	static enum edge_status (*const check[])(struct check *) = {
 		check_strings, check_meta,   check_regions, check_buffers, check_kernels, check_code, check_models,
 		check_tensors, check_chunks, check_reads,   check_lookups, check_steps, check_extras, check_train,
+		check_generate,
 	};
 
 	for (size_t i = 0; i < sizeof check / sizeof *check; i++) {

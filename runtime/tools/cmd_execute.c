@@ -58,5 +58,9 @@ static uint32_t kind_among(int argc, char **argv)
 /* A plan of a kind without a command, and what is no plan, is refused by run. */
 int cmd_execute(int argc, char **argv)
 {
-	return kind_among(argc, argv) == EDGE_PLAN_TRAIN ? cmd_train(argc, argv) : cmd_run(argc, argv);
+	switch (kind_among(argc, argv)) {
+	case EDGE_PLAN_TRAIN: return cmd_train(argc, argv);
+	case EDGE_PLAN_GENERATE: return cmd_generate(argc, argv);
+	default: return cmd_run(argc, argv);
+	}
 }

@@ -78,6 +78,8 @@ static int run(const struct tool_options *o)
 		return tool_error("out of memory");
 	if (edgert_open(&o->session, &s) != EDGE_OK) {
 		status = tool_error("%s", edgert_last_error(NULL));
+	} else if (edgert_plan(s)->meta->kind != EDGE_PLAN_RUN) {
+		status = tool_error("plan \"%s\" is not for running; see: edgert execute", o->session.plan);
 	} else if (work(s, o, &t, ms, &f) != EDGE_OK) {
 		status = tool_error("%s", f.status != EDGE_OK ? f.text : edgert_last_error(s));
 	}

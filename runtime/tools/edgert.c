@@ -56,7 +56,18 @@ static const char usage[] =
 	"      --orbit N                   N pictures of a round trip; --size WIDTHxHEIGHT of them\n"
 	"  eval PLAN --scene SCENE.ply [--json] [--html FILE] [--html-views N]\n"
 	"                                  PSNR and SSIM of the views held out\n"
-	"  generate, perplexity            not supported yet\n"
+	"  generate PLAN --prompt TEXT     text that follows a prompt, as it is made\n"
+	"      -n N                        at most N tokens (128)\n"
+	"      --temperature T             0 (the most likely token, the default), or how freely to choose\n"
+	"      --top-k K, --top-p P        choose among the K most likely (40), as many as have a share P (0.95)\n"
+	"      --seed S                    of the choice\n"
+	"      --ignore-end                go on where the model would stop\n"
+	"      --tokens FILE.npy           tokens in place of a prompt\n"
+	"      --logits FILE.npy           only write the logits of each of them\n"
+	"      --json                      one object, at the end\n"
+	"  perplexity PLAN --text FILE [--json]\n"
+	"                                  how well the model of a plan knows a text\n"
+	"      both: --threads N, --device TEXT, --io KIND, --no-native, --no-cache, --pin\n"
 	"\n"
 	"  --help, --version\n"
 	"\n"
@@ -132,7 +143,7 @@ static const struct command {
 	{ "dump", cmd_dump },	       { "devices", cmd_devices },
 	{ "probe", cmd_probe },	       { "train", cmd_train },
 	{ "render", cmd_render },      { "eval", cmd_eval },
-	{ "generate", not_supported }, { "perplexity", not_supported },
+	{ "generate", cmd_generate },  { "perplexity", cmd_perplexity },
 };
 
 int main(int argc, char **argv)

@@ -23,6 +23,8 @@ int cmd_probe(int argc, char **argv);
 int cmd_train(int argc, char **argv);
 int cmd_render(int argc, char **argv);
 int cmd_eval(int argc, char **argv);
+int cmd_generate(int argc, char **argv);
+int cmd_perplexity(int argc, char **argv);
 
 /* One line on stderr, "edgert: error: ..."; returns TOOL_FAILED. */
 int tool_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

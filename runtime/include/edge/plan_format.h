@@ -72,7 +72,12 @@ enum edge_section_kind {
 	EDGE_SECTION_VIEWS = 41,  /* struct edge_view: sorted by name */
 	EDGE_SECTION_POINTS = 42, /* struct edge_point: what training starts from */
 	EDGE_SECTION_EVENTS = 43, /* struct edge_event: by step */
-	EDGE_SECTION_ROLES = 44   /* struct edge_role: what buffers and steps are for */
+	EDGE_SECTION_ROLES = 44,   /* struct edge_role: what buffers and steps are for */
+	/* of plans that generate text */
+	EDGE_SECTION_GENERATE = 50,      /* one struct edge_generate */
+	EDGE_SECTION_VARIANTS = 51,      /* struct edge_variant */
+	EDGE_SECTION_STEP_VARIANTS = 52, /* uint32_t, one per step: bit v is set where variant v takes it */
+	EDGE_SECTION_TOKENIZER = 53      /* struct edge_tokenizer and what follows it */
 };
 
 enum { EDGE_SECTION_REQUIRED = 1 }; /* flag: a reader that does not know the kind must refuse */
@@ -429,6 +434,71 @@ _Static_assert(sizeof(struct edge_point) == 20, "point");
 _Static_assert(sizeof(struct edge_event) == 24, "event");
 _Static_assert(sizeof(struct edge_role) == 24, "role");
 
+/*
+ * A plan that generates does one sweep over a few tokens a run. Its steps are
+ * those of several variants, for sweeps of different size, over the same memory
+ * and weights: a run takes the steps of one of them and counts the others as
+ * done. Caches lie in the activations and keep what they hold from run to run.
+ */
+struct edge_generate {
+	uint32_t context, vocabulary; /* tokens that the caches hold; numbers below vocabulary are tokens */
+	/* tensors */
+	uint32_t tokens; /* in, i32[rows] */
+	uint32_t state;  /* in, i32[4]: position of the first token, how many tokens, 0, 0 */
+	uint32_t wanted; /* in, i32[scored]: rows of which logits are wanted */
+	uint32_t logits; /* out, f32[scored, vocabulary] */
+	uint32_t layers, reserved;
+};
+
+/* Sizes are those of the largest; rows and scored of this variant come first in the tensors. */
+struct edge_variant {
+	uint32_t rows;   /* most tokens of a run */
+	uint32_t scored; /* rows that get logits */
+};
+
+enum edge_tokenizer_kind {
+	EDGE_TOKENIZER_SPM = 1, /* pieces joined by score; unknown characters as bytes */
+	EDGE_TOKENIZER_BPE = 2  /* bytes joined by rank, within the words of a pattern */
+};
+
+enum edge_tokenizer_pattern {
+	EDGE_PATTERN_NONE = 0, EDGE_PATTERN_GPT2 = 1, EDGE_PATTERN_LLAMA3 = 2, EDGE_PATTERN_QWEN2 = 3,
+	EDGE_PATTERN_SMOLLM = 4
+};
+
+enum {
+	EDGE_TOKENIZER_ADD_BOS = 1,
+	EDGE_TOKENIZER_ADD_SPACE = 2, /* before the text */
+	EDGE_TOKENIZER_WHOLE_WORDS = 4, /* a word that is a token is not taken apart */
+	EDGE_TOKENIZER_ADD_EOS = 8
+};
+
+enum { EDGE_TOKEN_NORMAL = 1, EDGE_TOKEN_UNKNOWN = 2, EDGE_TOKEN_CONTROL = 3, EDGE_TOKEN_USER = 4, EDGE_TOKEN_UNUSED = 5,
+       EDGE_TOKEN_BYTE = 6, EDGE_TOKEN_ENDS = 128 /* flag: generating stops here */ };
+
+/*
+ * The header, then: uint32_t offset[tokens + 1] of each token's bytes in the
+ * text; uint32_t by_text[tokens], tokens sorted by their bytes; float
+ * score[tokens]; struct edge_merge[merges]; int32_t byte_token[256]; uint32_t
+ * special[specials], tokens that are looked for in a prompt, longest first; uint8_t
+ * type[tokens]; the text. Each part starts at a multiple of 4; nothing follows.
+ * A token's bytes are what it prints: spaces are spaces, a byte token is its byte.
+ */
+struct edge_tokenizer {
+	uint32_t kind, pattern, flags;
+	uint32_t tokens, merges, specials;
+	int32_t bos, eos, unknown; /* EDGE_NONE: there is none */
+	uint32_t text_bytes;
+	uint32_t reserved[6];
+};
+
+/* Tokens left and right, side by side, become one; the least rank goes first. Sorted by left, then right. */
+struct edge_merge {
+	uint32_t left, right, rank, result;
+};
+
+_Static_assert(sizeof(struct edge_generate) == 32, "generate");
+_Static_assert(sizeof(struct edge_tokenizer) == 64, "tokenizer");
 _Static_assert(sizeof(struct edge_prefix) == 32, "prefix is 32 bytes");
 _Static_assert(sizeof(struct edge_header) == 64, "header is 64 bytes");
 _Static_assert(sizeof(struct edge_section) == 48, "section entry is 48 bytes");

@@ -53,11 +53,31 @@ struct edge_plan {
 	const struct edge_debug *debug; /* NULL, or one per step */
 	const struct edge_lifetime *lifetimes;
 	const struct edge_note *notes;
+	const struct edge_generate *generate; /* NULL: not such a plan */
+	const struct edge_variant *variants;
+	const uint32_t *step_variants; /* one per step */
+	const struct edge_tokenizer *tokenizer;
+	uint64_t tokenizer_size;
 	uint64_t strings_size;
 	uint32_t region_count, buffer_count, program_count, kernel_count, param_count, step_count,
 		arg_count, tensor_count, model_count, chunk_count, read_count, lifetime_count, note_count,
-		code_count, entry_count, lookup_count, train_count, view_count, point_count, event_count, role_count;
+		code_count, entry_count, lookup_count, train_count, view_count, point_count, event_count, role_count,
+		generate_count, variant_count, step_variant_count;
 };
+
+/* The parts of a tokenizer section. */
+struct edge_tokenizer_view {
+	const struct edge_tokenizer *header;
+	const uint32_t *offset, *by_text, *special;
+	const float *score;
+	const struct edge_merge *merge;
+	const int32_t *byte_token;
+	const uint8_t *type;
+	const char *text;
+};
+
+/* False: the size is not that of its parts. Their contents are those of a checked plan. */
+bool edge_tokenizer_parts(const struct edge_tokenizer *t, uint64_t size, struct edge_tokenizer_view *out);
 
 /*
  * data must be 8-byte aligned (a mapping is) and stay as it is while the view

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* gguf_model.h - between gguf_config.c (numbers) and gguf_model.c (the graph). */
+#ifndef EDGE_IMPORT_GGUF_MODEL_H
+#define EDGE_IMPORT_GGUF_MODEL_H
+
+#include "import/gguf.h"
+
+/* How architectures differ that are otherwise alike. */
+struct architecture {
+	const char *name;
+	bool halves;           /* rotary pairs are half a head apart; else neighbours */
+	bool scaled_embedding; /* times the square root of the width */
+	bool gelu;             /* in place of silu */
+	int windows;           /* every so manieth layer, from the first, sees only a window; 0: none */
+};
+
+struct model_config {
+	const struct architecture *arch;
+	int64_t context, width, layers, heads, kv_heads, head, hidden, rotary, window;
+	double eps, base, attention_scale, attention_cap, output_cap;
+	enum { ROPE_PLAIN, ROPE_LINEAR, ROPE_YARN } scaling;
+	double scaling_factor, train_context, attention_factor;
+};
+
+/* "ARCHITECTURE.name" */
+const char *model_key(struct gguf *g, const char *name);
+bool model_config(struct gguf *g, struct model_config *m);
+
+/* gguf_rope.c: turns[2][rotary / 2] as rope_angles wants them, and the factor of cosines and sines. */
+bool model_turns(struct gguf *g, const struct model_config *m, float *turns, double *scale);
+
+#endif
