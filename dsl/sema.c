@@ -466,16 +466,20 @@ static void check_model(struct sema *s, struct decl_model *out, const struct ast
 }
 
 /* context, batch, cache: of language models */
-static void language_setting(struct sema *s, struct decl_model *out, const struct setting *m, const struct ast_stmt *t)
+static void language_setting(struct sema *s, struct decl_model *out, const struct setting *m, const struct ast_stmt *t,
+			     const struct ast_stmt *given[3])
 {
 	const struct setting_value *v = setting_get(m, "v");
 	bool batch = is(m, "batch");
 	uint32_t *number = batch ? &out->batch : &out->context;
+	const struct ast_stmt **first = &given[is(m, "cache") ? 2 : batch];
 
-	if (is(m, "cache") ? out->cache != NULL : *number) {
+	if (*first) {
 		diag_error(s->diag, t->name.span, "\"%s\" is given twice", t->name.text);
+		diag_note(s->diag, (*first)->span, "first given here");
 		return;
 	}
+	*first = t;
 	if (is(m, "cache")) {
 		out->cache = v->text;
 		return;
@@ -489,7 +493,7 @@ static void resolve_model(struct sema *s, const struct ast_decl *decl)
 {
 	struct decl_model out = { .name = decl->name.text, .span = decl->name.span, .kind = DECL_MODEL_NETWORK,
 				  .body = &decl->body, .ast = s->project->ast };
-	const struct ast_stmt *language = NULL;
+	const struct ast_stmt *language = NULL, *given[3] = { NULL, NULL, NULL };
 
 	for (uint32_t i = 0; i < decl->body.len; i++) {
 		const struct ast_stmt *t = decl->body.data[i];
@@ -506,7 +510,7 @@ static void resolve_model(struct sema *s, const struct ast_decl *decl)
 			model_weights(s, &out, &m, t->span);
 		} else {
 			language = t;
-			language_setting(s, &out, &m, t);
+			language_setting(s, &out, &m, t, given);
 		}
 	}
 	check_model(s, &out, decl);

@@ -4,10 +4,6 @@
 
 #include "text/tokenizer.h"
 
-struct range {
-	uint32_t first, last;
-};
-
 #include "text/unicode_ranges.h"
 
 uint32_t unicode_next(const char *s, uint64_t size, uint32_t *length)

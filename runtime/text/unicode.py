@@ -6,7 +6,7 @@ usage: unicode.py > unicode_ranges.h
 
 The facts are Unicode's general categories, as Python's unicodedata has them.
 """
-import sys
+
 import unicodedata
 
 
@@ -37,6 +37,9 @@ def table(name, letter):
 
 print("/* SPDX-License-Identifier: Apache-2.0 */")
 print(f"/* unicode_ranges.h - general categories L and N of Unicode {unicodedata.unidata_version}; made by unicode.py. */")
+print("#ifndef EDGE_RT_UNICODE_RANGES_H\n#define EDGE_RT_UNICODE_RANGES_H\n\n#include <stdint.h>\n")
+print("struct range {\n\tuint32_t first, last;\n};\n")
 print(table("letters", "L"))
 print()
 print(table("numbers", "N"))
+print("\n#endif")
