@@ -676,7 +676,16 @@ bool compile_front(struct arena *a, struct diag *d, const struct options *o, str
 
 	begin(&c);
 	c.plan = plan_of(&c, model);
-	if (!c.plan || !choose_target(&c) || !refuse_unsupported(&c) || !import_models(&c))
+	if (!c.plan || !choose_target(&c) || !refuse_unsupported(&c))
+		return false;
+	if (c.plan->steps.len && c.plan->steps.data[0].action == DECL_GENERATE) {
+		/* all variants have the same weights: one token at a time stands for them */
+		if (!open_variants(&c))
+			return false;
+		choose_batch(&c, 1);
+		model = 0;
+	}
+	if (!import_models(&c))
 		return false;
 	if (!c.graph[model]) {
 		diag_error(d, c.plan->span, "plan %s does not run model \"%s\"", c.plan->name, p->models.data[model].name);

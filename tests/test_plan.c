@@ -503,7 +503,7 @@ struct record_mangle {
 #define FIELD(type, i, field) (i) * sizeof(struct type) + offsetof(struct type, field), sizeof(((struct type *)0)->field)
 
 static const struct record_mangle record_mangles[] = {
-	{ "plan kind", "kind", EDGE_SECTION_META, FIELD(edge_meta, 0, kind), 2, EDGE_UNSUPPORTED },
+	{ "plan kind", "kind", EDGE_SECTION_META, FIELD(edge_meta, 0, kind), 4, EDGE_UNSUPPORTED },
 	{ "backend", "backend", EDGE_SECTION_META, FIELD(edge_meta, 0, backend), 9, EDGE_UNSUPPORTED },
 	{ "flags", "flags", EDGE_SECTION_META, FIELD(edge_meta, 0, flags), 1, EDGE_UNSUPPORTED },
 	{ "name", "strings", EDGE_SECTION_META, FIELD(edge_meta, 0, name), 0xffffff, EDGE_BAD },

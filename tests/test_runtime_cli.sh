@@ -37,9 +37,9 @@ expect 2 'needs a value' "an option without its value" run "$work/s.plan" --inpu
 expect 2 'NAME=FILE' "an input without a name" run "$work/s.plan" --input x.npy
 expect 2 'number from 1' "no times" run "$work/s.plan" --repeat 0
 expect 2 'too much' "two plans" run "$work/s.plan" "$work/r.plan"
-for command in train render eval; do
-	expect 1 "$command is not supported yet" "$command" "$command" "$work/s.plan"
-done
+expect 1 'does not generate text' "generate from another plan" generate "$work/s.plan" --prompt a
+expect 1 'does not generate text' "perplexity of another plan" perplexity "$work/s.plan" --text "$work/s.plan"
+expect 2 'needs --prompt' "generate without a prompt" generate "$work/s.plan"
 expect 2 'nothing else' "verify with too much" verify "$work/s.plan" "$work/s.plan"
 
 # ---- plans

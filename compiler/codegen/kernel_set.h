@@ -62,13 +62,13 @@ uint64_t pack_part_unit(const struct graph *g, const struct weight *w); /* w->by
 enum kernel_arg_kind {
 	ARG_VALUE,   /* an activation: id = value */
 	ARG_WEIGHT,  /* id = index into kernel_set.weights */
-	ARG_STATE,   /* id = index into kernel_set.states */
 	ARG_SCRATCH, /* bytes of memory for this launch only: i = bytes */
 	ARG_I32,
 	ARG_I64,
 	ARG_F32,
 	ARG_FIRST_GRANULE, /* i32: first granule of the sub-range; 0 when launched whole */
-	ARG_TEXEL          /* i32: where in its image the weight of the argument before it starts */
+	ARG_TEXEL, /* i32: where in its image the weight of the argument before it starts */
+	ARG_STATE /* memory that outlives the run: id = index into kernel_set.states */
 };
 
 struct kernel_arg {

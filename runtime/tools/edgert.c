@@ -128,12 +128,6 @@ const char *tool_size(uint64_t bytes)
 	return out;
 }
 
-static int not_supported(int argc, char **argv)
-{
-	(void)argc;
-	return tool_error("%s is not supported yet", argv[0]);
-}
-
 static const struct command {
 	const char *name;
 	int (*run)(int argc, char **argv);
