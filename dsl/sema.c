@@ -522,14 +522,6 @@ static void resolve_model(struct sema *s, const struct ast_decl *decl)
 
 /* ---- plans */
 
-static void unsupported(struct decl_plan *out, struct span at, const char *what)
-{
-	if (out->unsupported)
-		return;
-	out->unsupported = what;
-	out->unsupported_span = at;
-}
-
 static void plan_limit(struct sema *s, struct decl_plan *out, const struct setting_value *v, struct span *given)
 {
 	uint32_t budget;
@@ -544,13 +536,6 @@ static void plan_limit(struct sema *s, struct decl_plan *out, const struct setti
 		out->budget = (struct decl_budget){ .span = v->span, .device_bytes = v->integer };
 	else if (lookup(s, BLOCK_BUDGET, v->text, v->span, &budget))
 		out->budget = s->project->budgets.data[budget];
-}
-
-/* Reasons why a model that parses cannot be compiled yet. */
-static void check_supported(struct sema *s, struct decl_plan *out, uint32_t model)
-{
-	const struct decl_model *m = &s->project->models.data[model];
-
 }
 
 /* "train SCENE for N steps": at most one, and nothing beside it. */
@@ -588,8 +573,6 @@ static void plan_step(struct sema *s, struct decl_plan *out, const struct settin
 		return;
 	if (step.action == DECL_GENERATE || step.action == DECL_RUN)
 		check_language(s, step.action == DECL_GENERATE, step.model, v);
-	if (step.action != DECL_TRAIN)
-		check_supported(s, out, step.model);
 	vec_push(s->arena, &out->steps, step);
 }
 

@@ -266,17 +266,6 @@ static void check_bad(const char *path)
 	end_reading(&r);
 }
 
-static void check_unsupported(const char *path)
-{
-	struct reading r;
-
-	read_project(&r, path);
-	tap_ok(!r.diag.errors && r.project && r.project->plans.len && r.project->plans.data[0].unsupported,
-	       "%s is good and not supported yet", path);
-	end_reading(&r);
-	check_format(path);
-}
-
 /* Cut at every byte, and with one bit turned at every byte. */
 static void check_damage(const char *path)
 {
@@ -481,7 +470,6 @@ int main(void)
 	check_values();
 	tap_ok(each_file(".", "good-", check_good) >= 8, "corpus of good files");
 	tap_ok(each_file(".", "bad-", check_bad) >= 8, "corpus of bad files");
-	tap_ok(each_file(".", "unsupported-", check_unsupported) >= 1, "corpus of unsupported files");
 	each_file(".", "good-", check_damage);
 	check_hostile();
 	check_unrolling();
