@@ -49,8 +49,6 @@ __kernel EDGE_SINGLE void KERNEL(__global const uint *restrict state, __global c
 				float16 alpha, after, w;
 				int16 live;
 
-				if (!splat_any(hit))
-					continue;
 				alpha = min(splat_exp(e), (float16)(ALPHA_MAX));
 				after = t[r] - t[r] * alpha;
 				live = hit & (after >= T_MIN);
