@@ -161,3 +161,6 @@ TESTS += %D%/test_splat_gradient
 check_PROGRAMS += %D%/test_tune_llm
 TESTS += %D%/test_tune_llm
 EXTRA_DIST += %D%/llm_server.py
+check_PROGRAMS += %D%/test_splat_train
+%C%_test_splat_train_SOURCES = %D%/test_splat_train.c $(splat_scene) $(train_plan)
+TESTS += %D%/test_splat_train

@@ -108,7 +108,7 @@ static void write_photograph(const struct train_plan_request *r, uint32_t view)
 		for (uint32_t x = 0; x < r->width; x++)
 			for (uint32_t c = 0; c < 3; c++)
 				rgb[((size_t)y * r->width + x) * 3 + c] =
-					(uint8_t)(127.5 + 100 * sin(0.15 * x + 0.5 * view + c) * cos(0.11 * y + c));
+					(uint8_t)(60 + 60 * c + 30 * sin(0.15 * x + 0.5 * view + c) * cos(0.11 * y + c));
 	write_png(f, r->width, r->height, rgb);
 	fclose(f);
 	free(rgb);

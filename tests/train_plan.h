@@ -15,8 +15,8 @@ struct train_plan_request {
 
 /*
  * A capture and a plan of it in a folder of its own, which is removed by train_plan_remove().
- * Returns the plan's name, or NULL after the compiler has said why. The photographs show a smooth
- * pattern that turns with the camera.
+ * Returns the plan's name, or NULL after the compiler has said why. The photographs show one
+ * colour and a faint pattern that turns with the camera.
  */
 const char *train_plan_make(const struct train_plan_request *r);
 void train_plan_remove(void);

@@ -39,7 +39,7 @@ static void derive_windows(const struct decl_train *d, struct edge_train *x)
 	case EDGE_POLICY_DIET:
 		x->densify = window(&d->densify, every, begin, end);
 		x->prune = window(&d->prune, at_least(every / 2, 1), begin, end);
-		x->compensate = window(&d->compensate, at_least(every * 5, 1), end / 2, end);
+		x->compensate = window(&d->compensate, at_least(every / 10, 1), end / 2, end);
 		break;
 	case EDGE_POLICY_PLAIN:
 		x->densify = window(&d->densify, every, begin, end);
@@ -47,6 +47,8 @@ static void derive_windows(const struct decl_train *d, struct edge_train *x)
 		break;
 	default:
 		x->relocate = window(&d->densify, every, begin, (uint32_t)((uint64_t)steps * 6 / 7));
+		if (d->compensate.given)
+			x->compensate = window(&d->compensate, at_least(every / 10, 1), begin, end);
 		break;
 	}
 }
@@ -133,7 +135,7 @@ void list_events(struct plan_maker *k)
 		if (due(&x->densify, s))
 			add_event(k, s, EDGE_EVENT_DENSIFY, 0, x->capacity);
 		if (due(&x->compensate, s))
-			add_event(k, s, EDGE_EVENT_COMPENSATE, 0, x->capacity);
+			add_event(k, s, EDGE_EVENT_COMPENSATE, x->compensate.every, x->capacity);
 		if (due(&x->prune, s))
 			add_event(k, s, EDGE_EVENT_PRUNE, 0, x->cap);
 		if (due(&x->relocate, s))

@@ -70,6 +70,9 @@ static const struct step_plan plans[] = {
 	  { B(STATE), B(PARAMETERS), B(MOMENT1), B(MOMENT2), B(STATISTICS), B(SLOTS), B(COUNTS) } },
 	{ EDGE_TRAIN_PRUNE, "splat_prune", "prune", NULL, 0, ONE,
 	  { B(STATE), B(PARAMETERS), B(MOMENT1), B(MOMENT2), B(STATISTICS), B(SLOTS), B(COUNTS) } },
+	{ EDGE_TRAIN_COMPENSATE, "splat_compensate", "compensate", NULL, 0, ONE,
+	  { B(STATE), B(PARAMETERS), B(MOMENT1), B(MOMENT2), B(STATISTICS), B(PROJECTED), B(TILES), B(LISTS),
+	    B(IMAGE_GRADIENT), B(IMAGE), B(FRAME_A), B(FRAME_B) } },
 };
 
 #undef B

@@ -31,13 +31,18 @@ static enum edge_status change_set(struct train *t, const struct edge_event *e, 
 				   struct train_step_report *out, struct failure *f)
 {
 	const struct edge_train *x = t->plan;
+	/* what is added at pixels is a three-thousandth of the set a step, whatever the steps between */
+	const float growth = e->kind == EDGE_EVENT_COMPENSATE ? (float)e->argument / 3000.0f : x->growth;
+	/* early on a large one may still find its size */
+	const bool large = (uint64_t)t->counters.done * 7 > (uint64_t)x->steps * 3;
 	const float value[] = { x->gradient_threshold, x->split_scale * x->extent, x->opacity_min,
-				x->scale_max * x->extent, x->growth, x->new_opacity };
+				large ? x->scale_max * x->extent : 1e30f, growth, x->new_opacity };
 	enum edge_status st;
 
 	if (t->step[role] == UINT32_MAX)
 		return rt_fail(f, EDGE_UNSUPPORTED, "plan \"%s\" has no step of role %u", t->s->file.path, role);
 	t->state[STATE_COUNT] = t->counters.gaussians;
+	t->state[STATE_CAPACITY] = x->capacity;
 	t->state[STATE_ARGUMENT] = e->most;
 	t->state[STATE_ARGUMENT + 1] = x->policy;
 	memcpy(t->state + STATE_ARGUMENT + 2, value, sizeof value);
