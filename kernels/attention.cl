@@ -21,6 +21,7 @@
 #ifndef KERNEL
 #define KERNEL attention
 #endif
+#define TILE_SHAPE PART_NV
 #ifndef D
 #define D 64
 #endif

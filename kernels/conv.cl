@@ -28,8 +28,21 @@
 #ifndef TILE_M
 #define TILE_M 8
 #endif
+#ifndef WIDTH
+#define WIDTH (TILE_LANES * TILE_NV)
+#endif
+#if WIDTH == 24 && EDGE_NARROW
+#define TILE_LANES 8
+#define TILE_NV 3
+#elif WIDTH == 24
+#define TILE_NV 2
+#define TILE_SHAPE 24
+#endif
 #ifndef TILE_NV
 #define TILE_NV 2
+#endif
+#ifndef RUN
+#define RUN 0 /* kw * c where that is little, and input channels are not grouped */
 #endif
 #ifndef VOLUME
 #define VOLUME 0 /* 1: three spatial dims */
@@ -42,9 +55,6 @@
 #endif
 #ifndef TILE_LANES
 #define TILE_LANES 16
-#endif
-#ifndef WIDTH
-#define WIDTH (TILE_LANES * TILE_NV)
 #endif
 #ifndef GPU
 #define GPU 0
@@ -65,7 +75,12 @@
 #define LANE 0
 #endif
 
+#ifndef TILE_SHAPE
+#define TILE_SHAPE PART_NV
+#endif
 #define COLUMNS (TILE_NV / PART_NV)
+/* Columns of a part: of the whole panel where there is one part. */
+#define PART_WIDTH (!GPU && PART_NV == TILE_NV ? WIDTH : PART_NV * TILE_LANES)
 #define PARTS ((TILE_M + PART_M - 1) / PART_M * COLUMNS)
 #define EDGE_TILE_OUT(c) edge_widen(c)
 #if TRANSPOSED
@@ -169,6 +184,16 @@ __kernel GROUP void KERNEL(__global const float *restrict x, __global const EDGE
 					__global const float *from = x + (((zz * ih + yy) * iw + xx) * xc + group * c);
 					__global const EDGE_WEIGHT *b = weights + (long)((kz * kh + ky) * kw + kx) * c * WIDTH;
 					EDGE_REPEAT(PART_M, ROW)
+#if RUN
+					if (whole) {
+						_Pragma("unroll") for (int at = 0; at < RUN; at++, b += WIDTH)
+						{
+							EDGE_TILE_LOAD
+							EDGE_REPEAT(PART_M, EDGE_TILE_STEP)
+						}
+						continue;
+					}
+#endif
 					for (int at = 0; at < run; at++, b += WIDTH) {
 						EDGE_TILE_LOAD
 						EDGE_REPEAT(PART_M, EDGE_TILE_STEP)
@@ -176,7 +201,7 @@ __kernel GROUP void KERNEL(__global const float *restrict x, __global const EDGE
 				}
 		const int n0 = group * og + (panel - group * per_group) * WIDTH + lane, end = (group + 1) * og;
 #if EDGE_LIGHT
-		if (rows == PART_M && n0 + PART_NV * TILE_LANES <= end) {
+		if (rows == PART_M && n0 + PART_WIDTH <= end) {
 			EDGE_REPEAT(PART_M, EDGE_TILE_STORE)
 			continue;
 		}
@@ -189,7 +214,7 @@ __kernel GROUP void KERNEL(__global const float *restrict x, __global const EDGE
 
 				if (n < end)
 					EDGE_STORE16(EDGE_TILE_OUT(t[i * PART_NV + j]), EDGE_TILE_ROW(i), n,
-						     min(end - n, TILE_LANES));
+						     min(min(end, n0 + PART_WIDTH) - n, TILE_LANES));
 			}
 	}
 }

@@ -18,6 +18,7 @@
 #ifndef KERNEL
 #define KERNEL conv_quant
 #endif
+#define TILE_SHAPE PART_NV
 #ifndef TILE_M
 #define TILE_M 8
 #endif

@@ -16,14 +16,21 @@
 #ifndef TILE_M
 #define TILE_M 8
 #endif
+#ifndef WIDTH
+#define WIDTH (TILE_LANES * TILE_NV)
+#endif
+#if WIDTH == 24 && EDGE_NARROW
+#define TILE_LANES 8
+#define TILE_NV 3
+#elif WIDTH == 24
+#define TILE_NV 2
+#define TILE_SHAPE 24
+#endif
 #ifndef TILE_NV
 #define TILE_NV 2
 #endif
 #ifndef TILE_LANES
 #define TILE_LANES 16
-#endif
-#ifndef WIDTH
-#define WIDTH (TILE_LANES * TILE_NV)
 #endif
 #ifndef EDGE_WEIGHT
 #define EDGE_WEIGHT float
@@ -60,7 +67,12 @@
 #define LANE 0
 #endif
 
+#ifndef TILE_SHAPE
+#define TILE_SHAPE PART_NV
+#endif
 #define COLUMNS (TILE_NV / PART_NV)
+/* Columns of a part: of the whole panel where there is one part. */
+#define PART_WIDTH (!GPU && PART_NV == TILE_NV ? WIDTH : PART_NV * TILE_LANES)
 #define PARTS ((TILE_M + PART_M - 1) / PART_M * COLUMNS)
 #define EDGE_TILE_OUT(c) edge_widen((c) * alpha)
 #define EDGE_TILE_ROW(i) (r0 + (i))
@@ -91,7 +103,7 @@ __kernel GROUP void KERNEL(__global const float *restrict a, __global const EDGE
 			EDGE_REPEAT(PART_M, EDGE_TILE_STEP)
 		}
 #if EDGE_LIGHT
-		if (rows == PART_M && n0 + PART_NV * TILE_LANES <= out_n) {
+		if (rows == PART_M && n0 + PART_WIDTH <= out_n) {
 			EDGE_REPEAT(PART_M, EDGE_TILE_STORE)
 			continue;
 		}
@@ -103,7 +115,8 @@ __kernel GROUP void KERNEL(__global const float *restrict a, __global const EDGE
 				const int n = n0 + j * TILE_LANES;
 
 				if (n < out_n)
-					EDGE_STORE16(EDGE_TILE_OUT(t[i * PART_NV + j]), r0 + i, n, min(out_n - n, TILE_LANES));
+					EDGE_STORE16(EDGE_TILE_OUT(t[i * PART_NV + j]), r0 + i, n,
+						     min(min(out_n, n0 + PART_WIDTH) - n, TILE_LANES));
 			}
 	}
 }

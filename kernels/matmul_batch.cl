@@ -16,6 +16,7 @@
 #ifndef KERNEL
 #define KERNEL matmul_batch
 #endif
+#define TILE_SHAPE PART_NV
 #ifndef TILE_M
 #define TILE_M 8
 #endif

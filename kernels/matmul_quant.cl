@@ -13,6 +13,7 @@
 #ifndef KERNEL
 #define KERNEL matmul_quant
 #endif
+#define TILE_SHAPE PART_NV
 #ifndef TILE_M
 #define TILE_M 8
 #endif

@@ -39,6 +39,7 @@ static void stored(struct harness *h, const char *type)
 
 	conv2_of(h, type, "stored conv 3x3", 1, 9, 11, 5, 33, 3, 1, 1, 1, 1, 1);
 	conv2_of(h, type, "stored conv 1x1", 2, 5, 7, 19, 40, 1, 1, 1, 0, 0, 1);
+	conv2_of(h, type, "stored conv 3x3 to 24", 1, 6, 7, 3, 24, 3, 2, 1, 1, 1, 1);
 	conv2_of(h, type, "stored grouped conv", 1, 6, 7, 15, 85, 3, 1, 1, 1, 1, 5);
 	conv2_of(h, type, "stored depthwise 3x3 of 33", 1, 9, 14, 33, 33, 3, 1, 1, 1, 1, 33);
 	conv2_of(h, type, "stored depthwise 5x5 of 24", 1, 9, 9, 24, 24, 5, 2, 1, 2, 2, 24);
@@ -58,6 +59,9 @@ static void convolutions(struct harness *h)
 	conv2(h, "conv 5x5 dilation 2", 1, 13, 12, 7, 20, 5, 1, 2, 4, 4, 1);
 	conv2(h, "conv 7x7 stride 3 without padding", 1, 19, 16, 3, 8, 7, 3, 1, 0, 0, 1);
 	conv2(h, "conv 1x1", 2, 5, 7, 19, 40, 1, 1, 1, 0, 0, 1);
+	conv2(h, "conv 1x1 to three panels of 24", 1, 5, 7, 19, 71, 1, 1, 1, 0, 0, 1);
+	conv2(h, "conv 3x3 of 8 to 67, a short run", 2, 7, 6, 8, 67, 3, 1, 1, 1, 1, 1);
+	conv2(h, "conv 3x3 of 17 to 19", 1, 7, 6, 17, 19, 3, 1, 1, 1, 1, 1);
 	conv2(h, "conv 1x1 stride 2", 1, 9, 8, 19, 40, 1, 2, 1, 0, 0, 1);
 	conv2(h, "conv on one pixel", 1, 1, 1, 12, 35, 3, 1, 1, 1, 1, 1);
 	conv2(h, "grouped conv, 5 of 3 channels to 17", 1, 6, 7, 15, 85, 3, 1, 1, 1, 1, 5);

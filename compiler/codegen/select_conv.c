@@ -10,6 +10,8 @@
 
 #include "codegen/select_gpu.h"
 
+enum { SHORT_RUN = 24 };
+
 struct convolution {
 	const struct node *n; /* bias in the epilogue */
 	struct window w;
@@ -129,6 +131,7 @@ static bool select_quant(struct codegen *c, node_id id, const struct convolution
 	build_define(&b, "TILES", tiles);
 	build_define(&b, "VOLUME", w->dims == 3);
 	build_define(&b, "TRANSPOSED", v->transposed);
+	build_define(&b, "RUN", v->group == 1 && !v->transposed && w->kernel[2] * cg <= SHORT_RUN ? w->kernel[2] * cg : 0);
 	if (!build_epilogue(&b, DTYPE_F32))
 		return false;
 	build_value_f32(&b, v->n->in[0]);

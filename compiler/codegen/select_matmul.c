@@ -47,11 +47,11 @@ static struct product describe(struct codegen *c, const struct node *n)
 /* The width that wastes least: one vector reads the rows more often, three are a little more than registers like. */
 static uint32_t panel_width(int64_t outputs)
 {
-	static const struct { uint32_t width, cost; } choice[] = { { 32, 100 }, { 48, 102 }, { 16, 110 } };
+	static const struct { uint32_t width, cost; } choice[] = { { 32, 100 }, { 48, 102 }, { 24, 106 }, { 16, 110 } };
 	uint32_t best = 0;
 	int64_t least = 0;
 
-	for (uint32_t i = 0; i < 3; i++) {
+	for (uint32_t i = 0; i < sizeof(choice) / sizeof(choice[0]); i++) {
 		int64_t cost = ceil_div(outputs, choice[i].width) * choice[i].width * choice[i].cost;
 
 		if (i == 0 || cost < least) {
@@ -92,11 +92,13 @@ void build_tile(struct build *b, const struct tile *t)
 	if (t->rows_first)
 		build_define(b, "ROWS_FIRST", 1);
 	build_define(b, "TILE_M", t->height);
-	build_define(b, "TILE_NV", t->gpu ? 1 : t->width / 16);
+	if (t->gpu || t->width % 16)
+		build_define(b, "WIDTH", t->width);
+	if (t->gpu || t->width % 16 == 0)
+		build_define(b, "TILE_NV", t->gpu ? 1 : t->width / 16);
 	if (!t->gpu)
 		return;
 	build_define(b, "TILE_LANES", 4);
-	build_define(b, "WIDTH", t->width);
 	build_define(b, "GPU", 1);
 }
 
