@@ -68,24 +68,25 @@ EDGE_OVERLOAD float EDGE_FN(sum)(__global const float *a, int i, int k)
 #define ADD_P(r) p##r += (s##r + t##r) * scale + minimum * sum##r;
 #define ADD_Q(r) q##r += (s##r + t##r) * scale + minimum * sum##r;
 #endif
-#define CODES(p)                                                                                   \
-	const uint16 c = EDGE_FN(codes)((p) + QUANT_SCALES, (i + j) >> 2, e);                      \
+#define CODES                                                                                      \
+	const uint16 c = EDGE_FN(codes)(low, high, j >> 2);                                        \
 	const int at = start + i + j;                                                              \
-	const float16 x0 = EDGE_FN(byte)(c, 0), x1 = EDGE_FN(byte)(c, 1);                          \
-	const float16 x2 = EDGE_FN(byte)(c, 2), x3 = EDGE_FN(byte)(c, 3);
+	const float16 x0 = EDGE_FN(byte)(c, 0, j >> 2), x1 = EDGE_FN(byte)(c, 1, j >> 2);          \
+	const float16 x2 = EDGE_FN(byte)(c, 2, j >> 2), x3 = EDGE_FN(byte)(c, 3, j >> 2);
 #define COLUMN(p, ADD)                                                                             \
 	{                                                                                          \
 		const float16 scale = EDGE_FN(scale)((p), i / QUANT_PART);                         \
+		__global const uchar *low = (p) + QUANT_LOW_AT(i), *high = (p) + QUANT_HIGH_AT(i, e); \
 		MINIMUM(p)                                                                         \
 		EDGE_REPEAT(ROWS, START)                                                           \
 		if (start + i + QUANT_PART <= k) {                                                 \
 			__attribute__((opencl_unroll_hint(8))) for (int j = 0; j < QUANT_PART; j += 4) { \
-				CODES(p)                                                           \
+				CODES                                                              \
 				EDGE_REPEAT(ROWS, STEP)                                            \
 			}                                                                          \
 		} else {                                                                           \
 			for (int j = 0; j < QUANT_PART && i + j < e; j += 4) {                     \
-				CODES(p)                                                           \
+				CODES                                                              \
 				EDGE_REPEAT(ROWS, TAIL)                                            \
 			}                                                                          \
 		}                                                                                  \
