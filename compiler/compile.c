@@ -429,8 +429,8 @@ static void print_json(const struct compilation *c, const char *path, const stru
 	printf(", \"activation_peak_bytes\": %llu, \"activation_lower_bound_bytes\": %llu",
 	       (unsigned long long)n->activation_peak_bytes,
 	       (unsigned long long)n->activation_lower_bound_bytes);
-	printf(", \"predicted_ms\": %.6g, \"lower_bound_ms\": %.6g, \"compile_ms\": %.6g", n->predicted_ms,
-	       n->lower_bound_ms, now_ms() - c->started);
+	printf(", \"predicted_ms\": %.6g, \"predicted_warm_ms\": %.6g, \"lower_bound_ms\": %.6g, \"compile_ms\": %.6g",
+	       n->predicted_ms, n->predicted_warm_ms, n->lower_bound_ms, now_ms() - c->started);
 	printf(", \"peak_rss_bytes\": %llu}\n", (unsigned long long)usage.ru_maxrss * 1024);
 }
 

@@ -36,6 +36,9 @@ struct decl_device {
 	double memory_bytes_per_s;  /* memory 25 GB/s; */
 	double flops_per_s;         /* compute 200 GFLOP/s; */
 	double launch_ms;           /* launch 4 us; */
+	double start_ms, seek_ms;   /* start 1.2 ms; seek 90 us; */
+	double page_ms;             /* page 1.5 us; */
+	double touch_bytes_per_s;   /* touch 9 GB/s; */
 };
 
 struct decl_budget {

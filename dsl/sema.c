@@ -32,6 +32,10 @@ static const struct setting_spec device_settings[] = {
 	{ "memory", "v:RATE", SETTING_ONCE },
 	{ "compute", "v:FLOPS", SETTING_ONCE },
 	{ "launch", "v:TIME", SETTING_ONCE },
+	{ "start", "v:TIME", SETTING_ONCE },
+	{ "seek", "v:TIME", SETTING_ONCE },
+	{ "page", "v:TIME", SETTING_ONCE },
+	{ "touch", "v:RATE", SETTING_ONCE },
 	{ "weights", "v:texture|buffer", SETTING_ONCE },
 	{ "kernels", "v:cpu|gpu", SETTING_ONCE },
 	{ "image", "v:INT", SETTING_ONCE },
@@ -328,6 +332,14 @@ static void resolve_device(struct sema *s, const struct ast_decl *decl)
 			out.flops_per_s = v->number;
 		else if (is(&m, "launch"))
 			out.launch_ms = v->number * 1e3;
+		else if (is(&m, "start"))
+			out.start_ms = v->number * 1e3;
+		else if (is(&m, "seek"))
+			out.seek_ms = v->number * 1e3;
+		else if (is(&m, "page"))
+			out.page_ms = v->number * 1e3;
+		else if (is(&m, "touch"))
+			out.touch_bytes_per_s = v->number;
 		else if (is(&m, "image"))
 			device_image(s, &out, v);
 		else if (v->integer >= 1 && v->integer <= 1024)

@@ -186,6 +186,7 @@ static void hand_meta(struct plan_builder *b, uint32_t test, uint32_t host, cons
 				      .activation_lower_bound_bytes = 384, .flops = 1024 };
 	/* what the cost model says is not the format's business */
 	b->meta.predicted_ms = m->predicted_ms;
+	b->meta.predicted_warm_ms = m->predicted_warm_ms;
 	b->meta.lower_bound_ms = m->lower_bound_ms;
 	b->meta.storage_bytes_per_s = m->storage_bytes_per_s;
 	b->meta.flops_per_s = m->flops_per_s;
@@ -258,7 +259,8 @@ static void hand_plan(struct plan_builder *b, const struct edge_plan *p)
 	ADD(b, BUFFERS, struct edge_buffer, 1, 0, 0, 2048);
 	ADD(b, BUFFERS, struct edge_buffer, 1, 0, 2048, 256);
 	hand_weights(b);
-	ADD(b, READS, struct edge_read, 0, 1, 0, EDGE_NONE, EDGE_READ_ONCE, 0, p->reads[0].predicted_end_ms);
+	ADD(b, READS, struct edge_read, 0, 1, 0, EDGE_NONE, EDGE_READ_ONCE, p->reads[0].predicted_start_ms,
+	    p->reads[0].predicted_end_ms);
 	for (uint32_t i = 0; i < 3; i++)
 		ADD(b, STEPS, struct edge_step, .kind = i == 0 ? EDGE_STEP_INPUT : i == 1 ? EDGE_STEP_KERNEL : EDGE_STEP_OUTPUT,
 		    .index = i == 2, .arg_first = i == 2 ? 6 : 0, .arg_count = i == 1 ? 6 : 0,

@@ -29,8 +29,8 @@ static void print_summary(const struct edge_plan *p, FILE *out)
 		explain_size(m->resident_bytes), explain_size(m->streamed_bytes));
 	fprintf(out, "  activations      %s, lower bound %s\n", explain_size(m->activation_peak_bytes),
 		explain_size(m->activation_lower_bound_bytes));
-	fprintf(out, "  time             %.3f ms predicted for a cold run, lower bound %.3f ms\n", m->predicted_ms,
-		m->lower_bound_ms);
+	fprintf(out, "  time             %.3f ms predicted for a cold run, %.3f ms for a warm one; lower bound %.3f ms\n",
+		m->predicted_ms, m->predicted_warm_ms, m->lower_bound_ms);
 	fprintf(out, "  work             %.3f GFLOP in %u steps with %u kernels\n", (double)m->flops / 1e9, p->step_count,
 		p->kernel_count);
 }

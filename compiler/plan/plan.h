@@ -15,7 +15,7 @@ struct plan_numbers {
 	uint64_t planned_device_bytes, planned_host_bytes, smallest_budget_bytes;
 	uint64_t weights_bytes, resident_bytes, streamed_bytes;
 	uint64_t activation_peak_bytes, activation_lower_bound_bytes;
-	double predicted_ms, lower_bound_ms;
+	double predicted_ms, predicted_warm_ms, lower_bound_ms;
 };
 
 /*

@@ -159,6 +159,7 @@ static void count_numbers(const struct schedule *s, const struct sections *x, ui
 		.activation_peak_bytes = s->activation_peak,
 		.activation_lower_bound_bytes = s->activation_lower_bound,
 		.predicted_ms = s->predicted_ms,
+		.predicted_warm_ms = s->warm_ms,
 		.lower_bound_ms = s->lower_bound_ms,
 	};
 }

@@ -344,6 +344,7 @@ static void put_meta(struct writer *w, const char *version)
 		.activation_lower_bound_bytes = s->activation_lower_bound,
 		.flops = s->flops,
 		.predicted_ms = s->predicted_ms,
+		.predicted_warm_ms = s->warm_ms,
 		.lower_bound_ms = s->lower_bound_ms,
 		.storage_bytes_per_s = t->storage_bytes_per_s,
 		.flops_per_s = t->flops_per_s,

@@ -18,16 +18,20 @@ struct clock {
 	struct clock_read *stream, *resident;
 	uint32_t stream_done, resident_done; /* issued */
 	double disk, end; /* when each clock is free */
+	uint64_t bytes; /* read */
+	bool cold;
 };
 
 static double step_end(const struct clock *c, int32_t i)
 {
-	return i < 0 ? 0 : c->step[i].start + c->step[i].ms;
+	return i < 0 ? 0 : c->step[i].start + c->step[i].ms + (c->cold ? c->step[i].touch_ms : 0);
 }
 
 /* Runs the steps for which every read has been issued. */
-static void run_steps(struct clock *c, bool cold)
+static void run_steps(struct clock *c)
 {
+	bool cold = c->cold;
+
 	for (; c->done < c->steps; c->done++) {
 		struct clock_step *s = &c->step[c->done];
 
@@ -38,7 +42,7 @@ static void run_steps(struct clock *c, bool cold)
 			s->start = c->stream[s->stream - 1].end;
 		if (cold && s->resident && c->resident[s->resident - 1].end > s->start)
 			s->start = c->resident[s->resident - 1].end;
-		c->end = s->start + s->ms;
+		c->end = s->start + s->ms + (cold ? s->touch_ms : 0);
 	}
 }
 
@@ -46,21 +50,30 @@ static void issue(struct clock *c, struct clock_read *r, double room)
 {
 	r->start = c->disk > room ? c->disk : room;
 	r->end = r->start + cost_read_ms(c->t, r->bytes);
+	if (c->cold)
+		r->end += r->touch_ms + cost_ramp_ms(c->t, c->bytes, r->bytes);
+	if (r->start < c->end)
+		c->end += cost_theft_ms(c->t, r->bytes);
+	c->bytes += r->bytes;
 	c->disk = r->end;
 }
 
 double clock_run(const struct target *t, struct clock_step *step, uint32_t steps, struct clock_read *stream,
 		 uint32_t streams, struct clock_read *resident, uint32_t residents, bool cold, int32_t *order)
 {
-	struct clock c = { .t = t, .step = step, .steps = steps, .stream = stream, .resident = resident };
+	struct clock c = { .t = t, .step = step, .steps = steps, .stream = stream, .resident = resident,
+			   .cold = cold };
 	uint32_t left = cold ? residents : 0;
+
+	if (cold)
+		c.disk = c.end = cost_start_ms(t);
 
 	while (c.stream_done < streams || c.resident_done < left) {
 		struct clock_read *s = c.stream_done < streams ? &stream[c.stream_done] : NULL;
 		struct clock_read *p = c.resident_done < left ? &resident[c.resident_done] : NULL;
 		double room;
 
-		run_steps(&c, cold);
+		run_steps(&c);
 		/* all that step s->after waits for comes before s, so its end is known by now */
 		room = s ? step_end(&c, s->after) : 0;
 		if (p && (!s || p->first <= s->first || c.disk + cost_read_ms(t, p->bytes) / 2 <= room)) {
@@ -75,6 +88,6 @@ double clock_run(const struct target *t, struct clock_step *step, uint32_t steps
 			c.stream_done++;
 		}
 	}
-	run_steps(&c, cold);
+	run_steps(&c);
 	return c.end;
 }

@@ -2,22 +2,75 @@
 /*
  * cost.c - how long things take, by the device block's rates.
  *
- * A roofline with a launch: good enough to decide what can hide behind what.
- * Kernels reach about 70 % of a device's arithmetic peak over whole networks.
+ * A launch takes what its arithmetic takes at the share of the peak that its
+ * kind of kernel reaches, or what its bytes take, whichever is longer. Bytes are
+ * bounded by memory where they do not fit a cache, and by instructions: a copy
+ * of rows or a window over pixels moves so many bytes in the time of one
+ * multiply-add, which goes with the peak from one CPU to the next. The shares are
+ * those of the kernel benchmark (make bench).
+ *
+ * A cold run pays more: the process and the plan's records, the first touch of
+ * every page, whether a read or a kernel touches it, and the first use of code.
  */
 #include "config.h"
 
 #include "sched/internal.h"
 
+#include <string.h>
+
 /* Of a read, whatever its size: the system call, and handing over to the thread that waits. */
 #define REQUEST_MS 0.02
+/* Bytes in a second of one thread: checked by XXH3; copied out of the page cache and checked. */
+#define HASH_RATE 12e9
+#define COPY_RATE 3.5e9
+/* Bytes in a second of tensors that a program makes or reads before its first run. */
+#define TENSOR_RATE 1e9
 
-double cost_launch_ms(const struct target *t, uint64_t flops, uint64_t bytes)
+enum {
+	CACHE_BYTES = 4 << 20, /* of a launch; what is less is read and written faster than memory does */
+	LARGE_PAGE = 2 << 20,  /* regions from this size on are made of such pages */
+	CODE_PAGES = 20,       /* touched by the first launch of a kernel */
+	RAMP_FIRST = 1 << 20, RAMP_LAST = 8 << 20, /* while the system has not yet read far ahead */
+	RECORD_READS = 3       /* of a plan that is not cached before its weights: header, records, code */
+};
+
+/* Share of the multiply-add peak; bytes for each multiply-add of the peak (0: only memory counts). */
+struct kernel_class {
+	const char *prefix; /* of the template's name */
+	double flops, bytes;
+};
+
+static const struct kernel_class classes[] = {
+	{ "matmul_batch", 0.5, 0 },  { "matmul", 0.85, 0 },	{ "conv", 0.84, 0 },	     { "gemv", 0.85, 0 },
+	{ "attention", 0.65, 0 },    { "depthwise", 0.35, 0.14 }, { "copy", 0.85, 0.05 },      { "transpose", 0.85, 0.07 },
+	{ "resize", 0.85, 0.06 },    { "pool", 0.85, 0.055 },	{ "pad", 0.85, 0.05 },	     { "gather", 0.85, 0.05 },
+	{ "concat", 0.85, 0.05 },    { "norm", 0.85, 0.18 },	{ "group_norm", 0.85, 0.15 }, { "softmax", 0.85, 0.03 },
+	{ "reduce", 0.85, 0.1 },     { "map", 0.85, 0.25 },	{ "recurrent", 0.3, 0 },      { "gpu_", 0.5, 0 },
+};
+
+static const struct kernel_class *class_of(const char *kernel)
 {
-	double arithmetic = 1e3 * (double)flops / (0.7 * t->flops_per_s);
-	double memory = 1e3 * (double)bytes / t->memory_bytes_per_s;
+	static const struct kernel_class other = { "", 0.7, 0 };
 
-	return t->launch_ms + (arithmetic > memory ? arithmetic : memory);
+	for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
+		if (!strncmp(kernel, classes[i].prefix, strlen(classes[i].prefix)))
+			return &classes[i];
+	return &other;
+}
+
+double cost_launch_ms(const struct target *t, const char *kernel, uint64_t flops, uint64_t bytes)
+{
+	const struct kernel_class *c = class_of(kernel);
+	double most = 1e3 * (double)flops / (c->flops * t->flops_per_s), ms;
+	bool cpu = t->kernels == TARGET_CPU_KERNELS;
+
+	ms = cpu && c->bytes > 0 ? 1e3 * (double)bytes / (c->bytes * t->flops_per_s) : 0;
+	if (ms > most)
+		most = ms;
+	ms = !cpu || bytes > CACHE_BYTES ? 1e3 * (double)bytes / t->memory_bytes_per_s : 0;
+	if (ms > most)
+		most = ms;
+	return t->launch_ms + most;
 }
 
 double cost_copy_ms(const struct target *t, uint64_t bytes)
@@ -34,10 +87,46 @@ double cost_lookup_ms(const struct target *t, const struct row_lookup *r)
 {
 	uint64_t rows, bytes = table_chunk(r, &rows), chunks = (r->rows + rows - 1) / rows;
 
-	return (double)(r->count < chunks ? r->count : chunks) * cost_read_ms(t, bytes);
+	return (double)(r->count < chunks ? r->count : chunks) * (t->seek_ms + cost_read_ms(t, bytes));
 }
 
 double cost_read_ms(const struct target *t, uint64_t bytes)
 {
-	return REQUEST_MS + cost_transfer_ms(t, bytes);
+	return REQUEST_MS + cost_transfer_ms(t, bytes) + 1e3 * (double)bytes / HASH_RATE;
+}
+
+double cost_ramp_ms(const struct target *t, uint64_t before, uint64_t bytes)
+{
+	return before >= RAMP_FIRST && before < RAMP_LAST ? cost_transfer_ms(t, bytes) : 0;
+}
+
+double cost_theft_ms(const struct target *t, uint64_t bytes)
+{
+	uint32_t threads = t->threads ? t->threads : 2;
+
+	return t->kernels == TARGET_CPU_KERNELS ? 1e3 * (double)bytes / COPY_RATE / threads : 0;
+}
+
+double cost_touch_ms(const struct target *t, uint64_t region_bytes, uint64_t bytes)
+{
+	if (!t->unified)
+		return 0;
+	if (region_bytes >= LARGE_PAGE)
+		return 1e3 * (double)bytes / t->touch_bytes_per_s;
+	return t->page_ms * (double)(bytes / SCHED_PAGE);
+}
+
+double cost_first_use_ms(const struct target *t)
+{
+	return t->backend == TARGET_NATIVE ? CODE_PAGES * t->page_ms : 0;
+}
+
+double cost_tensor_ms(const struct target *t, uint64_t bytes)
+{
+	return t->page_ms * (double)(bytes / SCHED_PAGE) + 1e3 * (double)bytes / TENSOR_RATE;
+}
+
+double cost_start_ms(const struct target *t)
+{
+	return t->start_ms + RECORD_READS * t->seek_ms;
 }

@@ -8,10 +8,18 @@
 static inline uint64_t round_up(uint64_t x, uint64_t to) { return (x + to - 1) / to * to; }
 
 /* ---- cost.c: milliseconds ---- */
-double cost_launch_ms(const struct target *t, uint64_t flops, uint64_t bytes);
+double cost_launch_ms(const struct target *t, const char *kernel, uint64_t flops, uint64_t bytes);
 double cost_copy_ms(const struct target *t, uint64_t bytes);
 double cost_transfer_ms(const struct target *t, uint64_t bytes); /* at the disk's full rate */
 double cost_read_ms(const struct target *t, uint64_t bytes);     /* one request */
+/* What only a cold run pays: first touch of memory, first use of a kernel, and all before the first read. */
+double cost_touch_ms(const struct target *t, uint64_t region_bytes, uint64_t bytes);
+double cost_first_use_ms(const struct target *t);
+double cost_ramp_ms(const struct target *t, uint64_t before, uint64_t bytes); /* before: bytes read so far */
+/* What a read takes from kernels that would use every CPU. */
+double cost_theft_ms(const struct target *t, uint64_t bytes);
+double cost_tensor_ms(const struct target *t, uint64_t bytes); /* the caller's own, before the first step */
+double cost_start_ms(const struct target *t);
 double cost_lookup_ms(const struct target *t, const struct row_lookup *r);
 
 /* ---- memory.c: things that live for a range of events, into one arena ---- */
@@ -206,12 +214,14 @@ struct clock_read {
 	int32_t after;   /* step; -1: at once */
 	uint32_t first;  /* step that needs it first */
 	bool once;
+	double touch_ms; /* of a cold run */
 	double start, end; /* out */
 };
 
 struct clock_step {
 	double ms;
 	uint32_t stream, resident; /* this many of each list must be there; never decreases */
+	double touch_ms;           /* of a cold run, beside ms */
 	double start;              /* out */
 };
 

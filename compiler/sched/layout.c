@@ -12,6 +12,11 @@
 #include "sched/layout.h"
 
 #include <assert.h>
+#include <stdlib.h>
+
+struct storage_first {
+	uint32_t first, storage;
+};
 
 /* ---- buffers, each place once ---- */
 
@@ -258,6 +263,58 @@ static void lookup_step(struct layout *l, const struct event *e, uint32_t varian
 			 w->storages.data[storage_root(w, value_storage(w, e->model, k->arg[i].id))].buffer);
 }
 
+/* What a cold run pays in this step: activations that nothing has touched before, and code. */
+static double first_time_ms(struct layout *l, uint32_t event, const struct sched_step *s)
+{
+	const struct work *w = l->w;
+	uint64_t end = l->touched;
+	double ms = 0;
+
+	while (l->next_storage < l->by_first.len &&
+	       w->storages.data[l->by_first.data[l->next_storage]].first <= event) {
+		uint32_t i = l->by_first.data[l->next_storage++];
+
+		if (w->offset[i] + w->storages.data[i].bytes > end)
+			end = w->offset[i] + w->storages.data[i].bytes;
+	}
+	if (end > l->touched)
+		ms += cost_touch_ms(w->t, w->s->activation_peak, end - l->touched);
+	l->touched = end;
+	if (s->kind == SCHED_KERNEL) {
+		const struct kernel_set *ks = w->r->models[s->model].ks;
+		uint32_t kernel = ks->launches.data[s->launch].kernel;
+		const char *name = ks->kernels.data[kernel].name;
+
+		if (!map_get(&l->used, name, NULL)) {
+			map_put(w->a, &l->used, name, 1);
+			ms += cost_first_use_ms(w->t);
+		}
+	}
+	return ms;
+}
+
+static int by_first_event(const void *a, const void *b)
+{
+	const struct storage_first *x = a, *y = b;
+
+	return x->first < y->first ? -1 : x->first > y->first ? 1 : x->storage < y->storage ? -1 : 1;
+}
+
+/* Storages that have a place, in order of their first event. */
+static void order_storages(struct layout *l)
+{
+	const struct work *w = l->w;
+	struct storage_first *list = arena_new_array(w->a, struct storage_first, w->storages.len + 1);
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < w->storages.len; i++)
+		if (w->storages.data[i].merged == i && w->storages.data[i].first != UINT32_MAX)
+			list[n++] = (struct storage_first){ w->storages.data[i].first, i };
+	qsort(list, n, sizeof *list, by_first_event);
+	for (uint32_t i = 0; i < n; i++)
+		vec_push(w->a, &l->by_first, list[i].storage);
+}
+
 /* Blocks that units from `unit` to `next` need are needed from now on. */
 static void note_units(struct layout *l, uint32_t unit, uint32_t next, uint32_t step)
 {
@@ -302,12 +359,15 @@ static void step_make(struct layout *l, uint32_t unit, uint32_t next, uint32_t c
 		note_units(l, unit, next, w->s->steps.len);
 		w->s->flops += s.flops;
 		vec_push(w->a, &w->s->steps, s);
-		vec_push(w->a, &l->clock, (struct clock_step){ s.ms, l->need_block, l->need_resident, 0 });
+		vec_push(w->a, &l->clock, (struct clock_step){ .ms = s.ms, .stream = l->need_block,
+							       .resident = l->need_resident,
+							       .touch_ms = first_time_ms(l, u->event, &s) });
 	}
 }
 
 static void steps_make(struct layout *l)
 {
+	order_storages(l);
 	l->step_of = arena_new_array(l->w->a, uint32_t, l->p->units.len + 1);
 	for (uint32_t i = 0, next, count; i < l->p->units.len; i = next) {
 		next = unit_merge(l->w, l->p, i, &count);

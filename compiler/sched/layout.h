@@ -35,6 +35,10 @@ struct layout {
 	VEC(struct resident_chunk) chunks;
 	uint32_t *step_of;        /* per unit */
 	uint32_t scratch_at, scratch_used;
+	VEC(uint32_t) by_first;   /* storages in order of their first event */
+	uint32_t next_storage;
+	uint64_t touched;         /* bytes of the activations */
+	struct map used;          /* kernels */
 	uint32_t need_resident, need_block; /* of the steps so far */
 	/* per step; `stream` counts blocks here */
 	VEC(struct clock_step) clock;

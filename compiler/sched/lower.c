@@ -396,7 +396,8 @@ static bool launch_event(struct work *w, uint32_t model, uint32_t index, struct 
 	}
 	e = event_new(w, (struct event){ l->lookup ? SCHED_LOOKUP : SCHED_KERNEL, model, index, NO_ID,
 					 l->lookup ? cost_lookup_ms(w->t, l->lookup)
-						   : cost_launch_ms(w->t, l->flops, l->bytes) });
+						   : cost_launch_ms(w->t, ks->kernels.data[l->kernel].name, l->flops,
+								    l->bytes) });
 	if (!touch_arguments(w, e))
 		return false;
 	if (!l->lookup)

@@ -83,6 +83,7 @@ static void list_streamed(struct reader *k)
 {
 	const struct layout *l = k->l;
 	struct arena *a = l->w->a;
+	uint64_t read = 0; /* the first round through the ring touches it */
 
 	k->block_reads = arena_new_array(a, uint32_t, l->p->blocks.len + 1);
 	for (uint32_t i = 0; i < l->p->blocks.len; i++) {
@@ -94,8 +95,12 @@ static void list_streamed(struct reader *k)
 
 			vec_push(a, &k->stream,
 				 (struct clock_read){ .bytes = bytes, .after = after,
+						      .touch_ms = read < l->p->ring ?
+									  cost_touch_ms(l->w->t, l->p->ring, bytes) :
+									  0,
 						      .first = l->step_of[b->unit_first] });
 			vec_push(a, &k->stream_chunk, (struct stream_chunk){ i, at });
+			read += bytes;
 		}
 		k->block_reads[i + 1] = k->stream.len;
 	}
@@ -108,6 +113,9 @@ static void list_resident(struct reader *k)
 	for (uint32_t i = 0; i < l->chunks.len; i++)
 		vec_push(l->w->a, &k->resident,
 			 (struct clock_read){ .bytes = l->chunks.data[i].bytes, .after = -1, .once = true,
+					      .touch_ms = cost_touch_ms(
+						      l->w->t, l->r.region_bytes.data[l->chunks.data[i].region],
+						      l->chunks.data[i].bytes),
 					      /* those of weights that are no images come before all others */
 					      .first = l->chunks.data[i].region < l->r.image_regions ?
 							       0 :
@@ -321,6 +329,8 @@ void reads_make(struct layout *l)
 	for (uint32_t i = 0; i < l->clock.len; i++)
 		l->clock.data[i].stream = k.block_reads[l->clock.data[i].stream];
 	order = arena_new_array(l->w->a, int32_t, k.stream.len + k.resident.len + 1);
+	for (uint32_t i = 0; i < s->tensors.len && l->clock.len; i++)
+		l->clock.data[0].touch_ms += cost_tensor_ms(l->w->t, s->tensors.data[i].bytes);
 	s->warm_ms = clock_run(l->w->t, l->clock.data, l->clock.len, k.stream.data, k.stream.len, k.resident.data,
 			       k.resident.len, false, NULL);
 	s->predicted_ms = clock_run(l->w->t, l->clock.data, l->clock.len, k.stream.data, k.stream.len,

@@ -193,7 +193,7 @@ static void clocks_make(const struct work *w, const struct stream_plan *p, struc
 			clocks_block(c, &p->blocks.data[u->common], i);
 		if (u->block != NO_ID)
 			clocks_block(c, &p->blocks.data[u->block], i);
-		c->step[i] = (struct clock_step){ u->ms, c->streams, c->residents, 0 };
+		c->step[i] = (struct clock_step){ .ms = u->ms, .stream = c->streams, .resident = c->residents };
 	}
 }
 

@@ -37,6 +37,10 @@ struct target target_host(void)
 		.flops_per_s = 200e9,
 		.memory_bytes_per_s = 20e9,
 		.launch_ms = 0.002,
+		.start_ms = 1.2,
+		.seek_ms = 0.1,
+		.page_ms = 0.0015,
+		.touch_bytes_per_s = 8e9,
 		.image_rows = 16384,
 		.max_region_bytes = (uint64_t)1 << 30,
 		.align = 128,
@@ -54,6 +58,7 @@ struct target target_from_decl(const struct decl_device *d)
 	if (d->backend == DECL_BACKEND_OPENCL || (!d->backend && d->kernels == DECL_KERNELS_GPU)) {
 		t.backend = TARGET_OPENCL;
 		t.launch_ms = 0.01;
+		t.start_ms = 70; /* a driver is loaded, programs come from its cache */
 	}
 	if (d->isas)
 		t.isas = d->isas;
@@ -75,5 +80,13 @@ struct target target_from_decl(const struct decl_device *d)
 		t.memory_bytes_per_s = d->memory_bytes_per_s;
 	if (d->launch_ms > 0)
 		t.launch_ms = d->launch_ms;
+	if (d->start_ms > 0)
+		t.start_ms = d->start_ms;
+	if (d->seek_ms > 0)
+		t.seek_ms = d->seek_ms;
+	if (d->page_ms > 0)
+		t.page_ms = d->page_ms;
+	if (d->touch_bytes_per_s > 0)
+		t.touch_bytes_per_s = d->touch_bytes_per_s;
 	return t;
 }

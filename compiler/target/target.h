@@ -23,6 +23,11 @@ struct target {
 	double flops_per_s;          /* FMA peak, f32, all threads */
 	double memory_bytes_per_s;   /* read bandwidth */
 	double launch_ms;            /* one kernel launch */
+	/* of a cold run */
+	double start_ms;             /* from the start of the process until it could run a kernel */
+	double seek_ms;              /* of a read that nothing has foreseen */
+	double page_ms;              /* the first touch of a page */
+	double touch_bytes_per_s;    /* the first touch of regions that consist of large pages */
 	uint32_t image_rows;         /* textures: of the largest image */
 	uint64_t max_region_bytes;   /* largest single allocation that is safe (1 GiB) */
 	uint32_t align;              /* of buffers in a region: 128 on CPUs, 512 on GPUs */

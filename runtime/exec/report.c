@@ -47,6 +47,7 @@ void edgert_report(const struct edgert_session *s, struct edgert_report *out)
 		.run_ms = s->runs ? session_ms(s->run_end - s->run_begin) : 0,
 		.stall_ms = session_ms(s->stall),
 		.predicted_ms = meta->predicted_ms,
+		.predicted_warm_ms = meta->predicted_warm_ms,
 		.lower_bound_ms = meta->lower_bound_ms,
 		.flops = meta->flops,
 	};

@@ -76,8 +76,8 @@ static enum edge_status check_meta(struct check *c)
 		return check_fail(c, EDGE_UNSUPPORTED, "plan flags %#x", m->flags);
 	if (!string_ok(c, m->name) || !string_ok(c, m->device_name) || !string_ok(c, m->compiler))
 		BAD("meta: a name lies outside the strings");
-	if (!number_ok(m->predicted_ms) || !number_ok(m->lower_bound_ms) || !number_ok(m->storage_bytes_per_s) ||
-	    !number_ok(m->flops_per_s) || !number_ok(m->memory_bytes_per_s) || !number_ok(m->launch_ms))
+	if (!number_ok(m->predicted_ms) || !number_ok(m->predicted_warm_ms) || !number_ok(m->lower_bound_ms) ||
+	    !number_ok(m->storage_bytes_per_s) || !number_ok(m->flops_per_s) || !number_ok(m->memory_bytes_per_s) || !number_ok(m->launch_ms))
 		BAD("meta: a time or rate is no number");
 	for (size_t i = 0; i < sizeof m->reserved / sizeof *m->reserved; i++)
 		if (m->reserved[i] && c->p->header->prefix.minor == EDGE_PLAN_MINOR)

@@ -249,9 +249,8 @@ static void table(const struct edgert_session *s, const struct tool_times *t, ui
 	if (r.flops)
 		printf("                    %.2f GFLOP/s\n", (double)r.flops / (t->warm_ms * 1e6));
 	if (r.predicted_ms > 0)
-		printf("predicted           %.3f ms, lower bound %.3f ms (a cold run, by the "
-		       "plan)\n",
-		       r.predicted_ms, r.lower_bound_ms);
+		printf("predicted           %.3f ms cold, %.3f ms warm; lower bound %.3f ms\n",
+		       r.predicted_ms, r.predicted_warm_ms, r.lower_bound_ms);
 	if (r.bytes_streamed) {
 		printf("streamed            %s in a run, stalled %.3f ms\n",
 		       tool_size(r.bytes_streamed), r.stall_ms);

@@ -2,9 +2,11 @@
 /*
  * cmd_probe.c - edgert probe: measure this machine, write a device block.
  *
- * Four numbers are what the compiler's schedule needs: multiply-adds at their
- * peak, reading memory, reading the disk, and launching a kernel. Each is the
- * best of several tries, because other programs only ever make them worse.
+ * What the compiler's schedule needs: multiply-adds at their peak, reading
+ * memory, reading the disk, launching a kernel; and what cold runs pay: starting a
+ * process, a read that nothing has foreseen, first touches of memory. Each is the
+ * best of several tries, because other programs only ever make them worse (the
+ * disk's the median, since a plan is read once).
  */
 #include "config.h"
 
@@ -12,7 +14,9 @@
 #include "base/memory.h"
 #include "base/outfile.h"
 #include "device/device.h"
+#include "device/isa.h"
 #include "stream/plan_file.h"
+#include "tools/probe_cold.h"
 #include "tools/probe_native.h"
 #include "tools/tool.h"
 
@@ -29,7 +33,9 @@ enum {
 	LAUNCHES = 1000,
 	MEMORY_BYTES = 256 << 20, /* larger than the caches of a server */
 	FILE_BYTES = 128 << 20,
-	READ_BYTES = 512 << 10
+	READ_BYTES = 512 << 10,
+	TOUCH_BYTES = 32 << 20,	    /* of large pages, where there are any */
+	SMALL_TOUCH_BYTES = 1 << 20 /* of small ones */
 };
 
 /* Twelve sums hide the latency of one multiply-add on every CPU that has two units for it. */
@@ -74,12 +80,14 @@ struct probe {
 	void *small_memory, *large_memory;
 	uint64_t small_bytes;
 	double flops_per_s, memory_bytes_per_s, storage_bytes_per_s, launch_s;
+	double start_s, seek_s, page_s, touch_bytes_per_s; /* of cold runs */
 };
 
 struct probe_options {
 	const char *plan, *output, *name, *device;
 	bool opencl;
 	uint32_t threads;
+	int child; /* not measuring, but being measured: see probe_start() */
 };
 
 /* ---- the device */
@@ -227,13 +235,12 @@ static enum edge_status write_file(int fd, void *memory, struct failure *f)
 static enum edge_status read_file(int fd, uint64_t size, void *memory, double *bytes_per_s,
 				  struct failure *f)
 {
+	double rate[3];
 	int try;
 
-	*bytes_per_s = 0;
 	for (try = 0; try < 3; try++) {
 		uint64_t at = 0;
 		int64_t start;
-		double rate;
 
 		posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
 		posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
@@ -249,10 +256,9 @@ static enum edge_status read_file(int fd, uint64_t size, void *memory, double *b
 					"could not read the file that measures the disk");
 			at += (uint64_t)n;
 		}
-		rate = (double)size / ((double)(rt_now() - start) / 1e9);
-		if (rate > *bytes_per_s)
-			*bytes_per_s = rate;
+		rate[try] = (double)size / ((double)(rt_now() - start) / 1e9);
 	}
+	*bytes_per_s = median_ms(rate, 3);
 	return EDGE_OK;
 }
 
@@ -281,12 +287,47 @@ static enum edge_status measure_disk(struct probe *p, const char *plan, struct f
 	if (st == EDGE_OK)
 		st = read_file(fd, size > 0 ? (uint64_t)size : 0, memory, &p->storage_bytes_per_s,
 			       f);
+	if (st == EDGE_OK)
+		p->seek_s = probe_seek(fd, (uint64_t)size);
 	close(fd);
 	rt_free(memory);
 	return st;
 }
 
+/* ---- what cold runs pay */
+
+static void measure_start(struct probe *p, const struct probe_options *o)
+{
+	const char *arguments[9] = { "probe", "--backend", o->opencl ? "opencl" : "native" };
+	double touch = probe_touch(TOUCH_BYTES), page = probe_touch(SMALL_TOUCH_BYTES);
+	char threads[16];
+	uint32_t n = 3;
+
+	if (o->device) {
+		arguments[n++] = "--device";
+		arguments[n++] = o->device;
+	}
+	if (o->threads) {
+		snprintf(threads, sizeof(threads), "%u", o->threads);
+		arguments[n++] = "--threads";
+		arguments[n++] = threads;
+	}
+	arguments[n++] = "--child";
+	p->start_s = probe_start(arguments, n);
+	p->touch_bytes_per_s = touch > 0 ? TOUCH_BYTES / touch : 0;
+	p->page_s = page > 0 ? page / (SMALL_TOUCH_BYTES / 4096) : 0;
+}
+
 /* ---- the command */
+
+/* Whether plans can have code for this CPU. */
+static bool own_isa(void)
+{
+	for (uint32_t i = EDGE_ISA_X86_64_V3; i <= EDGE_ISA_AARCH64; i++)
+		if (isa_supported(i))
+			return true;
+	return false;
+}
 
 static void write_block(FILE *out, const struct probe *p, const struct probe_options *o)
 {
@@ -296,10 +337,21 @@ static void write_block(FILE *out, const struct probe *p, const struct probe_opt
 		info->driver);
 	fprintf(out, "device %s {\n\tbackend %s;\n\tthreads %u;\n", o->name, info->backend,
 		info->threads);
+	if (!o->opencl && own_isa())
+		fprintf(out, "\tcpu %s;\n", isa_cpu_name());
 	if (p->storage_bytes_per_s > 0)
 		fprintf(out, "\tstorage %.0f MB/s;\n", p->storage_bytes_per_s / 1e6);
-	fprintf(out, "\tmemory %.1f GB/s;\n\tcompute %.1f GFLOP/s;\n\tlaunch %.3f us;\n}\n",
+	fprintf(out, "\tmemory %.1f GB/s;\n\tcompute %.1f GFLOP/s;\n\tlaunch %.3f us;\n",
 		p->memory_bytes_per_s / 1e9, p->flops_per_s / 1e9, p->launch_s * 1e6);
+	if (p->start_s > 0)
+		fprintf(out, "\tstart %.3f ms;\n", p->start_s * 1e3);
+	if (p->seek_s > 0)
+		fprintf(out, "\tseek %.1f us;\n", p->seek_s * 1e6);
+	if (p->page_s > 0)
+		fprintf(out, "\tpage %.3f us;\n", p->page_s * 1e6);
+	if (p->touch_bytes_per_s > 0)
+		fprintf(out, "\ttouch %.2f GB/s;\n", p->touch_bytes_per_s / 1e9);
+	fputs("}\n", out);
 }
 
 static bool is_identifier(const char *s)
@@ -309,6 +361,20 @@ static bool is_identifier(const char *s)
 	return n > 0 && s[n] == '\0' && (s[0] < '0' || s[0] > '9');
 }
 
+/* As much as any run does before its first kernel. */
+static int be_measured(struct probe *p, const struct probe_options *o)
+{
+	struct device_request request = { .name = o->device, .kernel_style = EDGE_KERNELS_CPU, .threads = o->threads };
+	struct failure f = { .status = EDGE_OK };
+
+	p->ops = device_backend(o->opencl ? EDGE_BACKEND_OPENCL : EDGE_BACKEND_NATIVE);
+	if (p->ops->open(&request, &p->device, &f) != EDGE_OK)
+		return tool_error("%s", f.text);
+	probe_started(o->child);
+	p->ops->close(p->device);
+	return TOOL_OK;
+}
+
 static int probe(const struct probe_options *o)
 {
 	struct failure f = { .status = EDGE_OK };
@@ -316,11 +382,14 @@ static int probe(const struct probe_options *o)
 	struct probe p = { 0 };
 	enum edge_status st = EDGE_OK;
 
+	if (o->child >= 0)
+		return be_measured(&p, o);
 	if (o->output)
 		st = rt_outfile_open(&out, o->output, &f);
 	if (st == EDGE_OK && (st = prepare(&p, o, &f)) == EDGE_OK &&
 	    (st = measure_device(&p, &f)) == EDGE_OK &&
 	    (st = measure_disk(&p, o->plan, &f)) == EDGE_OK) {
+		measure_start(&p, o);
 		write_block(o->output ? out.stream : stdout, &p, o);
 		if (o->output)
 			st = rt_outfile_commit(&out, &f);
@@ -336,8 +405,9 @@ int cmd_probe(int argc, char **argv)
 						 { "device", required_argument, NULL, 'd' },
 						 { "threads", required_argument, NULL, 't' },
 						 { "backend", required_argument, NULL, 'b' },
+						 { "child", required_argument, NULL, 'C' },
 						 { NULL, 0, NULL, 0 } };
-	struct probe_options o = { .name = "here" };
+	struct probe_options o = { .name = "here", .child = -1 };
 	int c;
 
 	opterr = 0;
@@ -345,6 +415,9 @@ int cmd_probe(int argc, char **argv)
 		switch (c) {
 		case 'o':
 			o.output = optarg;
+			break;
+		case 'C':
+			o.child = atoi(optarg);
 			break;
 		case 'd':
 			o.device = optarg;

@@ -69,6 +69,7 @@ void report_json(FILE *out, const struct edgert_session *s, const struct tool_ti
 	json_u64(&j, "bytes_streamed", r.bytes_streamed);
 	json_number(&j, "stall_ms", r.stall_ms);
 	positive(&j, "predicted_ms", r.predicted_ms);
+	positive(&j, "predicted_warm_ms", r.predicted_warm_ms);
 	positive(&j, "lower_bound_ms", r.lower_bound_ms);
 	positive(&j, "storage_bytes_per_s", t->storage_bytes_per_s);
 	positive(&j, "measured_lower_bound_ms", t->bound_ms);

@@ -119,6 +119,7 @@ struct edgert_report {
 	double run_ms;	 /* the last run */
 	double stall_ms; /* of the last run: kernels waited for reads */
 	double predicted_ms, lower_bound_ms; /* a cold run, by the plan */
+	double predicted_warm_ms;	     /* a run after the first */
 	uint64_t flops;
 };
 

@@ -109,7 +109,8 @@ struct edge_meta {
 	uint64_t flops; /* one run */
 	double predicted_ms, lower_bound_ms; /* one cold run */
 	double storage_bytes_per_s, flops_per_s, memory_bytes_per_s, launch_ms; /* assumed by the schedule */
-	uint64_t reserved[8];
+	double predicted_warm_ms; /* one run after the first */
+	uint64_t reserved[7];
 };
 
 /* A region is one allocation, made when the plan is opened and kept until it is closed. */
