@@ -20,55 +20,6 @@
 #define KERNEL splat_compensate
 #endif
 
-/* The Gaussian with the largest weight in a pixel; -1: none has any. */
-EDGE_OVERLOAD int EDGE_FN(front)(__global const float *restrict records, __global const uint *restrict lists, uint first,
-				 uint end, float px, float py)
-{
-	float t = 1.0f, most = 0.0f;
-	int best = -1;
-
-	for (uint i = first; i < end && t > 0.01f; i++) {
-		__global const float *r = records + (long)lists[i] * RECORD;
-		const float dx = r[R_U] - px, dy = r[R_V] - py, k = r[R_K1] * dx + r[R_K2] * dy;
-		const float e = r[R_LOG] - k * k - r[R_K3] * dy * dy;
-		float alpha;
-
-		if (e < E_MIN)
-			continue;
-		alpha = min(exp2(8.0f * e), ALPHA_MAX);
-		if (alpha * t > most) {
-			most = alpha * t;
-			best = (int)lists[i];
-		}
-		t *= 1.0f - alpha;
-	}
-	return best;
-}
-
-/* How far along the ray d from the camera Gaussian i is densest; not above 0: nowhere. */
-EDGE_OVERLOAD float EDGE_FN(depth)(__global const uint *restrict state, const struct splat_set *x, long i, const float *d)
-{
-	float q[4], r[9], length = 0.0f, top = 0.0f, bottom = 0.0f;
-
-	for (int k = 0; k < 4; k++) {
-		q[k] = x->p[(P_ROTATION + k) * x->plane + i];
-		length += q[k] * q[k];
-	}
-	splat_matrix(q, 1.0f / max(sqrt(length), 1e-20f), r);
-	for (int k = 0; k < 3; k++) {
-		const float s = exp(-x->p[(P_SCALE + k) * x->plane + i]);
-		float a = 0.0f, b = 0.0f;
-
-		for (int j = 0; j < 3; j++) {
-			a += r[3 * j + k] * (x->p[j * x->plane + i] - splat_float(state, STATE_CAMERA + j));
-			b += r[3 * j + k] * d[j];
-		}
-		top += a * b * s * s;
-		bottom += b * b * s * s;
-	}
-	return top / bottom;
-}
-
 __kernel EDGE_SINGLE void KERNEL(__global uint *restrict state, __global float *parameters, __global MOMENT1 *m,
 				 __global MOMENT2 *v, __global float *statistics, __global const float *restrict records,
 				 __global const uint *restrict tiles, __global const uint *restrict lists,
@@ -83,7 +34,6 @@ __kernel EDGE_SINGLE void KERNEL(__global uint *restrict state, __global float *
 	const long stride = (long)state[STATE_STRIDE], image = stride * (long)state[STATE_ROWS];
 	const long room = max((long)state[EVENT_MOST] - count, 0l);
 	const long want = min(room, (long)((float)count * splat_float(state, EVENT_GROWTH)) + 1l);
-	__global const float *w = (__global const float *)state + STATE_ROTATION;
 	float total = 0.0f, sum = 0.0f, at, step;
 	long added = 0;
 
@@ -110,9 +60,7 @@ __kernel EDGE_SINGLE void KERNEL(__global uint *restrict state, __global float *
 		for (int c = 0; c < width; c++) {
 			const int tile = y / TILE_H * wide + c / TILE_W;
 			const uint base = tiles[tile0];
-			const float px = ((float)c - splat_float(state, STATE_CENTRE)) / splat_float(state, STATE_FOCAL);
-			const float py = ((float)y - splat_float(state, STATE_CENTRE + 1)) / splat_float(state, STATE_FOCAL + 1);
-			float d[3], depth;
+			float d[3], depth, left;
 			const long to = count + added;
 			int front;
 
@@ -121,12 +69,11 @@ __kernel EDGE_SINGLE void KERNEL(__global uint *restrict state, __global float *
 				continue;
 			while (total + sum > at)
 				at += step;
-			front = EDGE_FN(front)(records, lists, tiles[tile] - base, tiles[tile + 1] - base, (float)c, (float)y);
+			front = splat_front(records, lists, tiles[tile] - base, tiles[tile + 1] - base, (float)c, (float)y, &left);
 			if (front < 0)
 				continue;
-			for (int k = 0; k < 3; k++)
-				d[k] = w[k] * px + w[3 + k] * py + w[6 + k];
-			depth = EDGE_FN(depth)(state, &x, front, d);
+			splat_ray(state, (float)c, (float)y, d);
+			depth = splat_depth(state, &x, front, d);
 			if (!(depth > NEAR) || !(depth < 1e6f))
 				continue;
 			for (int k = 0; k < PARAMETERS; k++)

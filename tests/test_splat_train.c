@@ -308,6 +308,25 @@ static void test_relocate(const char *plan, const char *policy)
 	train_close(t);
 }
 
+static void test_reinitialise(const char *plan)
+{
+	struct train *t = need_session(plan, 2);
+	struct train_step_report r;
+	float x[MOST], first, last;
+	uint32_t odd = 0;
+
+	train_some(t, 20, &first, &last);
+	run_event(t, EDGE_EVENT_REINITIALISE, t->plan->cap, &r);
+	column(t, 0, 0, x);
+	for (uint32_t i = 0; i < train_gaussians(t); i++)
+		odd += !isfinite(x[i]);
+	tap_ok(r.removed > 0 && r.added > 10 && train_gaussians(t) == r.added && r.added <= t->plan->cap && odd == 0,
+	       "a set that begins anew has %u Gaussians on surfaces", r.added);
+	must(train_step(t, &r, &failure));
+	tap_ok(!r.skipped && isfinite(r.loss), "and trains on, loss %.3f", (double)r.loss);
+	train_close(t);
+}
+
 int main(void)
 {
 	static const char diet[] = "policy diet; densify every 10 from 5 until 50; prune every 10; compensate every 5 from 20 "
@@ -324,6 +343,7 @@ int main(void)
 	plan = make_plan(60, automatic, 0, false);
 	test_repeatable(plan, "auto");
 	test_relocate(plan, "auto");
+	test_reinitialise(plan);
 	plan = make_plan(60, relocate, 0, false);
 	test_repeatable(plan, "relocate");
 	test_relocate(plan, "relocate");

@@ -73,6 +73,10 @@ static const struct step_plan plans[] = {
 	{ EDGE_TRAIN_COMPENSATE, "splat_compensate", "compensate", NULL, 0, ONE,
 	  { B(STATE), B(PARAMETERS), B(MOMENT1), B(MOMENT2), B(STATISTICS), B(PROJECTED), B(TILES), B(LISTS),
 	    B(IMAGE_GRADIENT), B(IMAGE), B(FRAME_A), B(FRAME_B) } },
+	{ EDGE_TRAIN_REINITIALISE, "splat_reinitialise", "find surfaces", "REPLACE", 0, ONE,
+	  { B(STATE), B(PARAMETERS), B(MOMENT1), B(MOMENT2), B(STATISTICS), B(PROJECTED), B(TILES), B(LISTS), B(IMAGE) } },
+	{ EDGE_TRAIN_REPLACE, "splat_reinitialise", "replace the set", "REPLACE", 1, ONE,
+	  { B(STATE), B(PARAMETERS), B(MOMENT1), B(MOMENT2), B(STATISTICS), B(PROJECTED), B(TILES), B(LISTS), B(IMAGE) } },
 };
 
 #undef B

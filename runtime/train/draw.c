@@ -119,7 +119,8 @@ enum edge_status draw(struct train *t, struct failure *f)
 	    (st = count_keys(t, f)) != EDGE_OK)
 		return st;
 	for (uint32_t b = 0; b < t->state[STATE_BANDS]; b++)
-		if ((st = draw_band(t, b, b > 0, f)) != EDGE_OK || (st = launch_all(t, band, 2, f)) != EDGE_OK)
+		if ((st = draw_band(t, b, b > 0, f)) != EDGE_OK || (st = launch_all(t, band, 2, f)) != EDGE_OK ||
+		    (t->after_band && (st = train_launch(t, t->after_band, f)) != EDGE_OK))
 			return st;
 	return EDGE_OK;
 }

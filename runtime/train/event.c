@@ -62,6 +62,29 @@ static enum edge_status change_set(struct train *t, const struct edge_event *e, 
 	return EDGE_OK;
 }
 
+/* Every view of the training is drawn, and points on what it shows become the set. */
+static enum edge_status reinitialise(struct train *t, const struct edge_event *e, struct train_step_report *out,
+				     struct failure *f)
+{
+	uint32_t wanted = (uint32_t)((uint64_t)e->most * 4 / 5), views = t->plan->train_views, zero = 0;
+	struct train_camera camera;
+	enum edge_status st;
+
+	if (t->step[EDGE_TRAIN_REINITIALISE] == UINT32_MAX || t->step[EDGE_TRAIN_REPLACE] == UINT32_MAX)
+		return rt_fail(f, EDGE_UNSUPPORTED, "plan \"%s\" cannot begin anew", t->s->file.path);
+	st = train_write(t, EDGE_BUFFER_STATE, 4 * STATE_ADDED, &zero, 4, f);
+	t->after_band = EDGE_TRAIN_REINITIALISE;
+	for (uint32_t i = 0; i < views && st == EDGE_OK; i++) {
+		train_view_camera(t, t->training[i], &camera);
+		draw_state(t, &camera);
+		t->state[STATE_STEP] = t->counters.done + i;
+		t->state[STATE_ARGUMENT] = (wanted + views - 1) / views;
+		st = draw(t, f);
+	}
+	t->after_band = 0;
+	return st == EDGE_OK ? change_set(t, e, EDGE_TRAIN_REPLACE, out, f) : st;
+}
+
 static enum edge_status one_event(struct train *t, const struct edge_event *e, struct train_step_report *out,
 				  struct failure *f)
 {
@@ -75,6 +98,8 @@ static enum edge_status one_event(struct train *t, const struct edge_event *e, s
 	case EDGE_EVENT_DEGREE:
 		t->counters.degree = e->argument;
 		return EDGE_OK;
+	case EDGE_EVENT_REINITIALISE:
+		return reinitialise(t, e, out, f);
 	case EDGE_EVENT_EVALUATE:
 	case EDGE_EVENT_CHECKPOINT:
 		return EDGE_OK; /* the caller's */

@@ -43,6 +43,7 @@ struct train {
 	float *losses;		/* of the loss's blocks */
 	uint32_t *bands;	/* first tiles */
 	float *pixels;		/* one row of a picture, three planes */
+	uint32_t after_band; /* role of a step that each band of a picture is followed by; 0: none */
 	struct train_counters counters;
 	struct train_totals totals;
 
