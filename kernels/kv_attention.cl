@@ -15,6 +15,7 @@
 #ifndef KERNEL
 #define KERNEL kv_attention
 #endif
+#define TILE_SHAPE PART_NV
 #ifndef D
 #define D 64
 #endif
