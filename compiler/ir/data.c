@@ -18,6 +18,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { AHEAD_FROM = 64 << 10, AHEAD = 16 << 20 };
+
 static uint64_t mix(uint64_t z)
 {
 	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
@@ -62,6 +64,9 @@ static bool read_file(const struct graph *g, const struct value *v, const struct
 			   strerror(errno));
 		return false;
 	}
+	/* weights mostly lie in the order of use: what follows is read while this is packed */
+	if (size >= AHEAD_FROM)
+		posix_fadvise(fd, (off_t)offset, (off_t)(size + AHEAD), POSIX_FADV_WILLNEED);
 	while (done < size) {
 		ssize_t got =
 			pread(fd, (char *)out + done, size - done, (off_t)(offset + done));

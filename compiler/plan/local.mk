@@ -1,4 +1,4 @@
-libedgec_la_SOURCES += %D%/plan.h %D%/sections.h %D%/sections.c %D%/records.h %D%/records.c %D%/plan_write.c %D%/plan_file.c %D%/plan_train.h %D%/plan_train.c %D%/explain.h %D%/explain.c \
+libedgec_la_SOURCES += %D%/plan.h %D%/sections.h %D%/sections.c %D%/records.h %D%/records.c %D%/plan_write.c %D%/behind.c %D%/behind.h %D%/plan_file.c %D%/plan_train.h %D%/plan_train.c %D%/explain.h %D%/explain.c \
 	%D%/explain_train.h %D%/explain_train.c %D%/explain_text.c %D%/explain_html.c %D%/page.h
 EXTRA_DIST += %D%/page.html %D%/train_page.html %D%/page.awk %D%/README.md
 nodist_libedgec_la_SOURCES += %D%/page.c %D%/train_page.c

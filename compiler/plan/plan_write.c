@@ -9,6 +9,7 @@
  */
 #include "config.h"
 
+#include "plan/behind.h"
 #include "plan/plan.h"
 #include "plan/sections.h"
 
@@ -120,7 +121,7 @@ static bool write_weights(void *context, uint64_t at, FILE *out, struct edge_chu
 	const struct schedule *s = w->schedule;
 	struct packer k = { .s = s, .packed = arena_new_array(w->arena, struct packed, s->weights.len + 1), .d = w->diag };
 	uint64_t most = SCHED_PAGE;
-	unsigned char *bytes;
+	struct behind *behind;
 	bool ok = true;
 
 	for (uint32_t i = 0; i < s->pieces.len; i++)
@@ -128,18 +129,21 @@ static bool write_weights(void *context, uint64_t at, FILE *out, struct edge_chu
 	for (uint32_t i = 0; i < s->chunks.len; i++)
 		if (s->chunks.data[i].bytes > most)
 			most = s->chunks.data[i].bytes;
-	bytes = xmalloc(most);
+	behind = behind_start(out, most);
 	for (uint32_t i = 0; ok && i < s->chunks.len; i++) {
 		const struct sched_chunk *c = &s->chunks.data[i];
 
-		ok = fill_chunk(&k, c, bytes) && fwrite(bytes, 1, c->bytes, out) == c->bytes;
-		record[i] = (struct edge_chunk){ at, c->bytes, edge_xxh3(bytes, c->bytes) };
+		unsigned char *bytes = behind_room(behind);
+
+		ok = bytes && fill_chunk(&k, c, bytes);
+		record[i] = (struct edge_chunk){ .offset = at, .bytes = c->bytes };
+		if (ok)
+			behind_put(behind, c->bytes, &record[i].xxh3);
 		at += c->bytes;
 	}
 	for (uint32_t i = 0; i < s->weights.len; i++)
 		drop(&k, &k.packed[i]);
-	free(bytes);
-	return ok;
+	return behind_end(behind) && ok;
 }
 
 /* ---- the file ---- */
