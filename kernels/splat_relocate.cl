@@ -2,9 +2,7 @@
 /*
  * splat_relocate.cl - move what is transparent to where it is needed; grow towards the cap.
  *
- * Places are drawn with a probability by opacity (policy relocate) or by the
- * error that a Gaussian's pixels had since the last event (policy auto). A
- * Gaussian that is drawn n - 1 times and its copies then share its opacity and
+ * The policy relocate. Places are drawn with a probability by opacity. A Gaussian that is drawn n - 1 times and its copies then share its opacity and
  * take a size such that together they look as it did. One work-item; the draw
  * is systematic: one random number, equal steps through the cumulated weights.
  *
@@ -40,13 +38,11 @@ EDGE_OVERLOAD float EDGE_FN(share)(float o, int n, float *scale)
 	return each;
 }
 
-EDGE_OVERLOAD float EDGE_FN(weight)(const struct splat_set *x, int by_error, float least, long i)
+EDGE_OVERLOAD float EDGE_FN(weight)(const struct splat_set *x, float least, long i)
 {
 	const float o = splat_opacity(x, i);
 
-	if (!(o > least))
-		return 0.0f;
-	return by_error ? x->s[STAT_ERROR * x->plane + i] : o;
+	return o > least ? o : 0.0f;
 }
 
 __kernel EDGE_SINGLE void KERNEL(__global uint *restrict state, __global float *parameters, __global MOMENT1 *m,
@@ -54,7 +50,6 @@ __kernel EDGE_SINGLE void KERNEL(__global uint *restrict state, __global float *
 {
 	const long plane = (long)state[STATE_CAPACITY], count = (long)state[STATE_COUNT];
 	const struct splat_set x = { parameters, statistics, m, v, plane };
-	const int by_error = state[EVENT_POLICY] == POLICY_AUTO;
 	const float least = splat_float(state, EVENT_OPACITY);
 	const uint seed = splat_hash(state[STATE_SEED] ^ splat_hash(state[STATE_STEP]));
 	const long room = max((long)state[EVENT_MOST] - count, 0l);
@@ -65,7 +60,7 @@ __kernel EDGE_SINGLE void KERNEL(__global uint *restrict state, __global float *
 	if (get_global_id(0) > 0)
 		return;
 	for (long i = 0; i < count; i++) {
-		const float w = EDGE_FN(weight)(&x, by_error, least, i);
+		const float w = EDGE_FN(weight)(&x, least, i);
 
 		if (!(splat_opacity(&x, i) > least))
 			scratch[dead++] = (uint)i;
@@ -80,7 +75,7 @@ __kernel EDGE_SINGLE void KERNEL(__global uint *restrict state, __global float *
 	at = step * splat_uniform(seed);
 	total = sum = 0.0f;
 	for (long i = 0; i < count && used < want; i++) {
-		const float w = EDGE_FN(weight)(&x, by_error, least, i);
+		const float w = EDGE_FN(weight)(&x, least, i);
 		int copies = 0;
 
 		sum += w;
@@ -106,8 +101,6 @@ __kernel EDGE_SINGLE void KERNEL(__global uint *restrict state, __global float *
 
 				splat_copy(&x, i, to);
 				splat_forget(&x, to);
-				if (by_error)
-					splat_scatter(&x, to, i, 0.5f, seed + (uint)to);
 			}
 		}
 	}

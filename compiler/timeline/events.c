@@ -66,7 +66,7 @@ static void derive_rates(const struct scene *s, struct edge_train *x)
 	x->rate_position_last = 1.6e-6f * extent;
 	x->rate_scale = 5e-3f;
 	x->rate_rotation = 1e-3f;
-	x->rate_opacity = x->policy == EDGE_POLICY_RELOCATE || x->policy == EDGE_POLICY_AUTO ? 0.05f : 0.025f;
+	x->rate_opacity = x->policy == EDGE_POLICY_RELOCATE ? 0.05f : 0.025f;
 	x->rate_colour = 2.5e-3f;
 	x->rate_sh = 1.25e-4f;
 	x->epsilon = 1e-15f;
@@ -79,7 +79,7 @@ static void derive_policy(struct edge_train *x)
 	x->split_scale = 0.01f;
 	x->opacity_min = 0.005f;
 	x->scale_max = 0.1f;
-	x->growth = 0.05f;
+	x->growth = x->policy == EDGE_POLICY_AUTO ? 0.1f : 0.05f;
 	x->new_opacity = 0.1f;
 	if (x->policy == EDGE_POLICY_RELOCATE) {
 		x->noise = 5e5f;

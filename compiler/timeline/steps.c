@@ -66,6 +66,8 @@ static const struct step_plan plans[] = {
 	  { B(STATE), B(PARAMETERS), B(MOMENT1), B(MOMENT2), B(PROJECTED), B(GRADIENTS), B(STATISTICS) } },
 	{ EDGE_TRAIN_RELOCATE, "splat_relocate", "relocate", NULL, 0, ONE,
 	  { B(STATE), B(PARAMETERS), B(MOMENT1), B(MOMENT2), B(STATISTICS), B(SLOTS) } },
+	{ EDGE_TRAIN_RELOCATE, "splat_replace", "replace", NULL, 0, ONE,
+	  { B(STATE), B(PARAMETERS), B(MOMENT1), B(MOMENT2), B(STATISTICS), B(SLOTS), B(COUNTS) } },
 	{ EDGE_TRAIN_DENSIFY, "splat_densify", "densify", NULL, 0, ONE,
 	  { B(STATE), B(PARAMETERS), B(MOMENT1), B(MOMENT2), B(STATISTICS), B(SLOTS), B(COUNTS) } },
 	{ EDGE_TRAIN_PRUNE, "splat_prune", "prune", NULL, 0, ONE,
@@ -138,6 +140,13 @@ static bool check_steps(struct plan_maker *k)
 	return true;
 }
 
+/* The policies have different kernels for one event. */
+static bool wanted(const struct step_plan *p, const struct edge_train *x)
+{
+	return p->role != EDGE_TRAIN_RELOCATE ||
+	       (x->policy == EDGE_POLICY_AUTO) == (strcmp(p->template, "splat_replace") == 0);
+}
+
 bool make_steps(struct plan_maker *k)
 {
 	struct timeline *t = k->t;
@@ -147,7 +156,7 @@ bool make_steps(struct plan_maker *k)
 	t->kernels.prelude = arena_printf(k->arena, "%s\n#define SH_DEGREE %u\n#define MOMENT_BITS %u\n%s", prelude_text(),
 					  t->train.sh_degree, t->train.moment_bits, kernel_file_text("splat.clh"));
 	for (uint32_t i = 0; i < sizeof plans / sizeof *plans; i++)
-		if (!add_step(k, &c, &plans[i]))
+		if (wanted(&plans[i], &t->train) && !add_step(k, &c, &plans[i]))
 			return false;
 	return check_steps(k);
 }
