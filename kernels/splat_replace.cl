@@ -4,9 +4,9 @@
  *
  * The policy auto. Those go that are transparent and, once the set has reached
  * the cap, some of those that never had much weight in any pixel of late. As
- * many others, and more while the set grows, are drawn with a probability by
- * the error that their pixels had in the views that showed them, without
- * drawing one twice. Each is cut across its longest axis into two that are
+ * many others, and more while the set grows, are drawn, none twice, with a
+ * probability by the error that their pixels had in the views that showed them and by how
+ * strongly those pulled at their places: the geometric mean of the two. Each is cut across its longest axis into two that are
  * fainter, so that what is there later is not brighter than before: two at
  * different places, which from then on have different gradients. One work-item.
  *
@@ -128,7 +128,8 @@ __kernel EDGE_SINGLE void KERNEL(__global uint *restrict state, __global float *
 	/* exponential waiting times with the errors as rates: the shortest ones are the draw */
 	for (long i = 0; i < count; i++) {
 		const float seen = statistics[STAT_SEEN * plane + i];
-		const float rate = seen > 0.0f ? statistics[STAT_ERROR * plane + i] / seen : 0.0f;
+		const float error = max(statistics[STAT_ERROR * plane + i], 0.0f), pull = max(statistics[STAT_GRADIENT * plane + i], 0.0f);
+		const float rate = seen > 0.0f ? sqrt(error * pull) / seen : 0.0f;
 
 		key[i] = rate > 0.0f && rate < 1e30f ? rate / max(-log(1.0f - splat_uniform(seed + (uint)i)), 1e-9f) : 0.0f;
 	}
