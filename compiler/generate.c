@@ -36,8 +36,8 @@ bool variants_open(struct arena *a, struct diag *d, const struct decl_model *m, 
 			     (long long)v->options.context, (long long)trained);
 	v->generate = (struct sched_generate){ .context = v->options.context, .vocabulary = v->language.vocabulary,
 					       .layers = v->language.layers, .rows = v->rows, .scored = v->scored,
-					       .tokenizer = v->language.tokenizer.data,
-					       .tokenizer_bytes = v->language.tokenizer.len };
+					       .tokenizer = v->language.tokenizer,
+					       .tokenizer_bytes = v->language.tokenizer_bytes };
 	return true;
 }
 

@@ -73,7 +73,7 @@ struct tile codegen_tile(const struct codegen *c, int64_t rows, int64_t outputs,
 		t.width = panel_width(outputs);
 	if (t.gpu) {
 		t.height = rows < 4 ? rows : 4;
-		t.width = outputs <= 16 ? 16 : outputs <= 32 || rows <= 4 ? 32 : 64;
+		t.width = outputs <= 16 ? 16 : outputs <= 32 || rows <= 4 || c->g->language ? 32 : 64;
 		return t;
 	}
 	t.rows_first = rows > t.height && k * outputs > CACHE_FLOATS;

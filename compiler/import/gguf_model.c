@@ -262,8 +262,10 @@ static bool all_used(struct builder *b)
 struct gguf *gguf_model_open(struct arena *a, struct diag *d, const struct decl_model *m, struct language_model *out)
 {
 	struct gguf *g = gguf_open(a, d, m->path, m->path_span);
+	struct strbuf tokenizer = { 0 };
 	const struct gguf_tensor *t;
 	struct model_config config;
+	bool ok;
 
 	if (!g || !model_config(g, &config))
 		return NULL;
@@ -274,7 +276,11 @@ struct gguf *gguf_model_open(struct arena *a, struct diag *d, const struct decl_
 	}
 	*out = (struct language_model){ .vocabulary = t->shape.dim[0], .trained_context = config.context,
 					.layers = config.layers };
-	return gguf_tokenizer(g, out->vocabulary, &out->tokenizer) ? g : NULL;
+	ok = gguf_tokenizer(g, out->vocabulary, &tokenizer);
+	out->tokenizer_bytes = tokenizer.len;
+	out->tokenizer = ok ? arena_copy(a, tokenizer.data, tokenizer.len) : NULL;
+	strbuf_free(&tokenizer);
+	return ok ? g : NULL;
 }
 
 struct graph *gguf_model_graph(struct gguf *g, const struct decl_model *m, const struct language_model *l,

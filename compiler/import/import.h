@@ -26,7 +26,8 @@ struct gguf;
 
 struct language_model {
 	int64_t vocabulary, trained_context, layers;
-	struct strbuf tokenizer; /* the TOKENIZER section of a plan */
+	const void *tokenizer; /* the TOKENIZER section of a plan, in the arena */
+	size_t tokenizer_bytes;
 };
 
 struct language_options {

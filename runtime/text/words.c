@@ -84,8 +84,8 @@ static uint64_t contraction(const struct text *t, bool any_case)
 	return 0;
 }
 
-/* White space: before a word all but the last character, else all. */
-static uint64_t spaces(const struct text *t)
+/* White space: before a word all but the last character, else all. Single numbers are no words but ends. */
+static uint64_t spaces(const struct text *t, bool single)
 {
 	uint64_t i = 0, last = 0;
 	uint32_t n, c = at(t, 0, &n);
@@ -94,7 +94,7 @@ static uint64_t spaces(const struct text *t)
 		last = i;
 		i += n;
 	}
-	return i < t->size && last ? last : i;
+	return i < t->size && last && !(single && unicode_number(c)) ? last : i;
 }
 
 /* S*[\r\n]+: up to the last line end of the white space; 0: there is none. */
@@ -156,7 +156,7 @@ uint64_t words_next(uint32_t pattern, const char *text, uint64_t size)
 	if ((end = contraction(&t, llama)) > 0)
 		return end;
 	end = llama ? llama_word(&t, pattern == EDGE_PATTERN_LLAMA3 ? 3 : 1) : gpt2_word(&t, pattern == EDGE_PATTERN_SMOLLM);
-	if (end || (end = spaces(&t)) > 0)
+	if (end || (end = spaces(&t, pattern == EDGE_PATTERN_SMOLLM)) > 0)
 		return end;
 	at(&t, 0, &n);
 	return n;
