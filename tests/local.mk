@@ -167,3 +167,7 @@ EXTRA_DIST += %D%/llm_server.py
 check_PROGRAMS += %D%/test_splat_train
 %C%_test_splat_train_SOURCES = %D%/test_splat_train.c $(splat_scene) $(train_plan)
 TESTS += %D%/test_splat_train
+check_PROGRAMS += %D%/make_train_plan
+%C%_make_train_plan_SOURCES = %D%/make_train_plan.c $(train_plan)
+dist_check_SCRIPTS += %D%/test_train.sh
+TESTS += %D%/test_train.sh

@@ -34,9 +34,23 @@ static void resize_buffer(struct train_resize *z, const struct edge_plan *p, con
 	z->regions[b->region].bytes = b->bytes;
 }
 
+/* The budget holds for looking at a set as it does for training one. */
+static enum edge_status within_budget(const struct train_resize *z, const struct edge_plan *p, struct failure *f)
+{
+	unsigned long long bytes = 0, budget = p->meta->device_budget_bytes;
+
+	for (uint32_t i = 0; i < p->region_count; i++)
+		bytes += z->regions[i].space == EDGE_SPACE_DEVICE ? z->regions[i].bytes : 0;
+	if (!budget || bytes <= budget)
+		return EDGE_OK;
+	return rt_fail(f, EDGE_ARGUMENT, "%u Gaussians need %llu bytes of device memory, and the plan's budget is %llu",
+		       z->gaussians, bytes, budget);
+}
+
 enum edge_status train_resize(void *ctx, struct edge_plan *p, struct failure *f)
 {
 	struct train_resize *z = ctx;
+	enum edge_status st;
 
 	if (!z->gaussians)
 		return EDGE_OK;
@@ -64,6 +78,8 @@ enum edge_status train_resize(void *ctx, struct edge_plan *p, struct failure *f)
 		if (r->kind == EDGE_ROLE_STEP && r->gaussians_per_item)
 			z->steps[r->index].global[0] = (z->train.capacity + r->gaussians_per_item - 1) / r->gaussians_per_item;
 	}
+	if ((st = within_budget(z, p, f)) != EDGE_OK)
+		return st;
 	p->regions = z->regions;
 	p->buffers = z->buffers;
 	p->steps = z->steps;
