@@ -39,6 +39,7 @@ static void stored(struct harness *h, const char *type)
 
 	conv2_of(h, type, "stored conv 3x3", 1, 9, 11, 5, 33, 3, 1, 1, 1, 1, 1);
 	conv2_of(h, type, "stored conv 1x1", 2, 5, 7, 19, 40, 1, 1, 1, 0, 0, 1);
+	conv2_of(h, type, "stored conv 3x3 by fewer products", 1, 12, 15, 32, 40, 3, 1, 1, 1, 1, 1);
 	conv2_of(h, type, "stored conv 3x3 to 24", 1, 6, 7, 3, 24, 3, 2, 1, 1, 1, 1);
 	conv2_of(h, type, "stored grouped conv", 1, 6, 7, 15, 85, 3, 1, 1, 1, 1, 5);
 	conv2_of(h, type, "stored depthwise 3x3 of 33", 1, 9, 14, 33, 33, 3, 1, 1, 1, 1, 33);
@@ -63,6 +64,10 @@ static void convolutions(struct harness *h)
 	conv2(h, "conv 3x3 of 8 to 67, a short run", 2, 7, 6, 8, 67, 3, 1, 1, 1, 1, 1);
 	conv2(h, "conv 3x3 of 17 to 19", 1, 7, 6, 17, 19, 3, 1, 1, 1, 1, 1);
 	conv2(h, "conv 1x1 stride 2", 1, 9, 8, 19, 40, 1, 2, 1, 0, 0, 1);
+	conv2(h, "conv 3x3 of 16 to 16 by fewer products", 2, 9, 14, 16, 16, 3, 1, 1, 1, 1, 1);
+	conv2(h, "conv 3x3 of 70 to 33 by fewer products", 1, 15, 13, 70, 33, 3, 1, 1, 1, 1, 1);
+	conv2(h, "conv 3x3 of 65 to 64, no padding", 1, 17, 11, 65, 64, 3, 1, 1, 0, 0, 1);
+	conv2(h, "conv 3x3 of 24 to 20, padding of 3 before", 3, 12, 21, 24, 20, 3, 1, 1, 3, 0, 1);
 	conv2(h, "conv on one pixel", 1, 1, 1, 12, 35, 3, 1, 1, 1, 1, 1);
 	conv2(h, "grouped conv, 5 of 3 channels to 17", 1, 6, 7, 15, 85, 3, 1, 1, 1, 1, 5);
 	conv2(h, "grouped conv to 4 outputs", 1, 6, 7, 8, 8, 3, 2, 1, 1, 1, 2);

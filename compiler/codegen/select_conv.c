@@ -4,11 +4,13 @@
  *
  *	1x1, stride 1        a matrix product over pixels (matmul.cl)
  *	one channel a group  depthwise.cl
+ *	3x3, stride 1        winograd.cl, where that is less work
  *	all else             conv.cl
  */
 #include "config.h"
 
 #include "codegen/select_gpu.h"
+#include "codegen/select_winograd.h"
 
 enum { SHORT_RUN = 24 };
 
@@ -131,7 +133,6 @@ static bool select_quant(struct codegen *c, node_id id, const struct convolution
 	build_define(&b, "TILES", tiles);
 	build_define(&b, "VOLUME", w->dims == 3);
 	build_define(&b, "TRANSPOSED", v->transposed);
-	build_define(&b, "RUN", v->group == 1 && !v->transposed && w->kernel[2] * cg <= SHORT_RUN ? w->kernel[2] * cg : 0);
 	if (!build_epilogue(&b, DTYPE_F32))
 		return false;
 	build_value_f32(&b, v->n->in[0]);
@@ -191,6 +192,7 @@ static bool select_general(struct codegen *c, node_id id, const struct convoluti
 	build_define_weight(&b, weight);
 	build_define(&b, "VOLUME", w->dims == 3);
 	build_define(&b, "TRANSPOSED", v->transposed);
+	build_define(&b, "RUN", v->group == 1 && !v->transposed && w->kernel[2] * cg <= SHORT_RUN ? w->kernel[2] * cg : 0);
 	if (!build_epilogue(&b, DTYPE_F32))
 		return false;
 	build_value_f32(&b, v->n->in[0]);
@@ -248,5 +250,7 @@ bool select_conv(struct codegen *c, node_id id)
 		return select_depthwise(c, id, &v);
 	if ((!v.transposed || v.group == 1) && codegen_quant(c, n->in[1], v.transposed, !v.transposed))
 		return select_quant(c, id, &v);
+	if (!v.transposed && v.group == 1 && winograd_pays(c, &v.w, v.outputs))
+		return select_winograd(c, id, v.n, &v.w, v.outputs);
 	return select_general(c, id, &v);
 }
