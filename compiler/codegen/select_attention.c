@@ -7,7 +7,7 @@
 #include <math.h>
 
 /* ROWS of a tile; of a block as many as fit, with the keys of a step, into the nearest caches and any stack. */
-enum { ROWS = 8, BLOCK_ELEMENTS = 64 * 64, SMALL_HEAD = 128, ITEMS = 32, MAX_HEAD = 2048, KERNEL_DIMS = 8 };
+enum { ROWS = 8, BLOCK_ELEMENTS = 64 * 64, SMALL_HEAD = 128, ITEMS = 6, MAX_HEAD = 2048, KERNEL_DIMS = 8 };
 
 /* How the mask is read: the strides of its own dims against the scores'. */
 static void mask_strides(const struct shape *m, const struct shape *scores, int64_t stride[MAX_RANK])

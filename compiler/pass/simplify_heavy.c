@@ -2,7 +2,7 @@
 /*
  * simplify_heavy.c - what stands before dense arithmetic and can be part of it:
  * zero padding, transposed operands, scalar factors; and attention that was
- * spelt out, where the table of scores would be larger than all else together.
+ * spelt out, where the table of scores would be large beside what it is made of.
  */
 #include "config.h"
 
@@ -231,7 +231,7 @@ static bool spelt_attention(struct rewrite *rw, node_id id)
 	q = shape_of_value(rw->g, in[0]);
 	k = shape_of_value(rw->g, in[1]);
 	v = shape_of_value(rw->g, in[2]);
-	if (shape_elements(shape_of_value(rw->g, scores)) <=
+	if (3 * shape_elements(shape_of_value(rw->g, scores)) <=
 	    2 * shape_elements(q) + shape_elements(k) + shape_elements(v))
 		return false;
 	if (mask.term && !mask.causal) {
