@@ -119,8 +119,13 @@ bench-peers: edgec$(EXEEXT) edgert$(EXEEXT)
 bench-chain: edgec$(EXEEXT) edgert$(EXEEXT)
 	$${EDGE_PYTHON:-python3} $(srcdir)/%D%/bench/chain.py --edgec ./edgec --edgert ./edgert --peers $(EDGE_PEERS) \
 		$(BENCH_FLAGS) -o $(srcdir)/doc/benchmarks-chain.md $(EDGE_NETWORKS)
-.PHONY: bench bench-chain bench-kernels bench-peers
-EXTRA_DIST += %D%/bench/chain.py %D%/bench/common.py %D%/bench/peers.py %D%/bench/README.md
+# What rounding the weights costs, on real data; wants Pillow and takes its time.
+bench-quantization: edgec$(EXEEXT) edgert$(EXEEXT)
+	$(MKDIR_P) bench-quantization.work
+	$${EDGE_PYTHON:-python3} $(srcdir)/%D%/bench/quantization.py . $${EDGE_DATA:-$(top_srcdir)/../shared/data} \
+		bench-quantization.work $(NETWORKS)
+.PHONY: bench bench-chain bench-kernels bench-peers bench-quantization
+EXTRA_DIST += %D%/bench/quantization.py %D%/bench/chain.py %D%/bench/common.py %D%/bench/peers.py %D%/bench/README.md
 check_PROGRAMS += %D%/test_native_math %D%/test_native_types
 %C%_test_native_math_SOURCES = %D%/test_native_math.c %D%/native_harness.c %D%/native_harness.h
 %C%_test_native_types_SOURCES = %D%/test_native_types.c %D%/native_harness.c %D%/native_harness.h

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""quantisation.py - what rounding the weights costs, measured on real data.
+"""quantization.py - what rounding the weights costs, measured on real data.
 
 Compiles each network in several formats and methods, runs every test sample
 with edgert, and prints a table in Markdown: share of samples with the right
 class, and mean KL divergence from the float plan in nats. Samples that
 calibrated are left out of the second number and out of "held out".
 
-Needs numpy and Pillow. usage: quantisation.py BUILD DATA WORK [MODEL...]
+Needs numpy and Pillow. usage: quantization.py BUILD DATA WORK [MODEL...]
 """
 import glob
 import json
