@@ -243,7 +243,7 @@ bool codegen_quant(const struct codegen *c, value_id id, uint32_t out, uint32_t 
 	uint32_t i;
 
 	if (v->kind != VALUE_CONST || !dtype_is_block(v->data->source_dtype) || v->data->scale ||
-	    !source_strides(v, stride))
+	    data_row(v->data) < 1 || !source_strides(v, stride))
 		return false;
 	if (v->shape.dim[in] != 1 && stride[in] != want)
 		return false;

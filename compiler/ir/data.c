@@ -288,11 +288,12 @@ static bool decode_rows(const struct graph *g, const struct value *v, uint64_t r
 static bool decode_range(const struct graph *g, const struct value *v, uint64_t first, uint64_t count, float *out,
 			 struct diag *d)
 {
-	uint64_t n = (uint64_t)data_row(v->data), some = n < 1 << 18 ? (1 << 18) / n : 1;
+	uint64_t n = (uint64_t)data_row(v->data), some;
 	float *part;
 
-	if (!count)
+	if (!count || !n)
 		return true;
+	some = n < 1 << 18 ? (1 << 18) / n : 1;
 	if (first % n == 0 && count % n == 0)
 		return decode_rows(g, v, first / n, count / n, out, d);
 	part = xmalloc(some * n * sizeof *part);

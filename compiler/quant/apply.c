@@ -21,7 +21,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MOST_HESSIAN = 6144 }; /* inputs of an output: 150 MB of floats, 300 of sums */
+enum { MOST_HESSIAN = 4096 }; /* inputs of an output: 64 MB of floats, 128 of sums */
 
 static bool one_matches(const char *pattern, const struct quant_matrix *m, const struct graph *g, struct span at,
 			bool *out, struct diag *d)
