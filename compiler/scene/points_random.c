@@ -3,12 +3,13 @@
  * points_random.c - points for a capture that has none.
  *
  * The subject is where the cameras look: the place nearest to all their axes,
- * at the distance F from the middle camera. A point is a random pixel of a
- * random training view at a depth between F/2 and 16 F whose inverse is
- * uniform, so half the points are nearer than F and half lie behind it, and all
- * are about equally dense as the cameras see them. Of these only such are kept
- * that another view sees too. A point has the mean colour of the views that see
- * it.
+ * at the distance F from the middle camera. A point lies on the ray through a
+ * random pixel of a random training view, at a depth between F/2 and 16 F whose
+ * inverse is uniform, so half of all depths are nearer than F and half lie
+ * behind it. Of a few depths the one is taken at which the other views that see
+ * the place agree best with the pixel's colour: where something is seen, there
+ * points gather, and where nothing can be told, they stay spread. A point has
+ * the mean colour of the views that agree.
  */
 #include "config.h"
 
@@ -20,7 +21,7 @@
 #include <string.h>
 
 /* Small pictures of the training views, for colours. */
-enum { THUMB = 48, MAX_VIEWS = 64 };
+enum { THUMB = 96, MAX_VIEWS = 64 };
 
 struct thumb {
 	uint32_t view;
@@ -122,6 +123,23 @@ static double focus_distance(const struct scene *s)
 
 /* ---- colours */
 
+/* Mean colour of the part of a frame that one pixel of the small picture stands for. */
+static void average(const struct scene_view *v, const uint8_t *rgb, uint32_t tx, uint32_t ty, uint8_t *out)
+{
+	uint32_t x0 = tx * v->width / THUMB, x1 = (tx + 1) * v->width / THUMB, y0 = ty * v->height / THUMB;
+	uint32_t y1 = (ty + 1) * v->height / THUMB, sum[3] = { 0 }, n;
+
+	x1 = x1 > x0 ? x1 : x0 + 1;
+	y1 = y1 > y0 ? y1 : y0 + 1;
+	n = (x1 - x0) * (y1 - y0);
+	for (uint32_t y = y0; y < y1; y++)
+		for (uint32_t x = x0; x < x1; x++)
+			for (int c = 0; c < 3; c++)
+				sum[c] += rgb[3 * ((size_t)y * v->width + x) + c];
+	for (int c = 0; c < 3; c++)
+		out[c] = (uint8_t)((sum[c] + n / 2) / n);
+}
+
 static bool make_thumb(void *context, uint32_t view, const uint8_t *rgb)
 {
 	struct sampler *p = context;
@@ -133,11 +151,8 @@ static bool make_thumb(void *context, uint32_t view, const uint8_t *rgb)
 	t = &p->thumb[p->thumb_of[view]];
 	t->view = view;
 	for (uint32_t y = 0; y < THUMB; y++)
-		for (uint32_t x = 0; x < THUMB; x++) {
-			size_t row = (size_t)y * v->height / THUMB, column = (size_t)x * v->width / THUMB;
-
-			memcpy(t->rgb + 3 * (y * THUMB + x), rgb + 3 * (row * v->width + column), 3);
-		}
+		for (uint32_t x = 0; x < THUMB; x++)
+			average(v, rgb, x, y, t->rgb + 3 * (y * THUMB + x));
 	return true;
 }
 
@@ -163,10 +178,9 @@ static bool make_thumbs(struct diag *d, struct sampler *p)
 }
 
 /* The colour that a view has there; false: it does not see the place. */
-static bool look(const struct thumb *t, const struct scene_view *v, const double at[3], uint32_t sum[3])
+static bool look(const struct thumb *t, const struct scene_view *v, const double at[3], const uint8_t **rgb)
 {
 	double c[3], x, y;
-	const uint8_t *rgb;
 
 	for (int i = 0; i < 3; i++)
 		c[i] = v->R[3 * i] * at[0] + v->R[3 * i + 1] * at[1] + v->R[3 * i + 2] * at[2] + v->t[i];
@@ -176,45 +190,99 @@ static bool look(const struct thumb *t, const struct scene_view *v, const double
 	y = (v->fy * c[1] / c[2] + v->cy) / v->height * THUMB;
 	if (!(x >= 0) || !(y >= 0) || x >= THUMB || y >= THUMB)
 		return false;
-	rgb = t->rgb + 3 * ((uint32_t)y * THUMB + (uint32_t)x);
-	for (int i = 0; i < 3; i++)
-		sum[i] += rgb[i];
+	*rgb = t->rgb + 3 * ((uint32_t)y * THUMB + (uint32_t)x);
 	return true;
 }
 
 /* ---- places */
 
-static void random_place(struct sampler *p, double out[3])
-{
-	const struct thumb *t = &p->thumb[points_next(&p->state) % p->thumbs];
-	const struct scene_view *v = &p->scene->views.data[t->view];
-	double inverse = 2 + points_uniform(&p->state) * (1.0 / 16 - 2), z = p->distance / inverse, place[3];
-	double c[3] = { (points_uniform(&p->state) * v->width - v->cx) / v->fx * z,
-			(points_uniform(&p->state) * v->height - v->cy) / v->fy * z, z };
+struct ray {
+	uint32_t thumb;
+	double from[3], way[3]; /* way: of depth 1 */
+	const uint8_t *rgb;
+};
 
-	place_of(v, place);
+static struct ray random_ray(struct sampler *p)
+{
+	struct ray r = { .thumb = (uint32_t)(points_next(&p->state) % p->thumbs) };
+	const struct scene_view *v = &p->scene->views.data[p->thumb[r.thumb].view];
+	double x = points_uniform(&p->state), y = points_uniform(&p->state);
+	double c[3] = { (x * v->width - v->cx) / v->fx, (y * v->height - v->cy) / v->fy, 1 };
+
+	place_of(v, r.from);
 	for (int i = 0; i < 3; i++)
-		out[i] = place[i] + v->R[i] * c[0] + v->R[3 + i] * c[1] + v->R[6 + i] * c[2];
+		r.way[i] = v->R[i] * c[0] + v->R[3 + i] * c[1] + v->R[6 + i] * c[2];
+	r.rgb = p->thumb[r.thumb].rgb + 3 * ((uint32_t)(y * THUMB) * THUMB + (uint32_t)(x * THUMB));
+	return r;
 }
 
+struct sight {
+	int difference; /* from the ray's colour, summed over the channels */
+	const uint8_t *rgb;
+};
+
+static int by_difference(const void *a, const void *b)
+{
+	return ((const struct sight *)a)->difference - ((const struct sight *)b)->difference;
+}
+
+/*
+ * How unlike the ray's colour the place looks from elsewhere: the mean
+ * difference of the nearer half of the views that see it, since others may
+ * have something in between. *mean: their mean colour, with the ray's.
+ * Negative: no other view sees it.
+ */
+static double unlike(const struct sampler *p, const struct ray *r, const double at[3], uint8_t mean[3])
+{
+	struct sight sight[MAX_VIEWS];
+	uint32_t n = 0, half, sum = 0, colour[3] = { r->rgb[0], r->rgb[1], r->rgb[2] };
+
+	for (uint32_t t = 0; t < p->thumbs; t++) {
+		const uint8_t *rgb;
+
+		if (t == r->thumb || !look(&p->thumb[t], &p->scene->views.data[p->thumb[t].view], at, &rgb))
+			continue;
+		sight[n].rgb = rgb;
+		sight[n++].difference = abs(rgb[0] - r->rgb[0]) + abs(rgb[1] - r->rgb[1]) + abs(rgb[2] - r->rgb[2]);
+	}
+	qsort(sight, n, sizeof *sight, by_difference);
+	half = (n + 1) / 2;
+	for (uint32_t i = 0; i < half; i++) {
+		sum += (uint32_t)sight[i].difference;
+		for (int c = 0; c < 3; c++)
+			colour[c] += sight[i].rgb[c];
+	}
+	for (int c = 0; c < 3; c++)
+		mean[c] = (uint8_t)(colour[c] / (half + 1));
+	return n ? (double)sum / half : -1;
+}
+
+/* The best of a few places on a ray; another ray where no other view sees any. */
 static struct scene_point random_point(struct sampler *p)
 {
-	enum { TRIES = 20 };
-	uint32_t need = p->thumbs > 2 ? 2 : 1, seen = 0, sum[3] = { 0 };
-	double at[3] = { 0 };
+	enum { RAYS = 8, PLACES = 24 };
+	double best[3] = { 0 }, least = -1;
+	uint8_t colour[3] = { 0 };
 
-	for (int i = 0; i < TRIES && seen < need; i++) {
-		random_place(p, at);
-		memset(sum, 0, sizeof sum);
-		seen = 0;
-		for (uint32_t t = 0; t < p->thumbs; t++)
-			seen += look(&p->thumb[t], &p->scene->views.data[p->thumb[t].view], at, sum);
+	for (uint32_t ray = 0; ray < RAYS && least < 0; ray++) {
+		struct ray r = random_ray(p);
+
+		for (uint32_t i = 0; i < PLACES; i++) {
+			double depth = p->distance / (2 + points_uniform(&p->state) * (1.0 / 16 - 2)), at[3], d;
+			uint8_t mean[3];
+
+			for (int k = 0; k < 3; k++)
+				at[k] = r.from[k] + r.way[k] * depth;
+			d = unlike(p, &r, at, mean);
+			if (i && (d < 0 || (least >= 0 && d >= least)))
+				continue;
+			memcpy(best, at, sizeof best);
+			memcpy(colour, mean, sizeof colour);
+			least = d;
+		}
 	}
-	if (!seen)
-		seen = 1;
-	return (struct scene_point){ .x = (float)at[0], .y = (float)at[1], .z = (float)at[2],
-				     .r = (uint8_t)(sum[0] / seen), .g = (uint8_t)(sum[1] / seen),
-				     .b = (uint8_t)(sum[2] / seen) };
+	return (struct scene_point){ .x = (float)best[0], .y = (float)best[1], .z = (float)best[2], .r = colour[0],
+				     .g = colour[1], .b = colour[2] };
 }
 
 bool points_random(struct arena *a, struct diag *d, struct scene *s, uint32_t count, uint64_t seed)
