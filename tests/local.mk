@@ -124,8 +124,14 @@ bench-quantization: edgec$(EXEEXT) edgert$(EXEEXT)
 	$(MKDIR_P) bench-quantization.work
 	$${EDGE_PYTHON:-python3} $(srcdir)/%D%/bench/quantization.py . $${EDGE_DATA:-$(top_srcdir)/../shared/data} \
 		bench-quantization.work $(NETWORKS)
-.PHONY: bench bench-chain bench-kernels bench-peers bench-quantization
-EXTRA_DIST += %D%/bench/quantization.py %D%/bench/chain.py %D%/bench/common.py %D%/bench/peers.py %D%/bench/README.md
+# Quality of training by scene, budget and policy; an hour and more. Goes on where it was cut off.
+EDGE_SCENES = $(abs_top_srcdir)/../shared/data/scenes
+TRAIN_FLAGS = --share 20 --share 10 --scene bonsai=colmap:$(EDGE_SCENES)/bonsai:2 --scene fox=transforms:$(EDGE_SCENES)/fox:4
+bench-train: edgec$(EXEEXT) edgert$(EXEEXT)
+	$${EDGE_PYTHON:-python3} $(srcdir)/%D%/bench/train.py --edgec ./edgec --edgert ./edgert $(TRAIN_FLAGS) \
+		$(BENCH_FLAGS) -o $(srcdir)/doc/training.md
+.PHONY: bench bench-chain bench-kernels bench-peers bench-quantization bench-train
+EXTRA_DIST += %D%/bench/quantization.py %D%/bench/chain.py %D%/bench/common.py %D%/bench/peers.py %D%/bench/README.md %D%/bench/train.py
 check_PROGRAMS += %D%/test_native_math %D%/test_native_types
 %C%_test_native_math_SOURCES = %D%/test_native_math.c %D%/native_harness.c %D%/native_harness.h
 %C%_test_native_types_SOURCES = %D%/test_native_types.c %D%/native_harness.c %D%/native_harness.h
