@@ -51,8 +51,8 @@ class Bench:
         plan, report = self.work / "p.plan", self.work / "r.json"
         command = [self.args.edgec, "compile", self.source(scene, policy), "-o", plan, "--json"]
         compiled = tool(command + (["--budget", str(budget)] if budget else []), key)
-        out = subprocess.run([str(c) for c in (self.args.edgert, "train", plan, "-o", self.work / "s.ply", "--report",
-                                               report)], stderr=subprocess.PIPE, text=True, check=False)
+        train = [self.args.edgert, "train", plan, "-o", self.work / "s.ply", "--report", report]
+        out = subprocess.run([str(c) for c in train], capture_output=True, text=True, check=False)
         if out.returncode:
             sys.exit(f"{key}: {out.stderr.strip().splitlines()[-1]}")
         result = json.loads(report.read_text())
