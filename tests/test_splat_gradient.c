@@ -179,10 +179,10 @@ static void try_scene(struct train *t, uint64_t seed, struct worst *w, struct fa
 	splat_scene_free(&s);
 }
 
-static struct train *open_plan(bool opencl, uint64_t budget, struct failure *f)
+static struct train *open_plan(bool opencl, bool gpu, struct failure *f)
 {
 	struct train_plan_request r = { .views = 4, .width = WIDTH, .height = HEIGHT, .points = GAUSSIANS, .steps = 10,
-					.opencl = opencl, .budget = budget };
+					.opencl = opencl, .gpu = gpu };
 	struct train_options o = { .plan = train_plan_make(&r), .no_cache = true };
 	struct train *t = NULL;
 
@@ -191,12 +191,12 @@ static struct train *open_plan(bool opencl, uint64_t budget, struct failure *f)
 	return train_open(&o, &t, f) == EDGE_OK ? t : NULL;
 }
 
-static void test_gradients(bool opencl)
+static void test_gradients(bool opencl, bool gpu)
 {
-	const char *name = opencl ? "opencl" : "native";
-	uint64_t scenes = opencl ? SCENES / 4 : SCENES;
+	const char *name = gpu ? "opencl by work-groups" : opencl ? "opencl" : "native";
+	uint64_t scenes = gpu ? 5 : opencl ? SCENES / 4 : SCENES;
 	struct failure f = { 0 };
-	struct train *t = open_plan(opencl, 0, &f);
+	struct train *t = open_plan(opencl, gpu, &f);
 	struct worst w = { 0 };
 
 	if (!t) {
@@ -216,8 +216,9 @@ static void test_gradients(bool opencl)
 
 int main(void)
 {
-	test_gradients(false);
-	test_gradients(true);
+	test_gradients(false, false);
+	test_gradients(true, false);
+	test_gradients(true, true);
 	train_plan_remove();
 	return tap_done();
 }

@@ -136,7 +136,8 @@ static void write_source(const struct train_plan_request *r)
 {
 	FILE *f = open_file("scene.edge");
 
-	fprintf(f, "device d { backend %s; threads 2; }\n", r->opencl ? "opencl" : "native");
+	fprintf(f, "device d { backend %s; kernels %s; threads 2; }\n", r->opencl ? "opencl" : "native",
+		r->gpu ? "gpu" : "cpu");
 	fprintf(f, "scene s { transforms \"transforms.json\"; holdout every 4; points random count %u seed 3; }\n", r->points);
 	fprintf(f, "plan p { on d; train s for %u steps; %s }\n", r->steps, r->statements ? r->statements : "");
 	fclose(f);

@@ -8,7 +8,7 @@
 
 struct train_plan_request {
 	uint32_t views, width, height, points, steps;
-	bool opencl;
+	bool opencl, gpu; /* backend; kernels */
 	const char *statements; /* of the plan, or NULL */
 	uint64_t budget;	/* 0: no limit */
 };

@@ -95,21 +95,36 @@ static uint32_t items(const struct edge_train *x, enum step_size size)
 	}
 }
 
+/* What work-groups do better than single work-items has a kernel for them. */
+static const char *template_of(const struct plan_maker *k, const struct step_plan *p, uint32_t *group)
+{
+	static const char *const by_group[] = { "splat_blend", "splat_blend_backward", "splat_loss" };
+
+	*group = 1;
+	for (uint32_t i = 0; i < sizeof by_group / sizeof *by_group; i++)
+		if (k->r->target->kernels == TARGET_GPU_KERNELS && !strcmp(p->template, by_group[i])) {
+			*group = SPLAT_TILE * SPLAT_TILE;
+			return arena_printf(k->arena, "gpu_%s", p->template);
+		}
+	return p->template;
+}
+
 static bool add_step(struct plan_maker *k, struct codegen *c, const struct step_plan *p)
 {
-	static const uint32_t local[3] = { 1, 1, 1 };
+	uint32_t local[3] = { 1, 1, 1 };
+	const char *template = template_of(k, p, &local[0]);
 	const char *define = p->define ? arena_printf(k->arena, "#define %s %d\n", p->define, p->value) : "";
 	struct timeline *t = k->t;
-	struct edge_step s = { .kind = EDGE_STEP_KERNEL, .arg_first = t->args.len, .local = { 1, 1, 1 },
-			       .global = { items(&t->train, p->size), 1, 1 } };
+	struct edge_step s = { .kind = EDGE_STEP_KERNEL, .arg_first = t->args.len, .local = { local[0], 1, 1 },
+			       .global = { items(&t->train, p->size) * local[0], 1, 1 } };
 	struct edge_role role = { .kind = EDGE_ROLE_STEP, .role = p->role, .index = t->steps.len,
 				  .gaussians_per_item = p->size == BY_CHUNK ? SPLAT_CHUNK : 0 };
 
-	if (!template_text(p->template)) {
-		diag_error(k->diag, NO_SPAN, "kernel %s is missing", p->template);
+	if (!template_text(template)) {
+		diag_error(k->diag, NO_SPAN, "kernel %s is missing", template);
 		return false;
 	}
-	s.index = render_kernel(c, p->template, define, "", local);
+	s.index = render_kernel(c, template, define, "", local);
 	while (s.arg_count < MAX_BUFFERS && p->buffer[s.arg_count]) {
 		struct edge_arg a = { .kind = EDGE_PARAM_GLOBAL, .buffer = k->buffer[p->buffer[s.arg_count]] };
 
@@ -153,7 +168,9 @@ bool make_steps(struct plan_maker *k)
 	struct codegen c = { .arena = k->arena, .t = k->r->target, .d = k->diag, .ks = &t->kernels };
 
 	t->kernels.build_options = "-cl-std=CL1.2";
-	t->kernels.prelude = arena_printf(k->arena, "%s\n#define SH_DEGREE %u\n#define MOMENT_BITS %u\n%s", prelude_text(),
+	t->kernels.prelude = arena_printf(k->arena, "%s%s\n#define SH_DEGREE %u\n#define MOMENT_BITS %u\n%s",
+					  /* the driver chooses the size of a group of what needs none */
+					  k->r->target->kernels == TARGET_GPU_KERNELS ? "#define EDGE_SINGLE\n" : "", prelude_text(),
 					  t->train.sh_degree, t->train.moment_bits, kernel_file_text("splat.clh"));
 	for (uint32_t i = 0; i < sizeof plans / sizeof *plans; i++)
 		if (wanted(&plans[i], &t->train) && !add_step(k, &c, &plans[i]))

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * gpu_splat_blend_backward.cl - splat_blend_backward.cl by work-groups: a group a tile, a work-item a pixel.
+ *
+ * The sums over the pixels of an entry are made in local memory in two rounds
+ * of sixteen, always in the same order; nothing is added atomically.
+ */
+#ifndef EDGE_PRELUDE
+#include "prelude.clh"
+#endif
+#ifndef EDGE_SPLAT
+#include "splat.clh"
+#endif
+#ifndef KERNEL
+#define KERNEL gpu_splat_blend_backward
+#endif
+
+#define ITEMS (TILE_W * TILE_H)
+#define WEIGHT 9 /* of the slot's values the one that is a maximum */
+
+__kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void KERNEL(
+	__global const uint *restrict state, __global const float *restrict records, __global const uint *restrict tiles,
+	__global const uint *restrict lists, __global const float *restrict gradient, __global float *restrict slots EDGE_WI)
+{
+	__local float value[SLOT * ITEMS], part[SLOT * 16];
+	__local uint hits[3]; /* of this entry, of the one before that some still read, and of the next */
+	const int item = (int)get_local_id(0), wide = (int)state[STATE_TILES_X];
+	const int tile = (int)get_group_id(0) + (int)state[STATE_TILE_FIRST], inside = tile < (int)state[STATE_TILE_END];
+	const int px = (inside ? tile % wide : 0) * TILE_W + item % TILE_W;
+	const int py = (inside ? tile / wide : 0) * TILE_H + item / TILE_W;
+	const long stride = (long)state[STATE_STRIDE], plane = stride * (long)state[STATE_ROWS];
+	const uint base = tiles[state[STATE_TILE_FIRST]], end = inside ? tiles[tile + 1] - base : 0u;
+	__global const float *from = gradient + py * stride + px;
+	const float red = from[0], green = from[plane], blue = from[2 * plane];
+	const float error = fabs(red) + fabs(green) + fabs(blue);
+	float t = 1.0f, rest = from[3 * plane];
+
+	if (item < 3)
+		hits[item] = 0;
+	barrier(CLK_LOCAL_MEM_FENCE);
+	for (uint i = inside ? tiles[tile] - base : 0u; i < end; i++) {
+		__global const float *s = records + (long)lists[i] * RECORD;
+		const float dy = s[R_V] - (float)py, k = s[R_K1] * (s[R_U] - (float)px) + s[R_K2] * dy;
+		const float e = s[R_LOG] - s[R_K3] * dy * dy - k * k;
+		float h = 0.0f, w = 0.0f;
+
+		if (item == 0)
+			hits[(i + 1) % 3] = 0;
+		if (t > 0.0f && e >= E_MIN) {
+			const float raw = splat_exp(e), alpha = min(raw, ALPHA_MAX), after = t - t * alpha;
+
+			if (after < T_MIN) {
+				t = -t;
+			} else {
+				float x;
+
+				w = alpha * t;
+				x = w * (red * s[R_RED] + green * s[R_GREEN] + blue * s[R_BLUE]);
+				rest -= x;
+				h = raw <= ALPHA_MAX ? x - rest * (alpha / (1.0f - alpha)) : 0.0f;
+				t = after;
+				hits[i % 3] = 1;
+			}
+		}
+		barrier(CLK_LOCAL_MEM_FENCE);
+		if (!hits[i % 3]) {
+			if (item < SLOT)
+				slots[(long)i * SLOT + item] = 0.0f;
+			continue;
+		}
+		value[item] = h;
+		value[ITEMS + item] = h * k;
+		value[2 * ITEMS + item] = h * dy;
+		value[3 * ITEMS + item] = h * k * k;
+		value[4 * ITEMS + item] = h * k * dy;
+		value[5 * ITEMS + item] = h * dy * dy;
+		value[6 * ITEMS + item] = w * red;
+		value[7 * ITEMS + item] = w * green;
+		value[8 * ITEMS + item] = w * blue;
+		value[WEIGHT * ITEMS + item] = w;
+		value[10 * ITEMS + item] = w * error;
+		barrier(CLK_LOCAL_MEM_FENCE);
+		if (item < SLOT * 16) {
+			const __local float *v = value + item / 16 * ITEMS + item % 16;
+			float sum = v[0];
+
+			for (int n = 16; n < ITEMS; n += 16)
+				sum = item / 16 == WEIGHT ? max(sum, v[n]) : sum + v[n];
+			part[item] = sum;
+		}
+		barrier(CLK_LOCAL_MEM_FENCE);
+		if (item < SLOT) {
+			float sum = part[item * 16];
+
+			for (int n = 1; n < 16; n++)
+				sum = item == WEIGHT ? max(sum, part[item * 16 + n]) : sum + part[item * 16 + n];
+			slots[(long)i * SLOT + item] = sum;
+		}
+	}
+}
