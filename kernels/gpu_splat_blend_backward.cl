@@ -23,7 +23,6 @@ __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void KERNEL(
 	__global const uint *restrict lists, __global const float *restrict gradient, __global float *restrict slots EDGE_WI)
 {
 	__local float value[SLOT * ITEMS], part[SLOT * 16];
-	__local uint hits[3]; /* of this entry, of the one before that some still read, and of the next */
 	const int item = (int)get_local_id(0), wide = (int)state[STATE_TILES_X];
 	const int tile = (int)get_group_id(0) + (int)state[STATE_TILE_FIRST], inside = tile < (int)state[STATE_TILE_END];
 	const int px = (inside ? tile % wide : 0) * TILE_W + item % TILE_W;
@@ -35,17 +34,12 @@ __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void KERNEL(
 	const float error = fabs(red) + fabs(green) + fabs(blue);
 	float t = 1.0f, rest = from[3 * plane];
 
-	if (item < 3)
-		hits[item] = 0;
-	barrier(CLK_LOCAL_MEM_FENCE);
 	for (uint i = inside ? tiles[tile] - base : 0u; i < end; i++) {
 		__global const float *s = records + (long)lists[i] * RECORD;
 		const float dy = s[R_V] - (float)py, k = s[R_K1] * (s[R_U] - (float)px) + s[R_K2] * dy;
 		const float e = s[R_LOG] - s[R_K3] * dy * dy - k * k;
 		float h = 0.0f, w = 0.0f;
 
-		if (item == 0)
-			hits[(i + 1) % 3] = 0;
 		if (t > 0.0f && e >= E_MIN) {
 			const float raw = splat_exp(e), alpha = min(raw, ALPHA_MAX), after = t - t * alpha;
 
@@ -59,14 +53,7 @@ __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void KERNEL(
 				rest -= x;
 				h = raw <= ALPHA_MAX ? x - rest * (alpha / (1.0f - alpha)) : 0.0f;
 				t = after;
-				hits[i % 3] = 1;
 			}
-		}
-		barrier(CLK_LOCAL_MEM_FENCE);
-		if (!hits[i % 3]) {
-			if (item < SLOT)
-				slots[(long)i * SLOT + item] = 0.0f;
-			continue;
 		}
 		value[item] = h;
 		value[ITEMS + item] = h * k;
