@@ -21,7 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CURVE = 500, SKIPPED_MOST = 3, HTML_VIEWS = 8 };
+enum { CURVE = 500, SKIPPED_MOST = 3, HTML_VIEWS = 8, LONG_RUN = 1000, EVALUATIONS = 7 };
 
 enum {
 	OPT_CHECKPOINT = 256, OPT_CHECKPOINT_EVERY, OPT_RESUME, OPT_REPORT, OPT_SVG, OPT_HTML, OPT_HTML_VIEWS,
@@ -168,6 +168,9 @@ static enum edge_status begin(struct job *j, struct failure *f)
 	/* A checkpoint was asked for: a plan that has no times for it gets ten. */
 	if (j->checkpoint && !j->checkpoint_every && !plan->checkpoint_every)
 		j->checkpoint_every = plan->steps / 10 ? plan->steps / 10 : 1;
+	/* A long run without evaluations says too little about itself. */
+	if (!j->evaluate_every && !plan->evaluate_every && plan->steps >= LONG_RUN)
+		j->evaluate_every = (plan->steps + EVALUATIONS - 1) / EVALUATIONS;
 	if (!curve_begin(&j->curve, plan->steps, CURVE))
 		return rt_fail(f, EDGE_MEMORY, "out of memory");
 	if ((st = evaluation_begin(&j->evaluation, j->train, f)) != EDGE_OK)
