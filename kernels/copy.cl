@@ -26,6 +26,9 @@
 #ifndef VECTOR
 #define VECTOR 1
 #endif
+#ifndef PIECES
+#define PIECES 1 /* 0: q and q_out are 1 */
+#endif
 #ifndef TYPE
 #define TYPE float
 #define LOAD(p, i) (p)[i]
@@ -56,10 +59,18 @@ __kernel EDGE_SINGLE void KERNEL(__global const TYPE *restrict x, const int rows
 	const int left = (int)get_global_id(1) * wide, right = min(left + wide, n);
 
 	for (int r = first; r < last; r++) {
+#if PIECES
 		const int row = r / q * q_out + r0 + r % q;
+#else
+		const int row = r0 + r;
+#endif
+#if DIMS == 1
+		const int from = offset + r * s0;
+#else
 		int from = offset, rest = r;
 
 		EDGE_REPEAT(DIMS, WALK)
+#endif
 #if VECTOR
 		for (int i = left; i < right; i += 16) {
 			const int lanes = min(16, right - i);

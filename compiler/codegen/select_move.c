@@ -234,6 +234,7 @@ static bool launch_copy(struct codegen *c, node_id id, value_id x, const struct 
 		return codegen_refuse(c, id, "it moves along more than %d dims", KERNEL_DIMS + 1);
 	build_begin(&b, c, id, "copy");
 	build_define_dims(&b, "", dims, "ds");
+	build_define(&b, "PIECES", to.q != 1 || to.q_out != 1);
 	b.in_place = graph_node(c->g, id)->op != OP_concat;
 	if (!build_element(&b, t) || !build_rows(&b, t, width))
 		return false;

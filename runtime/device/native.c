@@ -249,11 +249,31 @@ static enum edge_status native_submit(struct device *d, struct device_launch *l,
 	return EDGE_OK;
 }
 
-static enum edge_status copy_now(void *to, const void *from, uint64_t size, struct device_fence *fence)
+enum { COPY_PIECE = 64 << 10 };
+
+struct copy {
+	uint8_t *to;
+	const uint8_t *from;
+	uint64_t size;
+};
+
+static void copy_range(void *ctx, uint64_t begin, uint64_t end)
 {
+	const struct copy *c = ctx;
+	uint64_t first = begin * COPY_PIECE, last = end * COPY_PIECE;
+
+	if (last > c->size)
+		last = c->size;
+	memcpy(c->to + first, c->from + first, last - first);
+}
+
+static enum edge_status copy_now(struct device *d, void *to, const void *from, uint64_t size, struct device_fence *fence)
+{
+	struct copy c = { to, from, size };
+
 	if (fence)
 		fence->start = rt_now();
-	memcpy(to, from, size);
+	pool_run(d->pool, copy_range, &c, (size + COPY_PIECE - 1) / COPY_PIECE);
 	if (fence)
 		fence->end = rt_now();
 	return EDGE_OK;
@@ -262,17 +282,15 @@ static enum edge_status copy_now(void *to, const void *from, uint64_t size, stru
 static enum edge_status native_write(struct device *d, struct device_region *r, uint64_t offset, const void *bytes,
 				     uint64_t size, struct device_fence *fence, struct failure *f)
 {
-	(void)d;
 	(void)f;
-	return copy_now(r->at + offset, bytes, size, fence);
+	return copy_now(d, r->at + offset, bytes, size, fence);
 }
 
 static enum edge_status native_read(struct device *d, struct device_region *r, uint64_t offset, void *bytes,
 				    uint64_t size, struct device_fence *fence, struct failure *f)
 {
-	(void)d;
 	(void)f;
-	return copy_now(bytes, r->at + offset, size, fence);
+	return copy_now(d, bytes, r->at + offset, size, fence);
 }
 
 /* Everything before it is done already. */
