@@ -3,8 +3,8 @@
  * conv_quant.cl - convolution, channels last, with weights in few bits.
  *
  * conv.cl with the sums of matmul_quant.cl: a work-item has TILES tiles of
- * TILE_M pixels of one panel, unpacks WINDOW inputs at a time and uses them for
- * all its pixels. Inputs are numbered (tap, channel) in the order of the
+ * TILE_M pixels of one panel, unpacks `step` inputs (at most WINDOW) at a time and
+ * uses them for all its pixels. Inputs are numbered (tap, channel) in the order of the
  * kernel's taps; a run is what lies side by side in the image: the channels
  * under one tap or, where nothing is cut off at the left or right, under a
  * row of taps.
@@ -35,7 +35,7 @@
 #define TRANSPOSED 0
 #endif
 #define TILE_LANES 16
-#define WINDOW 128
+#define WINDOW (TILE_NV == 1 ? 256 : 160) /* 16 and 20 KiB */
 #define WIDTH (16 * TILE_NV)
 #ifndef EDGE_QUANT
 #include "quant.clh"
@@ -92,7 +92,7 @@ __kernel EDGE_SINGLE void KERNEL(__global const float *restrict x, __global cons
 				 const int images, const int id, const int ih, const int iw, const int od, const int oh,
 				 const int ow, const int kd, const int kh, const int kw, const int sz, const int sy,
 				 const int sx, const int dz, const int dy, const int dx, const int pz, const int py,
-				 const int px, EDGE_OUT EDGE_WI)
+				 const int px, const int step, EDGE_OUT EDGE_WI)
 {
 	const int panel = first + (int)get_global_id(0), group = panel / per_group;
 #if TRANSPOSED
@@ -109,8 +109,8 @@ __kernel EDGE_SINGLE void KERNEL(__global const float *restrict x, __global cons
 
 	for (int i = 0; i < (rows + 7) * TILE_NV; i++)
 		vstore16((float16)(0.0f), i, sums);
-	for (int start = 0; start < k && rows > 0; start += WINDOW) {
-		const int end = min(start + WINDOW, k);
+	for (int start = 0; start < k && rows > 0; start += step) {
+		const int end = min(start + step, k);
 
 		for (int i = start; i < end; i += QUANT_PART)
 			EDGE_FN(unpack)(packed, i, k, window + (i - start) * WIDTH);

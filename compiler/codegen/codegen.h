@@ -140,7 +140,7 @@ bool pack_recurrent(const struct graph *g, const struct weight *w, void *out, st
  */
 bool codegen_quant(const struct codegen *c, value_id v, uint32_t out, uint32_t in);
 uint32_t codegen_quant_width(int64_t outputs); /* of a panel: 16 or 32 */
-int64_t codegen_quant_tiles(int64_t tiles, int64_t panels); /* of a work-item, of so many in all */
+int64_t codegen_quant_tiles(const struct codegen *c, int64_t tiles, int64_t panels); /* of a work-item, of so many in all */
 uint32_t codegen_quant_weight(struct codegen *c, value_id v, uint32_t width, uint32_t groups);
 void describe_quant(const struct graph *g, struct weight *w); /* sets the sizes */
 uint64_t quant_row_bytes(enum dtype t, int64_t k);

@@ -107,6 +107,14 @@ static bool select_depthwise(struct codegen *c, node_id id, const struct convolu
 	return build_launch(&b, blocks, ceil_div(rows, height), 1);
 }
 
+/* Inputs that are unpacked together: as few pieces as the kernel's window allows, all of about one size. */
+static int64_t quant_step(int64_t inputs, uint32_t width)
+{
+	int64_t pieces = ceil_div(inputs, width == 16 ? 256 : 160);
+
+	return ceil_div(ceil_div(inputs, pieces), 32) * 32;
+}
+
 /* Weights in few bits: conv_quant.cl. */
 static bool select_quant(struct codegen *c, node_id id, const struct convolution *v)
 {
@@ -121,7 +129,7 @@ static bool select_quant(struct codegen *c, node_id id, const struct convolution
 	weight = codegen_quant_weight(c, v->n->in[1], width, (uint32_t)v->group);
 	per_group = ceil_div(og, width);
 	height = codegen_tile_height(pixels);
-	tiles = codegen_quant_tiles(ceil_div(pixels, height), v->group * per_group * phases);
+	tiles = codegen_quant_tiles(c, ceil_div(pixels, height), v->group * per_group * phases);
 	blocks = ceil_div(pixels, height * tiles);
 	build_begin(&b, c, id, "conv_quant");
 	b.n = v->n;
@@ -152,6 +160,7 @@ static bool select_quant(struct codegen *c, node_id id, const struct convolution
 	window_args(&b, w->stride);
 	window_args(&b, w->dilation);
 	window_args(&b, w->begin);
+	build_i32(&b, quant_step(cg * taps, width));
 	build_out(&b);
 	build_flops(&b, (uint64_t)(2 * pixels * v->outputs * cg * taps));
 	return build_launch(&b, v->group * per_group, phases * blocks, 1);

@@ -9,7 +9,7 @@
 
 #include "codegen/codegen.h"
 
-enum { MOST_VECTORS = 4, MOST_TILES = 8, ITEMS = 8 };
+enum { MOST_VECTORS = 4, MOST_TILES = 8, ITEMS = 4 };
 
 /* Sixteen where thirty-two would be mostly padding. */
 uint32_t codegen_quant_width(int64_t outputs)
@@ -18,11 +18,11 @@ uint32_t codegen_quant_width(int64_t outputs)
 }
 
 /* The more tiles share what was unpacked the better, as long as there is work for some threads. */
-int64_t codegen_quant_tiles(int64_t tiles, int64_t panels)
+int64_t codegen_quant_tiles(const struct codegen *c, int64_t tiles, int64_t panels)
 {
-	int64_t n = MOST_TILES;
+	int64_t n = MOST_TILES, items = c->t->threads ? (int64_t)c->t->threads : ITEMS;
 
-	while (n > 2 && ceil_div(tiles, n) * panels < ITEMS)
+	while (n > 2 && ceil_div(tiles, n) * panels < items)
 		n /= 2;
 	return n;
 }
@@ -33,7 +33,7 @@ bool select_rows_by_quant(struct codegen *c, node_id id, const struct rows_by_pa
 	uint32_t weight = codegen_quant_weight(c, weights, codegen_quant_width(p->outputs), 1);
 	const struct weight *w = &c->ks->weights.data[weight];
 	int64_t panels = w->granules, height = codegen_tile_height(p->rows), bytes = (int64_t)w->granule_bytes;
-	int64_t tiles = codegen_quant_tiles(ceil_div(p->rows, height), panels);
+	int64_t tiles = codegen_quant_tiles(c, ceil_div(p->rows, height), panels);
 	struct build b;
 
 	if (bytes > INT32_MAX)
