@@ -2,9 +2,11 @@
 /*
  * native.c - compile kernels to machine code with clang and ld.lld.
  *
- * Everything happens in a temporary folder: one source for all kernels, then
- * per instruction set an object and a linked file, from which the block and
- * the entries are read (native_elf.c). Tools are run with posix_spawn and
+ * Everything happens in a temporary folder: a few sources with some of the
+ * kernels each, then per instruction set an object of each source and a linked file, from
+ * which the block and the entries are read (native_elf.c). As many compilers run at a time
+ * as there are CPUs; how many sources there are depends on the kernels alone, so that the
+ * same input gives the same bytes everywhere. Tools are run with posix_spawn and
  * without a shell; what they print is shown only when they fail.
  */
 #include "config.h"
@@ -44,10 +46,13 @@ static const char link_script[] = "SECTIONS { . = 0;\n"
 				  " .block : { *(.text .text.*) . = ALIGN(64); *(.rodata .rodata.*) }\n"
 				  " /DISCARD/ : { *(.comment) *(.note*) *(.eh_frame*) *(.llvm*) } }\n";
 
+enum { PARTS = 4, KERNELS_OF_PART = 4 };
+
 struct work {
 	struct arena *arena;
 	struct diag *diag;
 	char *folder;
+	uint32_t parts; /* sources */
 };
 
 static char *work_path(struct work *w, const char *name, const char *suffix)
@@ -103,21 +108,35 @@ static const char *native_header(void)
 	return "";
 }
 
-static bool write_source(struct work *w, const struct kernel *const *kernels, uint32_t count, const char *prelude)
+static const char *part_path(struct work *w, const char *name, uint32_t part, const char *suffix)
+{
+	return work_path(w, arena_printf(w->arena, "%s-%u", name, part), suffix);
+}
+
+static bool write_part(struct work *w, const struct kernel *const *kernels, uint32_t count, const char *prelude,
+		       uint32_t part)
 {
 	struct strbuf s = { 0 };
 	bool ok;
 
 	strbuf_puts(&s, native_header());
 	strbuf_puts(&s, prelude);
-	for (uint32_t i = 0; i < count; i++) {
+	for (uint32_t i = part; i < count; i += w->parts) {
 		strbuf_puts(&s, kernels[i]->source);
 		strbuf_puts(&s, "\n");
 		add_entry(&s, kernels[i]);
 	}
-	ok = write_text(w, work_path(w, "kernels", ".cl"), strbuf_str(&s)) &&
-	     write_text(w, work_path(w, "block", ".ld"), link_script);
+	ok = write_text(w, part_path(w, "kernels", part, ".cl"), strbuf_str(&s));
 	strbuf_free(&s);
+	return ok;
+}
+
+static bool write_sources(struct work *w, const struct kernel *const *kernels, uint32_t count, const char *prelude)
+{
+	bool ok = write_text(w, work_path(w, "block", ".ld"), link_script);
+
+	for (uint32_t part = 0; ok && part < w->parts; part++)
+		ok = write_part(w, kernels, count, prelude, part);
 	return ok;
 }
 
@@ -171,7 +190,7 @@ static const char *tool_path(const char *variable, const char *configured)
 	return s && *s ? s : configured;
 }
 
-static pid_t start_clang(struct work *w, enum native_isa isa)
+static pid_t start_clang(struct work *w, enum native_isa isa, uint32_t part)
 {
 	const char *name = isas[isa].name;
 	const char *argv[] = { tool_path("EDGE_CLANG", EDGE_CLANG_PATH), "-x", "cl", "-cl-std=CL1.2", "-Xclang",
@@ -181,20 +200,24 @@ static pid_t start_clang(struct work *w, enum native_isa isa)
 			       /* a loop that copies must not become a call of memcpy */
 			       "-fno-builtin", "-ffp-contract=fast", "-fno-math-errno", "-fno-jump-tables",
 			       "-fno-asynchronous-unwind-tables", "-fno-stack-protector", "-fvisibility=hidden",
-			       "-Wno-psabi", "-c", work_path(w, "kernels", ".cl"), "-o", work_path(w, name, ".o"),
-			       NULL };
+			       "-Wno-psabi", "-c", part_path(w, "kernels", part, ".cl"), "-o",
+			       part_path(w, name, part, ".o"), NULL };
 
-	return start_tool(w, argv, work_path(w, name, ".log"));
+	return start_tool(w, argv, part_path(w, name, part, ".log"));
 }
 
 static bool link_block(struct work *w, enum native_isa isa)
 {
 	const char *name = isas[isa].name, *log = work_path(w, name, ".link.log");
-	const char *argv[] = { tool_path("EDGE_LLD", EDGE_LLD_PATH), "-static", "--no-undefined", "-e", "0", "-T",
-			       work_path(w, "block", ".ld"), work_path(w, name, ".o"), "-o",
-			       work_path(w, name, ".elf"), NULL };
-	pid_t pid = start_tool(w, argv, log);
+	const char *argv[12 + PARTS] = { tool_path("EDGE_LLD", EDGE_LLD_PATH), "-static", "--no-undefined",
+					 /* each part brings what copies and clears memory */
+					 "--allow-multiple-definition", "-e", "0", "-T", work_path(w, "block", ".ld"),
+					 "-o", work_path(w, name, ".elf") };
+	pid_t pid;
 
+	for (uint32_t part = 0; part < w->parts; part++)
+		argv[10 + part] = part_path(w, name, part, ".o");
+	pid = start_tool(w, argv, log);
 	return pid && wait_tool(w, pid, argv[0], log);
 }
 
@@ -204,12 +227,14 @@ static bool read_block(struct work *w, enum native_isa isa, const struct kernel 
 	const char **names = arena_new_array(w->arena, const char *, count);
 	uint64_t *entry = arena_new_array(w->arena, uint64_t, count);
 	char why[200];
+	bool ok = true;
 
 	for (uint32_t i = 0; i < count; i++)
 		names[i] = arena_printf(w->arena, "edge_entry_%s", kernels[i]->name);
 	*out = (struct native_code){ .isa = isa, .entry = entry };
-	if (elf_check_object(work_path(w, isas[isa].name, ".o"), why, sizeof why) &&
-	    link_block(w, isa) &&
+	for (uint32_t part = 0; ok && part < w->parts; part++)
+		ok = elf_check_object(part_path(w, isas[isa].name, part, ".o"), why, sizeof why);
+	if (ok && link_block(w, isa) &&
 	    elf_read_block(w->arena, work_path(w, isas[isa].name, ".elf"), names, count, &out->block, &out->bytes,
 			   entry, why, sizeof why))
 		return true;
@@ -220,35 +245,55 @@ static bool read_block(struct work *w, enum native_isa isa, const struct kernel 
 
 static void remove_folder(struct work *w)
 {
-	static const char *const suffix[] = { ".o", ".elf", ".log", ".link.log" };
+	static const char *const suffix[] = { ".elf", ".link.log" }, *const part_suffix[] = { ".o", ".log" };
 
-	unlink(work_path(w, "kernels", ".cl"));
 	unlink(work_path(w, "block", ".ld"));
+	for (uint32_t part = 0; part < w->parts; part++)
+		unlink(part_path(w, "kernels", part, ".cl"));
 	for (unsigned i = 1; i < NATIVE_ISA_COUNT; i++)
-		for (unsigned k = 0; k < sizeof suffix / sizeof suffix[0]; k++)
+		for (unsigned k = 0; k < 2; k++) {
 			unlink(work_path(w, isas[i].name, suffix[k]));
+			for (uint32_t part = 0; part < w->parts; part++)
+				unlink(part_path(w, isas[i].name, part, part_suffix[k]));
+		}
 	rmdir(w->folder);
+}
+
+/* One compiler for each part and instruction set, as many at a time as there are CPUs. */
+static bool compile_parts(struct work *w, const enum native_isa *isa, uint32_t isa_count)
+{
+	pid_t pid[NATIVE_ISA_COUNT * PARTS] = { 0 };
+	uint32_t jobs = isa_count * w->parts, done = 0;
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	bool ok = true;
+
+	for (uint32_t job = 0; job < jobs + (uint32_t)(cpus > 0 ? cpus : 1) && done < jobs; job++) {
+		if (job < jobs && ok)
+			ok = (pid[job] = start_clang(w, isa[job / w->parts], job % w->parts)) != 0;
+		if (job + 1 < (uint32_t)(cpus > 0 ? cpus : 1))
+			continue;
+		if (pid[done] && !wait_tool(w, pid[done], "clang",
+					    part_path(w, isas[isa[done / w->parts]].name, done % w->parts, ".log")))
+			ok = false;
+		done++;
+	}
+	return ok;
 }
 
 bool native_compile(struct arena *a, const struct kernel *const *kernels, uint32_t kernel_count, const char *prelude,
 		    const enum native_isa *isa, uint32_t isa_count, struct native_code *out, struct diag *d)
 {
 	const char *tmp = getenv("TMPDIR");
-	struct work w = { a, d, NULL };
-	pid_t pid[NATIVE_ISA_COUNT] = { 0 };
+	struct work w = { .arena = a, .diag = d, .parts = kernel_count / KERNELS_OF_PART };
 	bool ok;
 
+	w.parts = w.parts < 1 ? 1 : w.parts > PARTS ? PARTS : w.parts;
 	w.folder = arena_printf(a, "%s/edgec.XXXXXX", tmp && *tmp ? tmp : "/tmp");
 	if (!mkdtemp(w.folder)) {
 		diag_error(d, NO_SPAN, "could not make a temporary folder \"%s\": %s", w.folder, strerror(errno));
 		return false;
 	}
-	ok = write_source(&w, kernels, kernel_count, prelude);
-	for (uint32_t i = 0; i < isa_count && ok; i++)
-		ok = (pid[i] = start_clang(&w, isa[i])) != 0;
-	for (uint32_t i = 0; i < isa_count; i++)
-		if (pid[i] && !wait_tool(&w, pid[i], "clang", work_path(&w, isas[isa[i]].name, ".log")))
-			ok = false;
+	ok = write_sources(&w, kernels, kernel_count, prelude) && compile_parts(&w, isa, isa_count);
 	for (uint32_t i = 0; i < isa_count && ok; i++)
 		ok = read_block(&w, isa[i], kernels, kernel_count, &out[i]);
 	remove_folder(&w);
