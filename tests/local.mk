@@ -182,3 +182,5 @@ check_PROGRAMS += %D%/make_train_plan
 %C%_make_train_plan_SOURCES = %D%/make_train_plan.c $(train_plan)
 dist_check_SCRIPTS += %D%/test_train.sh
 TESTS += %D%/test_train.sh
+check_PROGRAMS += %D%/test_plan_train
+TESTS += %D%/test_plan_train

@@ -44,7 +44,7 @@ static uint32_t grown(const struct edge_train *t, uint32_t n, const struct edge_
 	case EDGE_EVENT_DENSIFY:
 	case EDGE_EVENT_COMPENSATE:
 	case EDGE_EVENT_RELOCATE:
-		return more < e->most ? (uint32_t)more : e->most;
+		return more < 0 ? 0 : more < e->most ? (uint32_t)more : e->most;
 	case EDGE_EVENT_REINITIALISE:
 		return e->most;
 	default:
