@@ -35,6 +35,9 @@ static enum edge_status check_numbers(struct check *c)
 	for (size_t i = 0; i < sizeof number / sizeof *number; i++)
 		if (!isfinite(number[i]))
 			BAD("train: number %zu is not finite", i);
+	for (size_t i = 7; i < sizeof number / sizeof *number; i++) /* behind colours and places */
+		if (number[i] < 0)
+			BAD("train: number %zu is %g", i, (double)number[i]);
 	if (x->rate_position_first <= 0 || x->rate_position_last <= 0)
 		BAD("train: the positions' rate is not above 0");
 	for (size_t i = 0; i < sizeof x->reserved / sizeof *x->reserved; i++)
