@@ -560,19 +560,24 @@ static uint64_t measure_batch(struct compilation *c, int64_t batch)
 static bool fit_batch(struct compilation *c)
 {
 	uint64_t budget = device_budget(c), least = measure_batch(c, 1), smallest = least;
-	int64_t batch = MOST_BATCH;
+	int64_t batch;
 
 	if (!least)
 		return false;
 	c->least = least;
 	if (budget && budget < least)
 		return true; /* making the schedule says so */
-	for (; batch > 1; batch /= 2) {
-		smallest = measure_batch(c, batch);
-		if (!smallest)
-			return false;
-		if (!budget || (smallest <= budget && smallest - least <= budget / 16))
-			return true;
+	/* keys and values in single precision where that costs next to nothing */
+	for (int exact = c->variants->any_cache && variants_small_cache(c->variants); exact >= 0; exact--) {
+		if (c->variants->any_cache)
+			c->variants->options.cache = exact ? DTYPE_F32 : DTYPE_F16;
+		for (batch = MOST_BATCH; batch > 1; batch /= exact ? MOST_BATCH : 2) {
+			smallest = measure_batch(c, batch);
+			if (!smallest)
+				return false;
+			if (!budget || (smallest <= budget && smallest - least <= budget / 16))
+				return true;
+		}
 	}
 	return measure_batch(c, 1) != 0;
 }

@@ -17,7 +17,8 @@
 enum {
 	DEFAULT_CONTEXT = 4096,
 	SHORT_SWEEP = 8,
-	SCORED_BYTES = 2 << 20 /* of logits, where all rows have them */
+	SCORED_BYTES = 2 << 20, /* of logits, where all rows have them */
+	SMALL_CACHE = 4 << 20
 };
 
 bool variants_open(struct arena *a, struct diag *d, const struct decl_model *m, struct variants *v)
@@ -31,6 +32,7 @@ bool variants_open(struct arena *a, struct diag *d, const struct decl_model *m, 
 	trained = v->language.trained_context;
 	v->options.context = m->context ? m->context : trained < DEFAULT_CONTEXT ? trained : DEFAULT_CONTEXT;
 	v->options.cache = !m->cache || !strcmp(m->cache, "f16") ? DTYPE_F16 : !strcmp(m->cache, "f32") ? DTYPE_F32 : DTYPE_I8;
+	v->any_cache = !m->cache;
 	if (v->options.context > trained)
 		diag_warning(d, m->span, "a context of %lld tokens; the model was trained on %lld",
 			     (long long)v->options.context, (long long)trained);
@@ -39,6 +41,11 @@ bool variants_open(struct arena *a, struct diag *d, const struct decl_model *m, 
 					       .tokenizer = v->language.tokenizer,
 					       .tokenizer_bytes = v->language.tokenizer_bytes };
 	return true;
+}
+
+bool variants_small_cache(const struct variants *v)
+{
+	return v->language.cached * v->options.context <= SMALL_CACHE / 4;
 }
 
 static void add(struct variants *v, int64_t rows, int64_t scored)

@@ -28,7 +28,7 @@ libruntime_la_SOURCES = %D%/version.c \
 	%D%/train/exchange.c %D%/train/exchange.h %D%/train/ply.h %D%/train/ply_header.c %D%/train/ply_header.h %D%/train/ply_read.c %D%/train/ply_write.c \
 	%D%/text/language.c %D%/text/language.h %D%/text/merge.c %D%/text/sample.c %D%/text/sample.h \
 	%D%/text/tokenizer.c %D%/text/tokenizer.h %D%/text/unicode.c %D%/text/unicode_ranges.h %D%/text/words.c \
-	%D%/exec/tensors.c %D%/plan/dump.c %D%/plan/dump_train.c %D%/plan/dump.h
+	%D%/exec/tensors.c %D%/plan/dump.c %D%/plan/dump_train.c %D%/plan/dump_generate.c %D%/plan/dump.h
 libruntime_la_CPPFLAGS = $(RUNTIME_CPPFLAGS)
 
 libedgert_la_SOURCES =

@@ -275,7 +275,8 @@ struct gguf *gguf_model_open(struct arena *a, struct diag *d, const struct decl_
 		return NULL;
 	}
 	*out = (struct language_model){ .vocabulary = t->shape.dim[0], .trained_context = config.context,
-					.layers = config.layers };
+					.layers = config.layers,
+					.cached = 2 * config.layers * config.kv_heads * config.head };
 	ok = gguf_tokenizer(g, out->vocabulary, &tokenizer);
 	out->tokenizer_bytes = tokenizer.len;
 	out->tokenizer = ok ? arena_copy(a, tokenizer.data, tokenizer.len) : NULL;

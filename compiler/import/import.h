@@ -26,6 +26,7 @@ struct gguf;
 
 struct language_model {
 	int64_t vocabulary, trained_context, layers;
+	int64_t cached; /* numbers that a position leaves in the caches */
 	const void *tokenizer; /* the TOKENIZER section of a plan, in the arena */
 	size_t tokenizer_bytes;
 };

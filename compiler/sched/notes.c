@@ -104,6 +104,25 @@ static void note_streaming(struct work *w, const struct stream_plan *p)
 	note(w, "choice", "%u pairs of block and ring size were simulated", p->candidates);
 }
 
+/* A sweep reads what does not stay, whether it is for one token or for many. */
+static void note_generating(struct work *w)
+{
+	const struct sched_generate *g = w->r->generate;
+	int64_t batch = 1;
+
+	for (uint32_t i = 0; i < w->r->model_count; i++)
+		batch = g->rows[i] > batch ? g->rows[i] : batch;
+	if (w->s->streamed_bytes)
+		note(w, "generate", "each token reads %s, at %.2f GB/s %.1f ms; of a prompt %lld tokens share that; about %.3f ms a token",
+		     size(w->s->streamed_bytes), w->t->storage_bytes_per_s / 1e9,
+		     cost_transfer_ms(w->t, w->s->streamed_bytes), (long long)batch, w->s->warm_ms);
+	else
+		note(w, "generate", "all weights stay: about %.3f ms a token; a prompt goes in %lld tokens at a time", w->s->warm_ms,
+		     (long long)batch);
+	note(w, "generate", "caches for %lld tokens keep what they hold between runs; times and operations are those of one token",
+	     (long long)g->context);
+}
+
 void notes_make(struct work *w, const struct stream_plan *p)
 {
 	const struct schedule *s = w->s;
@@ -115,6 +134,8 @@ void notes_make(struct work *w, const struct stream_plan *p)
 	for (uint32_t i = 0; i < s->tables.len; i++)
 		note(w, "lookup", "%s stays in the plan: the rows that a run asks for are read when it asks",
 		     weight_name(w, s->tables.data[i].weight));
+	if (w->r->generate)
+		note_generating(w);
 	note(w, "time", "predicted: %.3f ms cold, %.3f ms warm; no schedule can be faster than %.3f ms cold at the assumed "
 	     "%.2f GB/s of storage and %.0f GFLOP/s",
 	     s->predicted_ms, s->warm_ms, s->lower_bound_ms, w->t->storage_bytes_per_s / 1e9,

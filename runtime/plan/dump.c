@@ -231,6 +231,7 @@ void plan_dump(FILE *out, const struct edge_plan *p)
 	dump_steps(out, p);
 	dump_stream(out, p);
 	dump_train(out, p);
+	dump_generate(out, p);
 	dump_extras(out, p);
 	/* last, because it is long */
 	for (uint32_t i = 0; i < p->program_count; i++)

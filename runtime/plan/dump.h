@@ -14,5 +14,7 @@ void plan_dump(FILE *out, const struct edge_plan *p);
 void dump_string(FILE *out, const struct edge_plan *p, uint32_t s);
 /* dump_train.c: the records of a plan that trains; nothing for another. */
 void dump_train(FILE *out, const struct edge_plan *p);
+/* dump_generate.c: the same for one that generates text. */
+void dump_generate(FILE *out, const struct edge_plan *p);
 
 #endif
