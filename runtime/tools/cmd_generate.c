@@ -243,6 +243,11 @@ static void report(const struct generate *g)
 		json_number(&j, "decode_tokens_per_s", decoded * 1e3 / g->decode_ms);
 	if (g->first_ms > 0)
 		json_number(&j, "first_token_ms", g->first_ms);
+	/* as of a run: from start to the first token, and a token after it */
+	if (g->first_ms > 0)
+		json_number(&j, "cold_ms", g->first_ms);
+	if (g->decode_ms > 0 && decoded > 0)
+		json_number(&j, "warm_ms", g->decode_ms / decoded);
 	language_json_memory(&j, g->l.session);
 	json_close(&j);
 	json_end(&j);

@@ -148,6 +148,12 @@ static enum edge_status provide(struct tool_tensors *t, uint32_t i, uint64_t *se
 	if (info.output)
 		return edgert_set_output(t->session, (int)i, t->data[i], info.bytes);
 	fill_random(&info, t->data[i], seed);
+	if (edgert_plan(t->session)->generate && i == edgert_plan(t->session)->generate->state) {
+		/* one token, half way through the context */
+		const int32_t state[4] = { (int32_t)edgert_plan(t->session)->generate->context / 2, 1, 0, 0 };
+
+		memcpy(t->data[i], state, sizeof(state));
+	}
 	return edgert_set_input(t->session, (int)i, t->data[i], info.bytes);
 }
 
