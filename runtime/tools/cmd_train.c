@@ -154,13 +154,30 @@ static int read_options(int argc, char **argv, struct job *j)
 
 /* ---- before the first step */
 
+/* Where files cannot be made is better said now than after hours. */
+static enum edge_status try_outputs(const struct job *j, struct failure *f)
+{
+	const char *const path[] = { j->output, j->checkpoint, j->report, j->svg, j->html };
+
+	for (size_t i = 0; i < sizeof(path) / sizeof(path[0]); i++) {
+		struct rt_outfile o;
+
+		if (!path[i])
+			continue;
+		if (rt_outfile_open(&o, path[i], f) != EDGE_OK)
+			return f->status;
+		rt_outfile_abandon(&o);
+	}
+	return EDGE_OK;
+}
+
 static enum edge_status begin(struct job *j, struct failure *f)
 {
 	const struct edge_train *plan;
-	enum edge_status st = train_open(&j->session, &j->train, f);
+	enum edge_status st = try_outputs(j, f);
 	bool found = false;
 
-	if (st != EDGE_OK)
+	if (st != EDGE_OK || (st = train_open(&j->session, &j->train, f)) != EDGE_OK)
 		return st;
 	plan = train_plan(j->train)->train;
 	if (!j->steps || j->steps > plan->steps)
