@@ -133,7 +133,7 @@ status=$?
 tap_ok $? "no room for checkpoint and .ply: both are said"
 cmp -s full.ply whole.ply && cmp -s full.c c
 tap_ok $? "and both are as they were"
-rm -f c.partial killed.ply.tmp* # of runs that were killed
+rm -f c.partial c.tmp* killed.ply.tmp* # of runs that were killed
 [ -z "$(find . -name '*.tmp*' -o -name '*.partial')" ]
 tap_ok $? "nothing unfinished stays"
 tap_done
