@@ -107,8 +107,9 @@ while [ $rounds -lt 60 ]; do
 done
 [ "$status" = 0 ] && cmp -s whole.ply killed.ply
 tap_ok $? "killed $killed times at any moment, the same bits in the end"
-"$EDGERT" train t.plan -o term.ply --checkpoint term --checkpoint-every 1000 >out 2>err &
-while ! grep -q '^step' err && kill -0 $! 2>/dev/null; do
+: >term.err
+"$EDGERT" train t.plan -o term.ply --checkpoint term --checkpoint-every 1000 >out 2>term.err &
+while ! grep -q '^step' term.err && kill -0 $! 2>/dev/null; do
 	sleep 0.01
 done
 kill -TERM $! 2>/dev/null
@@ -117,7 +118,7 @@ status=$?
 if [ $status = 0 ]; then # it was over before the signal came
 	tap_ok 0 "SIGTERM comes too late to do harm"
 else
-	[ $status = 1 ] && grep -q 'resume' err && [ -s term ]
+	[ $status = 1 ] && grep -q 'resume' term.err && [ -s term ]
 	tap_ok $? "SIGTERM leaves a checkpoint"
 fi
 
