@@ -176,13 +176,14 @@ static const struct tensor_type {
 	int dtype; /* 0: not supported */
 } types[] = {
 	{ 0, "F32", DTYPE_F32 }, { 1, "F16", DTYPE_F16 }, { 30, "BF16", DTYPE_BF16 },
-	{ 2, "Q4_0", DTYPE_Q4_0 }, { 3, "Q4_1", DTYPE_Q4_1 }, { 6, "Q5_0", DTYPE_Q5_0 }, { 7, "Q5_1", DTYPE_Q5_1 }, { 8, "Q8_0", DTYPE_Q8_0 }, { 9, "Q8_1", 0 },
-	{ 10, "Q2_K", 0 }, { 11, "Q3_K", 0 }, { 12, "Q4_K", DTYPE_Q4_K }, { 13, "Q5_K", DTYPE_Q5_K }, { 14, "Q6_K", DTYPE_Q6_K }, { 15, "Q8_K", 0 },
-	{ 16, "IQ2_XXS", 0 }, { 17, "IQ2_XS", 0 }, { 18, "IQ3_XXS", 0 }, { 19, "IQ1_S", 0 }, { 20, "IQ4_NL", DTYPE_IQ4_NL },
-	{ 21, "IQ3_S", 0 }, { 22, "IQ2_S", 0 }, { 23, "IQ4_XS", 0 }, { 24, "I8", DTYPE_I8 }, { 25, "I16", DTYPE_I16 },
-	{ 26, "I32", DTYPE_I32 }, { 27, "I64", DTYPE_I64 }, { 28, "F64", DTYPE_F64 }, { 29, "IQ1_M", 0 },
-	{ 34, "TQ1_0", 0 }, { 35, "TQ2_0", 0 }, { 39, "MXFP4", 0 }, { 40, "NVFP4", 0 }, { 41, "Q1_0", 0 },
-	{ 42, "Q2_0", 0 },
+	{ 2, "Q4_0", DTYPE_Q4_0 }, { 3, "Q4_1", DTYPE_Q4_1 }, { 6, "Q5_0", DTYPE_Q5_0 },
+	{ 7, "Q5_1", DTYPE_Q5_1 }, { 8, "Q8_0", DTYPE_Q8_0 }, { 9, "Q8_1", 0 }, { 10, "Q2_K", 0 },
+	{ 11, "Q3_K", 0 }, { 12, "Q4_K", DTYPE_Q4_K }, { 13, "Q5_K", DTYPE_Q5_K }, { 14, "Q6_K", DTYPE_Q6_K },
+	{ 15, "Q8_K", 0 }, { 16, "IQ2_XXS", 0 }, { 17, "IQ2_XS", 0 }, { 18, "IQ3_XXS", 0 }, { 19, "IQ1_S", 0 },
+	{ 20, "IQ4_NL", DTYPE_IQ4_NL }, { 21, "IQ3_S", 0 }, { 22, "IQ2_S", 0 }, { 23, "IQ4_XS", 0 },
+	{ 24, "I8", DTYPE_I8 }, { 25, "I16", DTYPE_I16 }, { 26, "I32", DTYPE_I32 }, { 27, "I64", DTYPE_I64 },
+	{ 28, "F64", DTYPE_F64 }, { 29, "IQ1_M", 0 }, { 34, "TQ1_0", 0 }, { 35, "TQ2_0", 0 },
+	{ 39, "MXFP4", 0 }, { 40, "NVFP4", 0 }, { 41, "Q1_0", 0 }, { 42, "Q2_0", 0 },
 };
 
 static const struct tensor_type *type_of(uint32_t type)
