@@ -29,7 +29,7 @@
 enum {
 	CACHE_BYTES = 4 << 20, /* of a launch; what is less is read and written faster than memory does */
 	LARGE_PAGE = 2 << 20,  /* regions from this size on are made of such pages */
-	CODE_PAGES = 20,       /* touched by the first launch of a kernel */
+	CODE_PAGES = 14,       /* touched by the first launch of a kernel */
 	RAMP_FIRST = 1 << 20, RAMP_LAST = 8 << 20, /* while the system has not yet read far ahead */
 	RECORD_READS = 3       /* of a plan that is not cached before its weights: header, records, code */
 };
@@ -41,7 +41,7 @@ struct kernel_class {
 };
 
 static const struct kernel_class classes[] = {
-	{ "matmul_batch", 0.5, 0 },  { "matmul", 0.85, 0 },	{ "conv", 0.84, 0 },	     { "gemv", 0.85, 0 },
+	{ "matmul_batch", 0.4, 0 },  { "matmul", 0.9, 0 },	{ "conv", 0.93, 0 },	     { "gemv", 0.85, 0 },
 	{ "attention", 0.65, 0 },    { "depthwise", 0.35, 0.14 }, { "copy", 0.85, 0.05 },      { "transpose", 0.85, 0.07 },
 	{ "resize", 0.85, 0.06 },    { "pool", 0.85, 0.055 },	{ "pad", 0.85, 0.05 },	     { "gather", 0.85, 0.05 },
 	{ "concat", 0.85, 0.05 },    { "norm", 0.85, 0.18 },	{ "group_norm", 0.85, 0.15 }, { "softmax", 0.85, 0.03 },
