@@ -39,19 +39,23 @@ EDGE_OVERLOAD void EDGE_FN(vector)(__global const uint *restrict state, __global
 	ey = sqrt(max(reach, (float16)(0.0f)) * (g.c / KAPPA)) * 1.0001f + 0.01f;
 	ex = sqrt(max(reach, (float16)(0.0f)) * (g.a / KAPPA)) * 1.0001f + 0.01f;
 	f[R_REACH] = ey;
-	splat_direction(state, p, plane, d);
-	splat_harmonics(d, (int)state[STATE_DEGREE], y);
-	splat_colour(p, plane, (int)state[STATE_DEGREE], y, rgb);
-	for (int c = 0; c < 3; c++)
-		f[R_RED + c] = max(rgb[c], (float16)(0.0f));
 	rect[0] = convert_int16(clamp(ceil(f[R_U] - ex), (float16)(0.0f), (float16)(width)));
 	rect[1] = convert_int16(clamp(floor(f[R_U] + ex) + 1.0f, (float16)(0.0f), (float16)(width)));
 	rect[2] = convert_int16(clamp(ceil(f[R_V] - ey), (float16)(0.0f), (float16)(height)));
 	rect[3] = convert_int16(clamp(floor(f[R_V] + ey) + 1.0f, (float16)(0.0f), (float16)(height)));
 	/* also false for what is no number */
 	seen = (g.tz > NEAR) & (reach >= 0.0f) & (rect[1] > rect[0]) & (rect[3] > rect[2]) &
-	       (fabs(f[R_U]) < 1e9f) & (fabs(f[R_V]) < 1e9f) & (g.det < 1e30f) & (g.tz < 1e30f) &
-	       (rgb[0] + rgb[1] + rgb[2] < 1e30f);
+	       (fabs(f[R_U]) < 1e9f) & (fabs(f[R_V]) < 1e9f) & (g.det < 1e30f) & (g.tz < 1e30f);
+	if (!splat_any(seen)) { /* most of what a Gaussian holds is its colour: not read for nothing */
+		rect[1] = (int16)(0);
+		return;
+	}
+	splat_direction(state, p, plane, d);
+	splat_harmonics(d, (int)state[STATE_DEGREE], y);
+	splat_colour(p, plane, (int)state[STATE_DEGREE], y, rgb);
+	for (int c = 0; c < 3; c++)
+		f[R_RED + c] = max(rgb[c], (float16)(0.0f));
+	seen = seen & (rgb[0] + rgb[1] + rgb[2] < 1e30f);
 	rect[0] = rect[0] / TILE_W | ((rect[1] + (TILE_W - 1)) / TILE_W) << 16;
 	rect[1] = select((int16)(0), rect[2] / TILE_H | ((rect[3] + (TILE_H - 1)) / TILE_H) << 16, seen);
 	f[RECORD] = g.tz;
@@ -75,6 +79,11 @@ __kernel EDGE_SINGLE void KERNEL(__global const uint *restrict state, __global c
 			const int lanes = min(16, last - i);
 
 			EDGE_FN(vector)(state, parameters + i, plane, f, rect);
+			if (!splat_any(rect[1] != 0)) {
+				for (int l = 0; l < lanes; l++)
+					records[(long)(i + l) * RECORD + R_SPAN_Y] = 0.0f;
+				continue;
+			}
 			for (int k = 0; k <= RECORD; k++)
 				vstore16(f[k], k, lane);
 			vstore16(rect[0], 0, box);
