@@ -14,12 +14,12 @@
 #include <string.h>
 
 static const char two_layers[] =
-	"%0 \"x\" = input f32[17,24]\n"
-	"%1 = const f32[24,24] = random seed 3 mean 0.0 deviation 0.5 f32[24,24]\n"
-	"%2 = const f32[24,60] = random seed 4 mean 0.0 deviation 0.5 f32[24,60]\n"
-	"%3 = const f32[24] = random seed 5 mean 0.0 deviation 0.5 f32[24]\n"
+	"%0 \"x\" = input f32[17,28]\n"
+	"%1 = const f32[28,28] = random seed 3 mean 0.0 deviation 0.5 f32[28,28]\n"
+	"%2 = const f32[28,60] = random seed 4 mean 0.0 deviation 0.5 f32[28,60]\n"
+	"%3 = const f32[28] = random seed 5 mean 0.0 deviation 0.5 f32[28]\n"
 	"%4 = const f32[60] = random seed 6 mean 0.0 deviation 0.5 f32[60]\n"
-	"%5 = matmul(%0, %1, %3;) {trans_a = 0, trans_b = 0, alpha = 1.0} [relu(r0) f32] : f32[17,24]\n"
+	"%5 = matmul(%0, %1, %3;) {trans_a = 0, trans_b = 0, alpha = 1.0} [relu(r0) f32] : f32[17,28]\n"
 	"%6 = matmul(%5, %2, %4;) {trans_a = 0, trans_b = 0, alpha = 1.0} [relu(r0) f32] : f32[17,60]\n"
 	"%7 = reshape(%6) {shape = [1020]} : f32[1020]\n"
 	"%8 = map(;%7) [exp(i0) f32] : f32[1020]\n"
