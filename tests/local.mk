@@ -186,3 +186,5 @@ dist_check_SCRIPTS += %D%/test_train.sh
 TESTS += %D%/test_train.sh
 check_PROGRAMS += %D%/test_plan_train
 TESTS += %D%/test_plan_train
+dist_check_SCRIPTS += %D%/test_tune_search.sh
+TESTS += %D%/test_tune_search.sh

@@ -170,6 +170,10 @@ void jtree_put_number(struct strbuf *out, double x)
 		strbuf_puts(out, "null");
 		return;
 	}
+	if (x == floor(x) && fabs(x) < 0x1p53) {
+		strbuf_printf(out, "%.0f", x);
+		return;
+	}
 	for (int digits = 6; digits <= 17; digits++) {
 		snprintf(text, sizeof text, "%.*g", digits, x);
 		if (strtod(text, NULL) == x)
