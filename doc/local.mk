@@ -1,6 +1,6 @@
 # Manual pages, the plan format and the architecture.
 dist_man_MANS += %D%/edgec.1 %D%/edgert.1
-dist_doc_DATA += %D%/architecture.md %D%/security.md %D%/language.md
+dist_doc_DATA += %D%/architecture.md %D%/security.md %D%/language.md %D%/tuning.md
 dist_doc_DATA += %D%/quantization.md
 EXTRA_DIST += %D%/README.md
 dist_doc_DATA += %D%/plan-format.txt

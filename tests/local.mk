@@ -188,3 +188,14 @@ check_PROGRAMS += %D%/test_plan_train
 TESTS += %D%/test_plan_train
 dist_check_SCRIPTS += %D%/test_tune_search.sh
 TESTS += %D%/test_tune_search.sh
+check_PROGRAMS += %D%/bench_tune
+%C%_bench_tune_SOURCES = %D%/bench_tune.c %D%/eval_graph.c %D%/eval_graph.h %D%/llm_server.h
+EXTRA_DIST += %D%/llm_server.h
+# The table of proposers in doc/tuning.md, written between its two marks.
+bench-tune: %D%/bench_tune
+	mkdir -p %D%/tmp
+	EDGE_SRCDIR='$(abs_top_srcdir)' %D%/bench_tune %D%/tmp > %D%/tmp/bench-tune.md
+	LC_ALL=C $(AWK) 'FILENAME == ARGV[1] { table = table $$0 "\n"; next } /^<!-- bench-tune end/ { inside = 0 } \
+		!inside { print } /^<!-- bench-tune begin/ { inside = 1; printf "%s\n", table }' \
+		%D%/tmp/bench-tune.md $(srcdir)/doc/tuning.md > %D%/tmp/tuning.md && \
+		cp %D%/tmp/tuning.md $(srcdir)/doc/tuning.md

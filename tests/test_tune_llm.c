@@ -2,6 +2,7 @@
 /* test_tune_llm.c - replies that cannot be trusted, and dialogues with a server that plays parts (llm_server.py). */
 #include "config.h"
 
+#include "llm_server.h"
 #include "tap.h"
 #include "tune/chat.h"
 #include "tune/dialogue.h"
@@ -135,56 +136,6 @@ static void test_mutations(struct arena *a)
 }
 
 /* ---- dialogues */
-
-struct server {
-	pid_t pid;
-	int in;
-	char url[64];
-};
-
-static bool start_server(struct server *s, const char *mode, const char *log)
-{
-	const char *source = getenv("EDGE_SRCDIR");
-	int in[2], out[2];
-	char script[4096], port[16] = "";
-	size_t len = 0;
-	ssize_t n;
-
-	if (!source || pipe(in) || pipe(out))
-		return false;
-	snprintf(script, sizeof script, "%s/tests/llm_server.py", source);
-	s->pid = fork();
-	if (s->pid == 0) {
-		dup2(in[0], 0);
-		dup2(out[1], 1);
-		close(in[1]);
-		close(out[0]);
-		execlp("python3", "python3", script, mode, log, (char *)NULL);
-		_exit(127);
-	}
-	close(in[0]);
-	close(out[1]);
-	s->in = in[1];
-	do {
-		n = read(out[0], port + len, sizeof port - 1 - len);
-		if (n > 0)
-			len += (size_t)n;
-	} while ((n < 0 && errno == EINTR) || (n > 0 && !strchr(port, '\n')));
-	if (n <= 0)
-		printf("# read: %zd %s\n", n, strerror(errno));
-	close(out[0]);
-	if (n <= 0)
-		return false;
-	snprintf(s->url, sizeof s->url, "http://127.0.0.1:%d/v1", atoi(port));
-	return true;
-}
-
-static void stop_server(struct server *s)
-{
-	close(s->in);
-	kill(s->pid, SIGTERM);
-	waitpid(s->pid, NULL, 0);
-}
 
 struct played {
 	double best, objectives[40];

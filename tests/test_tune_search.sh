@@ -11,18 +11,21 @@ trap 'rm -rf "$work"' EXIT
 cp "$EDGE_SRCDIR"/examples/digits/digits.onnx "$EDGE_SRCDIR"/examples/digits/held-out.* "$work"
 cd "$work" || exit 1
 
+# two products: most of the time of a trial goes into the compiler of their kernels
 cat >net.edge <<'END'
-model m { import onnx "digits.onnx"; input image : f32[1, 1, 28, 28]; }
-plan p { run m; }
+model m { weights random seed 1; input image : f32[1, 1, 28, 28]; output y = linear(linear(image, "a", 64), "b", 10); }
+device d { cpu x86-64-v3; }
+plan p { on d; run m; }
 tune m {
   formats f16, bf16;
   kernels;
   threads;
-  quality accuracy on "held-out.npy" labels "held-out.txt" within 2 %;
+  quality divergence on "held-out.npy" within 2 %;
   minimize latency;
   search random trials 2 seed 5;
 }
 END
+case $(uname -m) in x86_64) ;; *) sed -i 's/device d { .* }/device d { threads 1; }/' net.edge ;; esac
 
 said() { # PATTERN FILE TEXT
 	grep -q -e "$1" "$2"
@@ -36,7 +39,7 @@ lines() {
 # ---- a whole search, and what compile makes of it
 "$EDGEC" tune net.edge --json >found.json 2>log
 tap_ok $? "a search: $(tail -n 1 log)"
-for key in best baseline config metrics trials failures search seconds lock latency_ms bytes peak_bytes accuracy; do
+for key in best baseline config metrics trials failures search seconds lock latency_ms bytes peak_bytes divergence; do
 	grep -q "\"$key\"" found.json || echo "$key"
 done | { ! grep .; }
 tap_ok $? "the JSON has every key"
@@ -47,15 +50,15 @@ tap_run "compile with the lock file" "$EDGEC" compile net.edge -o a.plan
 "$EDGEC" compile net.edge -o b.plan >/dev/null 2>&1
 cmp -s a.plan b.plan
 tap_ok $? "the same lock file gives the same plan"
-"$EDGEC" compile net.edge --no-lock --knob tile.784x8=4x16 --knob threads=1 -o c.plan >/dev/null 2>log
+"$EDGEC" compile net.edge --no-lock --knob tile.28x64=4x16 --knob threads=1 -o c.plan >/dev/null 2>log
 tap_ok $? "knobs on the command line"
-"$EDGEC" compile net.edge --knob tile.784x8=9x9 -o d.plan 2>log
+"$EDGEC" compile net.edge --knob tile.28x64=9x9 -o d.plan 2>log
 [ $? = 1 ] && [ ! -e d.plan ]
 tap_ok $? "a tile that no kernel has is refused"
 said "expects HEIGHTxWIDTH" log "and said"
 
 # ---- lock files that do not fit
-sed 's/"device": "host:[^"]*"/"device": "host: another"/' lock.json >net.tune.json
+sed 's/"device": "d:[^"]*"/"device": "d: another"/' lock.json >net.tune.json
 "$EDGEC" compile net.edge -o d.plan 2>log
 [ $? = 1 ] && [ ! -e d.plan ]
 tap_ok $? "a lock of another device is refused"
@@ -63,7 +66,7 @@ said "tuned on another device" log "with the reason"
 said "no-lock" log "and how to go on"
 tap_run "and --no-lock goes on" "$EDGEC" compile net.edge --no-lock -o d.plan
 cp lock.json net.tune.json
-sed 's/f32\[1, 1, 28, 28\]/f32[2, 1, 28, 28]/' net.edge >other.edge
+sed 's/"a", 64/"a", 48/' net.edge >other.edge
 "$EDGEC" compile other.edge --lock net.tune.json -o e.plan 2>log
 [ $? = 1 ]
 tap_ok $? "a lock of another model is refused"
@@ -150,7 +153,7 @@ cases=(
 	'|has no tune block'
 )
 for c in "${cases[@]}"; do
-	head -n 2 net.edge >bad.edge
+	head -n 3 net.edge >bad.edge
 	printf '%s\n' "${c%%|*}" >>bad.edge
 	"$EDGEC" tune bad.edge >log 2>&1 && echo "accepted ${c%%|*}"
 	grep -q -e "${c##*|}" log || { echo "# ${c%%|*}"; cat log; }
