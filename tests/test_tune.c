@@ -81,6 +81,18 @@ static struct outcome kernel_outcome(const double *x)
 	return (struct outcome){ .objective = o };
 }
 
+/* The same where every tensor of few bits costs time, and more than four are too slow. */
+static struct outcome guarded_outcome(const double *x)
+{
+	struct outcome o = quantised_outcome(x);
+	int changed = 0;
+
+	for (int i = 0; i < 8; i++)
+		changed += x[i] != 0;
+	o.guard = 0.8 + 0.05 * changed;
+	return o;
+}
+
 typedef struct search *(*make_search)(const struct search_setup *);
 
 static double best_of(struct arena *a, make_search make, const struct space *s, struct outcome (*f)(const double *),
@@ -189,6 +201,14 @@ static void test_searches(struct arena *a)
 	}
 }
 
+static void test_guard(struct arena *a)
+{
+	struct space *s = quantised(a, true);
+	double found = best_of(a, search_greedy, s, guarded_outcome, 1, 20), chance = mean_best(a, search_random, s, guarded_outcome, 40);
+
+	tap_ok(found < 0.5 && found < chance, "greedy finds what time allows in 20 trials: %.3f, random in 40: %.3f", found, chance);
+}
+
 int main(void)
 {
 	struct arena a = { 0 };
@@ -196,6 +216,7 @@ int main(void)
 	test_space(&a);
 	test_constraints(&a);
 	test_searches(&a);
+	test_guard(&a);
 	arena_release(&a);
 	return tap_done();
 }

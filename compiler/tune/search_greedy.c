@@ -7,8 +7,10 @@
  * no trial; other knobs are probed one at a time. Choosing per knob the least
  * of gain + lambda * harm, for every lambda, gives the knapsack's path from
  * careful to bold; since quality falls along it, the boldest step that is
- * still good enough is found by bisection. What additivity does not see is
- * left to single changes of the best, the most promising first.
+ * still good enough is found by bisection. Where that is good but too slow,
+ * its changes are taken in the order of what each gains, and bisection finds
+ * how many of them time allows. What additivity does not see is left to
+ * single changes of the best, the most promising first.
  */
 #include "config.h"
 
@@ -29,7 +31,7 @@ struct tried {
 	struct outcome o;
 };
 
-enum phase { PHASE_PATH, PHASE_PROBE, PHASE_MOVE };
+enum phase { PHASE_PATH, PHASE_TRIM, PHASE_PROBE, PHASE_MOVE };
 
 struct greedy_state {
 	const struct space *space;
@@ -152,6 +154,56 @@ static void make_path(struct greedy_state *g)
 	g->hi = (int)g->path.len;
 }
 
+/* What is good enough and stores least, however slow; NULL: nothing that is too slow beats the best. */
+static const struct tried *too_slow(const struct greedy_state *g)
+{
+	const struct tried *out = NULL;
+
+	for (uint32_t i = 0; i < g->tried.len; i++) {
+		const struct outcome *o = &g->tried.data[i].o;
+
+		if (!o->failure && o->loss <= 1 && o->guard > 1 && (!out || o->objective < out->o.objective))
+			out = &g->tried.data[i];
+	}
+	if (out && g->best && outcome_feasible(&g->best->o) && out->o.objective > g->best->o.objective - 0.02)
+		return NULL;
+	return out;
+}
+
+/* Its changes one after the other, those that gain most first. */
+static bool make_trim(struct greedy_state *g)
+{
+	const struct tried *from = too_slow(g);
+	double *x = config_new(g->space);
+
+	if (!from)
+		return false;
+	g->path.len = 0;
+	for (;;) {
+		uint32_t best = NO_ID;
+		double most = 0;
+
+		for (uint32_t k = 0; k < g->space->knobs.len; k++) {
+			double gain = g->gain[k] && x[k] != from->x[k] ? -g->gain[k][(uint32_t)from->x[k]] : 0;
+
+			if (gain > most) {
+				most = gain;
+				best = k;
+			}
+		}
+		if (best == NO_ID)
+			break;
+		x[best] = from->x[best];
+		for (uint32_t k = 0; k < g->space->knobs.len; k++)
+			if (g->space->knobs.data[k].when == best) /* its group comes with it */
+				x[k] = from->x[k];
+		vec_push(g->arena, &g->path, config_copy(g->space, x));
+	}
+	g->lo = -1;
+	g->hi = (int)g->path.len;
+	return g->path.len > 1;
+}
+
 static bool ask_path(struct greedy_state *g, double *x)
 {
 	while (g->hi - g->lo > 1) {
@@ -243,6 +295,11 @@ static bool greedy_ask(void *state, double *x)
 	struct greedy_state *g = state;
 
 	if (g->phase == PHASE_PATH) {
+		if (ask_path(g, x))
+			return true;
+		g->phase = make_trim(g) ? PHASE_TRIM : g->probed ? PHASE_MOVE : PHASE_PROBE;
+	}
+	if (g->phase == PHASE_TRIM) {
 		if (ask_path(g, x))
 			return true;
 		g->phase = g->probed ? PHASE_MOVE : PHASE_PROBE;
