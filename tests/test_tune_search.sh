@@ -134,7 +134,7 @@ END
 status=$?
 grep -q '"status": "crash"' flaky.jsonl
 tap_ok $? "trials that crash are recorded ($status): $(tail -n 1 log)"
-"$EDGEC" tune net.edge --trials 1 --record hang.jsonl --lock hang.json --limit 8 --runner 'case {cmd} in *trial*) sleep 60;; esac; {cmd}' \
+"$EDGEC" tune net.edge --trials 1 --record hang.jsonl --lock hang.json --limit 8 --runner 'case {plan} in *trial*) sleep 60;; esac; {cmd}' \
 	>log 2>&1
 [ $? = 1 ]
 tap_ok $? "a heuristic that hangs ends the search"
