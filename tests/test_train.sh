@@ -98,7 +98,8 @@ while [ $rounds -lt 60 ]; do
 	wait $! 2>/dev/null
 	status=$?
 	[ $status != 0 ] || break
-	if [ $status = 137 ] || grep -q 'stopped by signal' err; then
+	# 143: before anybody listened
+	if [ $status = 137 ] || [ $status = 143 ] || grep -q 'stopped by signal' err; then
 		killed=$((killed + 1))
 	else
 		sed 's/^/# /' err
