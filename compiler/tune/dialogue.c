@@ -37,7 +37,8 @@ struct dialogue {
 	double *queue[MAX_QUEUE];
 	uint32_t queued, bad_rounds;
 	const char *dead;        /* why it is not asked any more; NULL: it is */
-	struct strbuf prompt, notes;
+	const char *prompt, *said; /* said: notes on the last reply, for the next request */
+	struct strbuf notes;       /* while a reply is used */
 	const struct jtree **line; /* replay: of the transcript */
 	uint32_t lines, next_line;
 	FILE *transcript;
@@ -68,12 +69,12 @@ static void make_request(struct dialogue *g, struct strbuf *b)
 	uint32_t left = g->setup.search.trials > g->past.len ? g->setup.search.trials - g->past.len : 0;
 	struct strbuf dynamic = { 0 };
 
-	prompt_dynamic(g->space, g->past.data, g->past.len, left, strbuf_str(&g->notes), &dynamic);
+	prompt_dynamic(g->space, g->past.data, g->past.len, left, g->said, &dynamic);
 	strbuf_puts(b, "{\"model\": ");
 	jtree_put_string(b, g->setup.model ? g->setup.model : "default");
 	strbuf_puts(b, ", \"messages\": [");
 	message(b, "system", prompt_system(), false);
-	message(b, "user", strbuf_str(&g->prompt), false);
+	message(b, "user", g->prompt, false);
 	message(b, "user", strbuf_str(&dynamic), true);
 	strbuf_printf(b, "], \"%s\": %u, \"stream\": false", g->dialect.new_token_name ? "max_completion_tokens" : "max_tokens",
 		      g->dialect.tokens);
@@ -222,8 +223,6 @@ static void use_reply(struct dialogue *g, const struct strbuf *body)
 
 	reply_read(g->arena, g->space, best_so_far(g), strbuf_str(body), body->len, &r);
 	g->replies++;
-	strbuf_free(&g->notes);
-	g->notes = (struct strbuf){ 0 };
 	take_notes(g, &r);
 	if (r.truncated && g->dialect.tokens < MOST_TOKENS)
 		g->dialect.tokens *= 2;
@@ -234,6 +233,9 @@ static void use_reply(struct dialogue *g, const struct strbuf *body)
 	if (r.stop && !r.count)
 		give_up(g, "it has nothing more to propose");
 	enqueue(g, &r);
+	g->said = arena_strdup(g->arena, strbuf_str(&g->notes));
+	strbuf_free(&g->notes);
+	g->notes = (struct strbuf){ 0 };
 }
 
 /* One request with its adaptations. False: there is no use in asking again now. */
@@ -368,12 +370,15 @@ struct search *search_dialogue(const struct dialogue_setup *s, struct diag *d)
 	struct dialogue *g = arena_new(s->search.arena, struct dialogue);
 	struct search *out = arena_new(s->search.arena, struct search);
 	const char *limit = getenv("EDGE_LLM_TIMEOUT");
+	struct strbuf prompt = { 0 };
 
-	*g = (struct dialogue){ .setup = *s, .space = s->search.space, .arena = s->search.arena,
+	*g = (struct dialogue){ .said = "", .setup = *s, .space = s->search.space, .arena = s->search.arena,
 				.dialect = { .format = 2, .tokens = FIRST_TOKENS } };
 	g->chat = (struct chat){ .endpoint = s->endpoint, .limit_s = limit ? strtod(limit, NULL) : 0, .retries = 2 };
 	g->tpe = search_tpe(&s->search);
-	prompt_static(g->space, s->problem, &g->prompt);
+	prompt_static(g->space, s->problem, &prompt);
+	g->prompt = arena_strdup(g->arena, strbuf_str(&prompt));
+	strbuf_free(&prompt);
 	if (s->replay && !read_transcript(g, d))
 		return NULL;
 	if (!s->replay && s->transcript) {
