@@ -9,8 +9,10 @@
  */
 #include "config.h"
 
+#include "choose.h"
 #include "commands.h"
 #include "compile_train.h"
+#include "summary.h"
 
 #include "base/file.h"
 #include "generate.h"
@@ -23,10 +25,7 @@
 #include "target/target.h"
 #include "tune/apply.h"
 
-#include <errno.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <time.h>
 
 struct compilation {
 	struct arena *arena;
@@ -49,112 +48,13 @@ struct compilation {
 	double started, stage_started;
 };
 
-static double now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
-}
-
 static void stage_done(struct compilation *c, const char *name)
 {
-	double now = now_ms();
+	double now = summary_now_ms();
 
 	if (c->opt->time)
 		fprintf(stderr, "%-10s %10.2f ms\n", name, now - c->stage_started);
 	c->stage_started = now;
-}
-
-/* --- which plan, on what, within what --------------------------------------- */
-
-static void list_plans(struct compilation *c)
-{
-	for (uint32_t i = 0; i < c->project->plans.len; i++)
-		diag_note(c->diag, c->project->plans.data[i].span, "plan %s",
-			  c->project->plans.data[i].name);
-}
-
-/* A file that declares one model and no plan means: run it. */
-static const struct decl_plan *implied_plan(struct compilation *c)
-{
-	const struct project *p = c->project;
-	struct decl_plan *plan = arena_new(c->arena, struct decl_plan);
-	struct decl_step step = { .action = DECL_RUN };
-
-	if (p->models.len != 1) {
-		diag_error(c->diag, NO_SPAN, "\"%s\" has no plan to compile", c->opt->input);
-		diag_hint(c->diag, "Add: plan NAME { run MODEL; }");
-		return NULL;
-	}
-	plan->name = step.subject = p->models.data[0].name;
-	plan->span = step.span = p->models.data[0].span;
-	vec_push(c->arena, &plan->steps, step);
-	return plan;
-}
-
-static const struct decl_plan *choose_plan(struct compilation *c)
-{
-	const struct project *p = c->project;
-
-	if (c->opt->plan) {
-		for (uint32_t i = 0; i < p->plans.len; i++)
-			if (!strcmp(p->plans.data[i].name, c->opt->plan))
-				return &p->plans.data[i];
-		diag_error(c->diag, NO_SPAN, "no plan %s in \"%s\"", c->opt->plan, c->opt->input);
-		list_plans(c);
-		return NULL;
-	}
-	if (p->plans.len == 0)
-		return implied_plan(c);
-	if (p->plans.len > 1) {
-		diag_error(c->diag, NO_SPAN, "\"%s\" has %u plans; --plan says which", c->opt->input,
-			   p->plans.len);
-		list_plans(c);
-		return NULL;
-	}
-	return &p->plans.data[0];
-}
-
-static bool choose_target(struct compilation *c)
-{
-	const struct decl_device *device = c->plan->device;
-	const char *name = c->opt->device;
-
-	if (name) {
-		device = NULL;
-		for (uint32_t i = 0; i < c->project->devices.len; i++)
-			if (!strcmp(c->project->devices.data[i].name, name))
-				device = &c->project->devices.data[i];
-		if (!device && strcmp(name, "host") != 0) {
-			diag_error(c->diag, NO_SPAN, "no device %s in \"%s\"", name, c->opt->input);
-			diag_hint(c->diag, "The built-in device is called host; edgert probe writes others.");
-			return false;
-		}
-	}
-	c->target = target_from_decl(device);
-	if (c->target.backend == TARGET_NATIVE && c->target.kernels == TARGET_GPU_KERNELS) {
-		diag_error(c->diag, device->span, "device %s: native code cannot be made of gpu kernels", device->name);
-		diag_hint(c->diag, "Say: backend opencl; or: kernels cpu;");
-	}
-	if (c->target.weights == TARGET_TEXTURES && c->target.kernels != TARGET_GPU_KERNELS) {
-		diag_error(c->diag, device->span, "device %s: cpu kernels do not read textures", device->name);
-		diag_hint(c->diag, "Say: kernels gpu; or: weights buffer;");
-	}
-	return c->diag->errors == 0;
-}
-
-/* What parses and has no meaning yet is refused where the plan depends on it. */
-static bool refuse_unsupported(struct compilation *c)
-{
-	const struct decl_plan *p = c->plan;
-
-	if (p->unsupported)
-		diag_error(c->diag, p->unsupported_span, "%s is not supported yet", p->unsupported);
-	for (uint32_t k = 0; k < p->steps.len && !p->unsupported; k++)
-		if (p->steps.data[k].action == DECL_GENERATE && p->steps.len > 1)
-			diag_error(c->diag, p->steps.data[k].span, "a plan that generates does nothing else");
-	return c->diag->errors == 0;
 }
 
 /* --- one model -------------------------------------------------------------- */
@@ -397,52 +297,26 @@ static bool make_schedule(struct compilation *c, bool measure)
 	return c->schedule && c->diag->errors == 0;
 }
 
-static void print_json_string(const char *s)
-{
-	putchar('"');
-	for (; *s; s++) {
-		if (*s == '"' || *s == '\\')
-			putchar('\\');
-		if ((unsigned char)*s < 32)
-			printf("\\u%04x", (unsigned)(unsigned char)*s);
-		else
-			putchar(*s);
-	}
-	putchar('"');
-}
-
 static void print_json(const struct compilation *c, const char *path, const struct plan_numbers *n)
 {
-	struct rusage usage;
+	struct strbuf b = { 0 };
 
-	getrusage(RUSAGE_SELF, &usage);
-	fputs("{\"plan\": ", stdout);
-	print_json_string(path);
-	printf(", \"bytes\": %llu, \"planned_peak_bytes\": {\"device\": %llu, \"host\": %llu}",
-	       (unsigned long long)n->bytes, (unsigned long long)n->planned_device_bytes,
-	       (unsigned long long)n->planned_host_bytes);
-	printf(", \"smallest_budget_bytes\": %llu, \"steps\": %u, \"kernels\": %u",
-	       (unsigned long long)n->smallest_budget_bytes, n->steps, n->kernels);
-	printf(", \"weights_bytes\": %llu, \"resident_bytes\": %llu, \"streamed_bytes\": %llu",
-	       (unsigned long long)n->weights_bytes, (unsigned long long)n->resident_bytes,
-	       (unsigned long long)n->streamed_bytes);
-	printf(", \"activation_peak_bytes\": %llu, \"activation_lower_bound_bytes\": %llu",
-	       (unsigned long long)n->activation_peak_bytes,
-	       (unsigned long long)n->activation_lower_bound_bytes);
-	printf(", \"predicted_ms\": %.6g, \"predicted_warm_ms\": %.6g, \"lower_bound_ms\": %.6g, \"compile_ms\": %.6g",
-	       n->predicted_ms, n->predicted_warm_ms, n->lower_bound_ms, now_ms() - c->started);
-	printf(", \"peak_rss_bytes\": %llu}\n", (unsigned long long)usage.ru_maxrss * 1024);
+	summary_json_begin(&b, path, n);
+	summary_json_count(&b, "resident_bytes", n->resident_bytes);
+	summary_json_count(&b, "activation_peak_bytes", n->activation_peak_bytes);
+	summary_json_count(&b, "activation_lower_bound_bytes", n->activation_lower_bound_bytes);
+	summary_json_ms(&b, "predicted_ms", n->predicted_ms);
+	summary_json_ms(&b, "predicted_warm_ms", n->predicted_warm_ms);
+	summary_json_ms(&b, "lower_bound_ms", n->lower_bound_ms);
+	summary_json_end(&b, c->started);
 }
 
 static void print_summary(const char *path, const struct plan_numbers *n)
 {
-	const double mib = 1 << 20;
-
 	fprintf(stderr, "%s: %u steps, %u kernels, weights %.2f MiB (resident %.2f, streamed %.2f), "
 		"peak %.2f MiB, smallest budget %.2f MiB\n",
-		path, n->steps, n->kernels, (double)n->weights_bytes / mib, (double)n->resident_bytes / mib,
-		(double)n->streamed_bytes / mib, (double)n->planned_device_bytes / mib,
-		(double)n->smallest_budget_bytes / mib);
+		path, n->steps, n->kernels, summary_mib(n->weights_bytes), summary_mib(n->resident_bytes),
+		summary_mib(n->streamed_bytes), summary_mib(n->planned_device_bytes), summary_mib(n->smallest_budget_bytes));
 }
 
 static int write_plan(struct compilation *c)
@@ -595,10 +469,17 @@ static bool make_models(struct compilation *c)
 	return make_graphs(c);
 }
 
+static struct choice choice_of(const struct compilation *c)
+{
+	return (struct choice){ .arena = c->arena, .diag = c->diag, .opt = c->opt, .project = c->project };
+}
+
 static int compile_plan(struct compilation *c)
 {
-	c->plan = choose_plan(c);
-	if (!c->plan || !choose_target(c) || !refuse_unsupported(c))
+	struct choice choice = choice_of(c);
+
+	c->plan = choose_plan(&choice);
+	if (!c->plan || !choose_target(&choice, c->plan, &c->target))
 		return 1;
 	if (c->plan->train)
 		return compile_scene(c);
@@ -645,18 +526,6 @@ static int check_plans(struct compilation *c)
 	return c->diag->errors != 0;
 }
 
-/* The plan to measure: the one that was named, else the first that runs the model. */
-static const struct decl_plan *plan_of(struct compilation *c, uint32_t model)
-{
-	const struct project *p = c->project;
-
-	for (uint32_t i = 0; i < p->plans.len && !c->opt->plan; i++)
-		for (uint32_t k = 0; k < p->plans.data[i].steps.len; k++)
-			if (p->plans.data[i].steps.data[k].action != DECL_TRAIN && p->plans.data[i].steps.data[k].model == model)
-				return &p->plans.data[i];
-	return choose_plan(c);
-}
-
 static void begin(struct compilation *c)
 {
 	struct arena *a = c->arena;
@@ -678,10 +547,11 @@ bool compile_front(struct arena *a, struct diag *d, const struct options *o, str
 		   struct front *out)
 {
 	struct compilation c = { .arena = a, .diag = d, .opt = o, .project = p };
+	struct choice choice = choice_of(&c);
 
 	begin(&c);
-	c.plan = plan_of(&c, model);
-	if (!c.plan || !choose_target(&c) || !refuse_unsupported(&c))
+	c.plan = choose_plan_of(&choice, model);
+	if (!c.plan || !choose_target(&choice, c.plan, &c.target))
 		return false;
 	if (c.plan->steps.len && c.plan->steps.data[0].action == DECL_GENERATE) {
 		/* all variants have the same weights: one token at a time stands for them */
@@ -706,7 +576,7 @@ int command_compile(struct arena *a, struct diag *d, const struct options *o)
 	struct compilation c = { .arena = a, .diag = d, .opt = o };
 	const struct ast *ast;
 
-	c.started = c.stage_started = now_ms();
+	c.started = c.stage_started = summary_now_ms();
 	ast = dsl_parse(a, d, o->input);
 	if (ast && emits(&c, "ast")) {
 		struct strbuf text = { 0 };

@@ -11,12 +11,10 @@
 
 #include "compile_train.h"
 
-#include "base/json_tree.h"
 #include "plan/plan_train.h"
+#include "summary.h"
 
 #include <string.h>
-#include <sys/resource.h>
-#include <time.h>
 
 typedef unsigned long long ull;
 
@@ -65,54 +63,31 @@ static int emit(const struct train_compilation *c, const struct timeline *t)
 	return 0;
 }
 
-static void json_count(struct strbuf *b, const char *key, uint64_t x)
-{
-	strbuf_printf(b, ", \"%s\": %llu", key, (ull)x);
-}
-
 static void print_json(const struct train_compilation *c, const char *path, const struct scene *s, const struct timeline *t,
 		       const struct plan_numbers *n)
 {
 	struct strbuf b = { 0 };
-	struct rusage usage;
-	struct timespec now;
 
-	getrusage(RUSAGE_SELF, &usage);
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	strbuf_puts(&b, "{\"plan\": ");
-	jtree_put_string(&b, path);
-	json_count(&b, "bytes", n->bytes);
-	strbuf_printf(&b, ", \"planned_peak_bytes\": {\"device\": %llu, \"host\": %llu}", (ull)n->planned_device_bytes,
-		      (ull)n->planned_host_bytes);
-	json_count(&b, "smallest_budget_bytes", n->smallest_budget_bytes);
-	json_count(&b, "steps", n->steps);
-	json_count(&b, "kernels", n->kernels);
-	json_count(&b, "weights_bytes", n->weights_bytes);
-	json_count(&b, "streamed_bytes", n->streamed_bytes);
-	json_count(&b, "views", s->views.len);
-	json_count(&b, "held_out", s->held_out_count);
-	json_count(&b, "width", s->width);
-	json_count(&b, "height", s->height);
-	json_count(&b, "points", s->points.len);
-	json_count(&b, "cap", t->train.cap);
-	json_count(&b, "capacity", t->train.capacity);
-	json_count(&b, "moment_bits", t->train.moment_bits);
-	json_count(&b, "key_capacity", t->train.key_capacity);
-	json_count(&b, "events", t->events.len);
-	strbuf_printf(&b, ", \"compile_ms\": %.6g", (double)now.tv_sec * 1e3 + (double)now.tv_nsec * 1e-6 - c->started);
-	json_count(&b, "peak_rss_bytes", (uint64_t)usage.ru_maxrss * 1024);
-	printf("%s}\n", strbuf_str(&b));
-	strbuf_free(&b);
+	summary_json_begin(&b, path, n);
+	summary_json_count(&b, "views", s->views.len);
+	summary_json_count(&b, "held_out", s->held_out_count);
+	summary_json_count(&b, "width", s->width);
+	summary_json_count(&b, "height", s->height);
+	summary_json_count(&b, "points", s->points.len);
+	summary_json_count(&b, "cap", t->train.cap);
+	summary_json_count(&b, "capacity", t->train.capacity);
+	summary_json_count(&b, "moment_bits", t->train.moment_bits);
+	summary_json_count(&b, "key_capacity", t->train.key_capacity);
+	summary_json_count(&b, "events", t->events.len);
+	summary_json_end(&b, c->started);
 }
 
 static void print_summary(const char *path, const struct scene *s, const struct timeline *t, const struct plan_numbers *n)
 {
-	const double mib = 1 << 20;
-
 	fprintf(stderr, "%s: %u steps on %u views of %u x %u (%u held out), from %u points to at most %u Gaussians, "
 		"peak %.2f MiB, smallest budget %.2f MiB\n",
 		path, n->steps, s->train_count, s->width, s->height, s->held_out_count, t->train.first_gaussians, t->train.cap,
-		(double)n->planned_device_bytes / mib, (double)n->smallest_budget_bytes / mib);
+		summary_mib(n->planned_device_bytes), summary_mib(n->smallest_budget_bytes));
 }
 
 int compile_train(const struct train_compilation *c)

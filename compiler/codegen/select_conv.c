@@ -107,6 +107,17 @@ static bool select_depthwise(struct codegen *c, node_id id, const struct convolu
 	return build_launch(&b, blocks, ceil_div(rows, height), 1);
 }
 
+/* Of a transposed convolution: those of one phase, which a tap hits. */
+static int64_t phase_pixels(const struct convolution *v)
+{
+	const struct window *w = &v->w;
+	int64_t pixels = w->images;
+
+	for (int i = 0; i < 3; i++)
+		pixels *= v->transposed ? ceil_div(w->out[i], w->stride[i]) : w->out[i];
+	return pixels;
+}
+
 /* Inputs that are unpacked together: as few pieces as the kernel's window allows, all of about one size. */
 static int64_t quant_step(int64_t inputs, uint32_t width)
 {
@@ -120,12 +131,10 @@ static bool select_quant(struct codegen *c, node_id id, const struct convolution
 {
 	const struct window *w = &v->w;
 	int64_t og = v->outputs / v->group, cg = w->channels / v->group, taps = product3(w->kernel);
-	int64_t phases = v->transposed ? product3(w->stride) : 1, pixels = w->images, per_group, height, blocks, tiles;
+	int64_t phases = v->transposed ? product3(w->stride) : 1, pixels = phase_pixels(v), per_group, height, blocks, tiles;
 	uint32_t width = codegen_quant_width(og), weight;
 	struct build b;
 
-	for (int i = 0; i < 3; i++) /* of one phase */
-		pixels *= v->transposed ? ceil_div(w->out[i], w->stride[i]) : w->out[i];
 	weight = codegen_quant_weight(c, v->n->in[1], width, (uint32_t)v->group);
 	per_group = ceil_div(og, width);
 	height = codegen_tile_height(pixels);
@@ -154,12 +163,7 @@ static bool select_quant(struct codegen *c, node_id id, const struct convolution
 	build_i32(&b, og);
 	build_i32(&b, w->channels);
 	build_i32(&b, w->images);
-	window_args(&b, w->in);
-	window_args(&b, w->out);
-	window_args(&b, w->kernel);
-	window_args(&b, w->stride);
-	window_args(&b, w->dilation);
-	window_args(&b, w->begin);
+	window_all_args(&b, w);
 	build_i32(&b, quant_step(cg * taps, width));
 	build_out(&b);
 	build_flops(&b, (uint64_t)(2 * pixels * v->outputs * cg * taps));
@@ -170,16 +174,13 @@ static bool select_general(struct codegen *c, node_id id, const struct convoluti
 {
 	const struct window *w = &v->w;
 	int64_t og = v->outputs / v->group, cg = w->channels / v->group, taps = product3(w->kernel);
-	int64_t phases = v->transposed ? product3(w->stride) : 1, pixels = w->images, per_group, tiles;
+	int64_t phases = v->transposed ? product3(w->stride) : 1, pixels = phase_pixels(v), per_group, tiles;
 	struct packing packing = { .kind = PACK_CONV, .dtype = codegen_storage(c, v->n->in[1]), .groups = (uint32_t)v->group,
 				   .transposed = v->transposed };
 	struct tile tile;
 	struct build b;
 	uint32_t weight;
-	int i;
 
-	for (i = 0; i < 3; i++) /* of one phase */
-		pixels *= v->transposed ? ceil_div(w->out[i], w->stride[i]) : w->out[i];
 	tile = codegen_tile(c, pixels, og, cg * taps);
 	packing.width = tile.width;
 	if (tile.gpu && !v->transposed) {
@@ -214,14 +215,8 @@ static bool select_general(struct codegen *c, node_id id, const struct convoluti
 	build_i32(&b, og);
 	build_i32(&b, w->channels);
 	build_i32(&b, w->images);
-	window_args(&b, w->in);
-	window_args(&b, w->out);
-	window_args(&b, w->kernel);
-	window_args(&b, w->stride);
-	window_args(&b, w->dilation);
-	window_args(&b, w->begin);
+	window_all_args(&b, w);
 	build_out(&b);
-	/* a tap of a transposed convolution hits one phase only */
 	build_flops(&b, (uint64_t)(2 * pixels * v->outputs * cg * taps));
 	return build_launch_tiles(&b, &tile, v->group * per_group, phases * tiles);
 }

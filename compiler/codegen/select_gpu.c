@@ -135,12 +135,7 @@ bool gpu_conv(struct codegen *c, node_id id, const struct gpu_convolution *v)
 	build_i32(&b, cg);
 	build_i32(&b, og);
 	build_i32(&b, w->channels);
-	window_args(&b, w->in);
-	window_args(&b, w->out);
-	window_args(&b, w->kernel);
-	window_args(&b, w->stride);
-	window_args(&b, w->dilation);
-	window_args(&b, w->begin);
+	window_all_args(&b, w);
 	build_f32(&b, 1);
 	build_out(&b);
 	build_flops(&b, (uint64_t)(2 * pixels * v->outputs * cg * taps));

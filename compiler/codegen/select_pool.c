@@ -35,12 +35,7 @@ bool select_pool(struct codegen *c, node_id id)
 	build_value_f32(&b, n->in[0]);
 	build_i32(&b, height);
 	build_i32(&b, rows);
-	window_args(&b, w.in);
-	window_args(&b, w.out);
-	window_args(&b, w.kernel);
-	window_args(&b, w.stride);
-	window_args(&b, w.dilation);
-	window_args(&b, w.begin);
+	window_all_args(&b, &w);
 	window_args(&b, end);
 	build_i32(&b, node_int(n, ATTR_count_include_pad, 0));
 	build_out(&b);

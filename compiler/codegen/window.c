@@ -58,3 +58,13 @@ void window_args(struct build *b, const int64_t v[3])
 	build_i32(b, v[1]);
 	build_i32(b, v[2]);
 }
+
+void window_all_args(struct build *b, const struct window *w)
+{
+	window_args(b, w->in);
+	window_args(b, w->out);
+	window_args(b, w->kernel);
+	window_args(b, w->stride);
+	window_args(b, w->dilation);
+	window_args(b, w->begin);
+}

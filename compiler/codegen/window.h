@@ -17,5 +17,7 @@ struct window window_read(const struct codegen *c, const struct node *n, const s
 const char *window_text(struct codegen *c, const struct window *w);
 /* Three int arguments, z first. */
 void window_args(struct build *b, const int64_t v[3]);
+/* Eighteen: in, out, kernel, stride, dilation, begin. */
+void window_all_args(struct build *b, const struct window *w);
 
 #endif

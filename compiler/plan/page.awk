@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# page.awk - a page as two lists of C strings, NAME_before and NAME_after, split at the line @PLAN@; -v name=NAME.
+# page.awk - a page as two lists of C strings, NAME_before and NAME_after, split at the line @PLAN@, with the
+# file STYLE in place of the line @STYLE@; -v name=NAME -v style=STYLE.
 
 # Awks differ in what a backslash in the replacement of gsub() means.
 function put_before(text, mark, what,    out, at)
@@ -24,8 +25,19 @@ $0 == "@PLAN@" {
 	next
 }
 
+$0 == "@STYLE@" {
+	while ((getline text < style) > 0)
+		put_line(text)
+	close(style)
+	next
+}
+
 {
-	line = put_before($0, "\\", "\\")
+	put_line($0)
+}
+
+function put_line(text,    line) {
+	line = put_before(text, "\\", "\\")
 	line = put_before(line, "\"", "\\")
 	line = put_before(line, "?", "\\")
 	gsub(/\t/, "\\t", line)
