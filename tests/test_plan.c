@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 #include "edge/plan_read.h"
+#include "plan/explain.h"
 #include "plan/plan.h"
 
 #include <dirent.h>
@@ -628,6 +629,51 @@ static void test_sections(struct image tiny)
 
 /* ---- explanations ---- */
 
+/* The bytes of activations that hold something at a step, marked one by one. */
+static uint64_t marked(const struct edge_plan *p, int32_t step, unsigned char *mark)
+{
+	uint64_t bytes = 0;
+
+	for (uint32_t r = 0; r < p->region_count; r++) {
+		if (p->regions[r].kind != EDGE_REGION_ACTIVATIONS)
+			continue;
+		memset(mark, 0, p->regions[r].bytes);
+		for (uint32_t i = 0; i < p->lifetime_count; i++) {
+			const struct edge_lifetime *l = &p->lifetimes[i];
+
+			if (l->region == r && l->first_step <= step && step <= l->last_step)
+				memset(mark + l->offset, 1, l->bytes);
+		}
+		for (uint64_t k = 0; k < p->regions[r].bytes; k++)
+			bytes += mark[k];
+	}
+	return bytes;
+}
+
+static void test_live(const struct edge_plan *p)
+{
+	struct explain e;
+	uint64_t most = 0, region = 0;
+	uint32_t wrong = 0;
+	unsigned char *mark;
+
+	for (uint32_t r = 0; r < p->region_count; r++)
+		if (p->regions[r].bytes > region)
+			region = p->regions[r].bytes;
+	mark = malloc(region);
+	explain_init(&e, p);
+	for (uint32_t i = 0; i < p->step_count; i++) {
+		wrong += e.live[i] != marked(p, (int32_t)i, mark);
+		if (e.live[i] > most)
+			most = e.live[i];
+	}
+	tap_ok(!wrong && most > 0 && most <= p->meta->activation_peak_bytes,
+	       "bytes that values share are counted once: %u of %u steps wrong, at most %llu", wrong, p->step_count,
+	       (unsigned long long)most);
+	explain_free(&e);
+	free(mark);
+}
+
 static void test_explain(void)
 {
 	struct arena a = { 0 };
@@ -647,6 +693,7 @@ static void test_explain(void)
 	i = load(path);
 	unlink(path);
 	plan_check(i.data, i.size, &p, why, sizeof why);
+	test_live(&p);
 	for (int k = 0; k < 3; k++) {
 		FILE *out = open_memstream(&text[k], &size[k]);
 		int rc = explain[k](&p, out);

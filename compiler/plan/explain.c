@@ -10,23 +10,67 @@
 
 typedef unsigned long long ull;
 
+static int by_first_step(const void *a, const void *b)
+{
+	const struct edge_lifetime *x = *(const struct edge_lifetime *const *)a, *y = *(const struct edge_lifetime *const *)b;
+
+	return (x->first_step > y->first_step) - (x->first_step < y->first_step);
+}
+
+static bool lies_before(const struct edge_lifetime *x, const struct edge_lifetime *y)
+{
+	return x->region != y->region ? x->region < y->region : x->offset < y->offset;
+}
+
+/* Bytes covered by places in order; a result computed in place shares its operand's. */
+static uint64_t covered(const struct edge_lifetime *const *in_order, uint32_t count)
+{
+	uint64_t bytes = 0, end = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		const struct edge_lifetime *l = in_order[i];
+
+		if (i == 0 || l->region != in_order[i - 1]->region)
+			end = 0;
+		if (l->offset + l->bytes > end) {
+			bytes += l->offset + l->bytes - (l->offset > end ? l->offset : end);
+			end = l->offset + l->bytes;
+		}
+	}
+	return bytes;
+}
+
+/* Per step, the bytes of the activations' regions that hold something. */
 static void count_live(struct explain *e)
 {
 	const struct edge_plan *p = e->p;
-	uint64_t now = 0;
+	const struct edge_lifetime **all = xmalloc((p->lifetime_count + 1) * sizeof *all), **now;
+	uint32_t count = 0, next = 0, alive = 0;
 
-	e->live = xmalloc((p->step_count + 2) * sizeof *e->live);
-	memset(e->live, 0, (p->step_count + 2) * sizeof *e->live);
-	for (uint32_t i = 0; i < p->lifetime_count; i++) {
-		const struct edge_lifetime *l = &p->lifetimes[i];
+	now = xmalloc((p->lifetime_count + 1) * sizeof *now);
+	e->live = xmalloc((p->step_count + 1) * sizeof *e->live);
+	for (uint32_t i = 0; i < p->lifetime_count; i++)
+		if (p->regions[p->lifetimes[i].region].kind == EDGE_REGION_ACTIVATIONS)
+			all[count++] = &p->lifetimes[i];
+	qsort(all, count, sizeof *all, by_first_step);
+	for (uint32_t i = 0; i < p->step_count; i++) {
+		uint32_t kept = 0;
 
-		if (p->regions[l->region].kind != EDGE_REGION_ACTIVATIONS)
-			continue;
-		e->live[l->first_step < 0 ? 0 : l->first_step] += l->bytes;
-		e->live[l->last_step + 1] -= l->bytes;
+		for (uint32_t k = 0; k < alive; k++)
+			if (now[k]->last_step >= (int64_t)i)
+				now[kept++] = now[k];
+		alive = kept;
+		for (; next < count && all[next]->first_step <= (int64_t)i; next++) {
+			uint32_t k = alive++;
+
+			for (; k > 0 && lies_before(all[next], now[k - 1]); k--)
+				now[k] = now[k - 1];
+			now[k] = all[next];
+		}
+		e->live[i] = covered(now, alive);
 	}
-	for (uint32_t i = 0; i < p->step_count; i++)
-		e->live[i] = now += e->live[i];
+	free(all);
+	free(now);
 }
 
 void explain_init(struct explain *e, const struct edge_plan *p)
