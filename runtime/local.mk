@@ -43,7 +43,7 @@ edgert_SOURCES = %D%/tools/edgert.c %D%/tools/tool.h %D%/tools/bound.c %D%/tools
 	%D%/tools/cmd_execute.c %D%/tools/cmd_train.c %D%/tools/train_progress.c %D%/tools/train_progress.h %D%/tools/train_tool.h \
 	%D%/tools/evaluate.c %D%/tools/picture.c %D%/tools/scene_open.c %D%/tools/train_report.c %D%/tools/train_svg.c \
 	%D%/tools/train_html.c %D%/tools/cmd_render.c %D%/tools/cmd_eval.c %D%/tools/orbit.c %D%/tools/orbit.h \
-	%D%/tools/scene_options.c %D%/tools/scene_options.h
+	%D%/tools/scene_options.c %D%/tools/scene_options.h %D%/tools/train_options.c
 edgert_LDADD = libruntime.la libedgeplan.la $(RUNTIME_LIBS)
 
 edgeincludedir = $(includedir)/edge

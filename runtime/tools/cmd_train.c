@@ -25,7 +25,7 @@ enum { CURVE = 500, SKIPPED_MOST = 3, HTML_VIEWS = 8, LONG_RUN = 1000, EVALUATIO
 
 enum {
 	OPT_CHECKPOINT = 256, OPT_CHECKPOINT_EVERY, OPT_RESUME, OPT_REPORT, OPT_SVG, OPT_HTML, OPT_HTML_VIEWS,
-	OPT_JSON, OPT_STEPS, OPT_EVALUATE_EVERY, OPT_THREADS, OPT_PIN, OPT_NO_NATIVE, OPT_NO_CACHE, OPT_DEVICE
+	OPT_JSON, OPT_STEPS, OPT_EVALUATE_EVERY
 };
 
 static const struct option options[] = {
@@ -40,11 +40,7 @@ static const struct option options[] = {
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "steps", required_argument, NULL, OPT_STEPS },
 	{ "evaluate-every", required_argument, NULL, OPT_EVALUATE_EVERY },
-	{ "threads", required_argument, NULL, OPT_THREADS },
-	{ "pin", no_argument, NULL, OPT_PIN },
-	{ "no-native", no_argument, NULL, OPT_NO_NATIVE },
-	{ "no-cache", no_argument, NULL, OPT_NO_CACHE },
-	{ "device", required_argument, NULL, OPT_DEVICE },
+	TRAIN_SESSION_OPTIONS,
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -108,19 +104,8 @@ static bool take(struct job *j, int option)
 		return tool_number("--steps", optarg, 1, &j->steps);
 	case OPT_EVALUATE_EVERY:
 		return tool_number("--evaluate-every", optarg, 1, &j->evaluate_every);
-	case OPT_THREADS:
-		return tool_number("--threads", optarg, 1, &j->session.threads);
-	case OPT_PIN:
-		return j->session.pin = true;
-	case OPT_NO_NATIVE:
-		return j->session.no_native = true;
-	case OPT_NO_CACHE:
-		return j->session.no_cache = true;
-	case OPT_DEVICE:
-		j->session.device = optarg;
-		return true;
 	default:
-		return false;
+		return train_session_option(&j->session, option);
 	}
 }
 

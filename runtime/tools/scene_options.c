@@ -9,14 +9,10 @@
 
 enum {
 	OPT_SCENE = 256, OPT_VIEW, OPT_ALL, OPT_HELD_OUT, OPT_ORBIT, OPT_OUTPUT_DIR, OPT_SIZE, OPT_JSON, OPT_HTML,
-	OPT_HTML_VIEWS, OPT_THREADS, OPT_PIN, OPT_NO_NATIVE, OPT_NO_CACHE, OPT_DEVICE
+	OPT_HTML_VIEWS
 };
 
-#define COMMON \
-	{ "scene", required_argument, NULL, OPT_SCENE }, { "threads", required_argument, NULL, OPT_THREADS }, \
-	{ "pin", no_argument, NULL, OPT_PIN }, { "no-native", no_argument, NULL, OPT_NO_NATIVE }, \
-	{ "no-cache", no_argument, NULL, OPT_NO_CACHE }, { "device", required_argument, NULL, OPT_DEVICE }, \
-	{ NULL, 0, NULL, 0 }
+#define COMMON { "scene", required_argument, NULL, OPT_SCENE }, TRAIN_SESSION_OPTIONS, { NULL, 0, NULL, 0 }
 
 static const struct option render_options[] = {
 	{ "view", required_argument, NULL, OPT_VIEW },
@@ -73,19 +69,8 @@ static bool take(struct view_options *o, int option)
 		return true;
 	case OPT_HTML_VIEWS:
 		return tool_number("--html-views", optarg, 0, &o->html_views);
-	case OPT_THREADS:
-		return tool_number("--threads", optarg, 1, &o->scene.train.threads);
-	case OPT_PIN:
-		return o->scene.train.pin = true;
-	case OPT_NO_NATIVE:
-		return o->scene.train.no_native = true;
-	case OPT_NO_CACHE:
-		return o->scene.train.no_cache = true;
-	case OPT_DEVICE:
-		o->scene.train.device = optarg;
-		return true;
 	default:
-		return false;
+		return train_session_option(&o->scene.train, option);
 	}
 }
 

@@ -43,6 +43,19 @@ void picture_rows(struct png *p, const float *rgb, uint32_t width, uint32_t heig
 enum edge_status picture_save(const char *path, struct png *p, const float *rgb, uint32_t width, uint32_t height,
 			      uint8_t *row, struct failure *f);
 
+/* ---- train_options.c: of all three */
+
+enum { OPT_TRAIN_THREADS = 512, OPT_TRAIN_PIN, OPT_TRAIN_NO_NATIVE, OPT_TRAIN_NO_CACHE, OPT_TRAIN_DEVICE };
+
+#define TRAIN_SESSION_OPTIONS                                                                                    \
+	{ "threads", required_argument, NULL, OPT_TRAIN_THREADS }, { "pin", no_argument, NULL, OPT_TRAIN_PIN },  \
+	{ "no-native", no_argument, NULL, OPT_TRAIN_NO_NATIVE },                                                 \
+	{ "no-cache", no_argument, NULL, OPT_TRAIN_NO_CACHE },                                                   \
+	{ "device", required_argument, NULL, OPT_TRAIN_DEVICE }
+
+/* One of those; false: said what is wrong. */
+bool train_session_option(struct train_options *o, int option);
+
 /* ---- scene_open.c */
 
 struct scene_options {
