@@ -20,7 +20,7 @@ __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void KERNEL(
 	__global const uint *restrict state, __global const float *restrict records, __global const uint *restrict tiles,
 	__global const uint *restrict lists, __global float *restrict image EDGE_WI)
 {
-	__local float batch[ITEMS * R_REACH];
+	__local float batch[ITEMS * R_COLOURS];
 	__local uint living;
 	const int item = (int)get_local_id(0), wide = (int)state[STATE_TILES_X];
 	const int tile = (int)get_group_id(0) + (int)state[STATE_TILE_FIRST], inside = tile < (int)state[STATE_TILE_END];
@@ -38,13 +38,13 @@ __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void KERNEL(
 		barrier(CLK_LOCAL_MEM_FENCE);
 		if (t > 0.0f)
 			living = 1;
-		for (int k = 0; k < R_REACH && item < n; k++)
-			batch[item * R_REACH + k] = records[(long)lists[first + item] * RECORD + k];
+		for (int k = 0; k < R_COLOURS && item < n; k++)
+			batch[item * R_COLOURS + k] = records[(long)lists[first + item] * RECORD + k];
 		barrier(CLK_LOCAL_MEM_FENCE);
 		if (!living)
 			break;
 		for (int i = 0; i < n && t > 0.0f; i++) {
-			const __local float *s = batch + i * R_REACH;
+			const __local float *s = batch + i * R_COLOURS;
 			const float dy = s[R_V] - (float)py, k = s[R_K1] * (s[R_U] - (float)px) + s[R_K2] * dy;
 			const float e = s[R_LOG] - s[R_K3] * dy * dy - k * k;
 			float alpha, after, w;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * splat_blend.cl - the picture: a work-item does a tile, a vector a row of it.
+ * splat_blend.cl - the picture: a work-item does a tile, a vector a block of it.
  *
  * A pixel that is finished keeps its transmittance with the sign turned, so
  * that nothing more passes the test that ends it and the background still gets
- * its share. Every so often rows without a living pixel are left out.
+ * its share. Every so often blocks without a living pixel are left out.
  */
 #ifndef EDGE_PRELUDE
 #include "prelude.clh"
@@ -21,59 +21,62 @@ __kernel EDGE_SINGLE void KERNEL(__global const uint *restrict state, __global c
 				 __global float *restrict image EDGE_WI)
 {
 	const int tile = (int)get_global_id(0) + (int)state[STATE_TILE_FIRST], wide = (int)state[STATE_TILES_X];
-	float16 t[TILE_H], red[TILE_H], green[TILE_H], blue[TILE_H];
+	float16 t[SPLAT_BLOCKS], red[SPLAT_BLOCKS], green[SPLAT_BLOCKS], blue[SPLAT_BLOCKS];
 	const long stride = (long)state[STATE_STRIDE], plane = stride * (long)state[STATE_ROWS];
-	int low = 0, high = TILE_H - 1;
+	uint living = 0xffff;
 
 	if (tile < (int)state[STATE_TILE_END]) {
 		const int x0 = tile % wide * TILE_W, y0 = tile / wide * TILE_H;
 		const uint base = tiles[state[STATE_TILE_FIRST]], first = tiles[tile] - base;
 		const uint end = tiles[tile + 1] - base;
-		const float16 columns = SPLAT_LANES + (float)x0;
+		__global float *to = image + y0 * stride + x0;
+		float middle_k[16], middle_y[16];
 
-		for (int r = 0; r < TILE_H; r++) {
-			t[r] = (float16)(1.0f);
-			red[r] = green[r] = blue[r] = (float16)(0.0f);
+		for (int b = 0; b < SPLAT_BLOCKS; b++) {
+			t[b] = (float16)(1.0f);
+			red[b] = green[b] = blue[b] = (float16)(0.0f);
 		}
-		for (uint i = first; i < end; i++) {
+		for (uint i = first; i < end && living; i++) {
 			__global const float *s = records + (long)lists[i] * RECORD;
-			const float v = s[R_V] - (float)y0, k2 = s[R_K2], k3 = s[R_K3];
-			const int r0 = max(low, (int)ceil(v - s[R_REACH])), r1 = min(high, (int)floor(v + s[R_REACH]));
-			const float16 across = s[R_K1] * (s[R_U] - columns);
+			const float k1 = s[R_K1], k2 = s[R_K2], k3 = s[R_K3];
+			/* from a block's middle to its pixels */
+			const float16 down = SPLAT_Y - 1.5f, along = k1 * (SPLAT_X - 1.5f) + k2 * down;
+			float16 middle[2];
+			uint blocks;
 
-			for (int r = r0; r <= r1; r++) {
-				const float dy = v - (float)r;
-				const float16 k = across + k2 * dy;
+			SPLAT_SOON(records + (long)lists[min(i + 4, end - 1)] * RECORD);
+			blocks = living & splat_reach(s, s[R_U] - (float)x0, s[R_V] - (float)y0, &middle[0], &middle[1]);
+			vstore16(middle[0], 0, middle_k);
+			vstore16(middle[1], 0, middle_y);
+			for (; blocks; blocks &= blocks - 1) {
+				const int b = splat_lowest(blocks);
+				const float16 dy = middle_y[b] - down, k = middle_k[b] - along;
 				const float16 e = (s[R_LOG] - k3 * dy * dy) - k * k;
 				const int16 hit = e >= E_MIN;
 				float16 alpha, after, w;
 				int16 live;
 
 				alpha = min(splat_exp(e), (float16)(ALPHA_MAX));
-				after = t[r] - t[r] * alpha;
+				after = t[b] - t[b] * alpha;
 				live = hit & (after >= T_MIN);
-				w = select((float16)(0.0f), alpha * t[r], live);
-				red[r] += w * s[R_RED];
-				green[r] += w * s[R_GREEN];
-				blue[r] += w * s[R_BLUE];
-				t[r] = select(t[r], select(-fabs(t[r]), after, live), hit);
+				w = select((float16)(0.0f), alpha * t[b], live);
+				red[b] += w * s[R_RED];
+				green[b] += w * s[R_GREEN];
+				blue[b] += w * s[R_BLUE];
+				t[b] = select(t[b], select(-fabs(t[b]), after, live), hit);
 			}
-			if ((i - first) % 32 == 31) {
-				while (low <= high && !splat_any(t[low] > 0.0f))
-					low++;
-				while (high >= low && !splat_any(t[high] > 0.0f))
-					high--;
-				if (low > high)
-					break;
-			}
+			if ((i - first) % 32 == 31)
+				living = splat_living(t, living);
 		}
-		for (int r = 0; r < TILE_H; r++) {
-			__global float *to = image + (y0 + r) * stride + x0;
-			const float16 left = fabs(t[r]);
+		for (int b = 0; b < SPLAT_BLOCKS; b++) {
+			const float16 left = fabs(t[b]);
 
-			vstore16(red[r] + left * splat_float(state, STATE_BACKGROUND), 0, to);
-			vstore16(green[r] + left * splat_float(state, STATE_BACKGROUND + 1), 0, to + plane);
-			vstore16(blue[r] + left * splat_float(state, STATE_BACKGROUND + 2), 0, to + 2 * plane);
+			red[b] += left * splat_float(state, STATE_BACKGROUND);
+			green[b] += left * splat_float(state, STATE_BACKGROUND + 1);
+			blue[b] += left * splat_float(state, STATE_BACKGROUND + 2);
 		}
+		splat_write_tile(red, to, stride);
+		splat_write_tile(green, to + plane, stride);
+		splat_write_tile(blue, to + 2 * plane, stride);
 	}
 }

@@ -17,24 +17,23 @@
 #define KERNEL splat_blend_backward
 #endif
 
-/* Sums of the lanes of sixteen vectors. */
+/* Sums of the lanes of eleven vectors, in the lanes of one. Each pass adds halves and puts two vectors into one. */
+#define HALVES(x, y) ((float16)((x).lo, (y).lo) + (float16)((x).hi, (y).hi))
+#define QUARTERS(x, y)                                                                                                 \
+	((float16)((x).lo.lo, (x).hi.lo, (y).lo.lo, (y).hi.lo) + (float16)((x).lo.hi, (x).hi.hi, (y).lo.hi, (y).hi.hi))
+#define PAIRS(x, y)                                                                                                    \
+	((float16)((x).s014589cd, (y).s014589cd) + (float16)((x).s2367abef, (y).s2367abef))
+#define SINGLES(x, y) ((float16)((x).even, (y).even) + (float16)((x).odd, (y).odd))
+
 EDGE_OVERLOAD float16 EDGE_FN(sums)(const float16 *a)
 {
-	float8 b[16];
-	float4 c[16];
-	float2 d[16];
-	float16 out;
+	const float16 zero = (float16)(0.0f);
+	const float16 b0 = HALVES(a[0], a[1]), b1 = HALVES(a[2], a[3]), b2 = HALVES(a[4], a[5]), b3 = HALVES(a[6], a[7]);
+	const float16 b4 = HALVES(a[8], a[9]), b5 = HALVES(a[10], zero);
+	const float16 c0 = QUARTERS(b0, b1), c1 = QUARTERS(b2, b3), c2 = QUARTERS(b4, b5);
+	const float16 d0 = PAIRS(c0, c1), d1 = PAIRS(c2, zero);
 
-	for (int i = 0; i < 16; i++)
-		b[i] = a[i].lo + a[i].hi;
-	for (int i = 0; i < 16; i++)
-		c[i] = b[i].lo + b[i].hi;
-	for (int i = 0; i < 16; i++)
-		d[i] = c[i].lo + c[i].hi;
-	out = (float16)(d[0].x + d[0].y, d[1].x + d[1].y, d[2].x + d[2].y, d[3].x + d[3].y, d[4].x + d[4].y,
-			d[5].x + d[5].y, d[6].x + d[6].y, d[7].x + d[7].y, d[8].x + d[8].y, d[9].x + d[9].y,
-			0, 0, 0, 0, 0, 0);
-	return out;
+	return SINGLES(d0, d1);
 }
 
 __kernel EDGE_SINGLE void KERNEL(__global const uint *restrict state, __global const float *restrict records,
@@ -42,37 +41,41 @@ __kernel EDGE_SINGLE void KERNEL(__global const uint *restrict state, __global c
 				 __global const float *restrict gradient, __global float *restrict slots EDGE_WI)
 {
 	const int tile = (int)get_global_id(0) + (int)state[STATE_TILE_FIRST], wide = (int)state[STATE_TILES_X];
-	float16 t[TILE_H], rest[TILE_H], red[TILE_H], green[TILE_H], blue[TILE_H], error[TILE_H];
+	float16 t[SPLAT_BLOCKS], rest[SPLAT_BLOCKS], red[SPLAT_BLOCKS], green[SPLAT_BLOCKS], blue[SPLAT_BLOCKS];
 	const long stride = (long)state[STATE_STRIDE], plane = stride * (long)state[STATE_ROWS];
-	int low = 0, high = TILE_H - 1;
+	uint living = 0xffff;
 
 	if (tile < (int)state[STATE_TILE_END]) {
 		const int x0 = tile % wide * TILE_W, y0 = tile / wide * TILE_H;
 		const uint base = tiles[state[STATE_TILE_FIRST]], first = tiles[tile] - base;
 		const uint end = tiles[tile + 1] - base;
-		const float16 columns = SPLAT_LANES + (float)x0;
+		__global const float *from = gradient + y0 * stride + x0;
+		float middle_k[16], middle_y[16];
+		uint i;
 
-		for (int r = 0; r < TILE_H; r++) {
-			__global const float *from = gradient + (y0 + r) * stride + x0;
-
-			t[r] = (float16)(1.0f);
-			red[r] = vload16(0, from);
-			green[r] = vload16(0, from + plane);
-			blue[r] = vload16(0, from + 2 * plane);
-			rest[r] = vload16(0, from + 3 * plane);
-			error[r] = fabs(red[r]) + fabs(green[r]) + fabs(blue[r]);
-		}
-		for (uint i = first; i < end; i++) {
+		splat_read_tile(from, stride, red);
+		splat_read_tile(from + plane, stride, green);
+		splat_read_tile(from + 2 * plane, stride, blue);
+		splat_read_tile(from + 3 * plane, stride, rest);
+		for (int b = 0; b < SPLAT_BLOCKS; b++)
+			t[b] = (float16)(1.0f);
+		for (i = first; i < end && living; i++) {
 			__global const float *s = records + (long)lists[i] * RECORD;
-			const float v = s[R_V] - (float)y0, k2 = s[R_K2], k3 = s[R_K3];
-			const int r0 = max(low, (int)ceil(v - s[R_REACH])), r1 = min(high, (int)floor(v + s[R_REACH]));
-			const float16 across = s[R_K1] * (s[R_U] - columns);
-			float16 h0 = (float16)(0.0f), h1 = h0, h2 = h0, k0 = h0, k1 = h0, kk = h0, cr = h0, cg = h0, cb = h0, top = h0, bad = h0;
+			const float k1 = s[R_K1], k2 = s[R_K2], k3 = s[R_K3];
+			const float16 down = SPLAT_Y - 1.5f, along = k1 * (SPLAT_X - 1.5f) + k2 * down;
+			float16 h0 = (float16)(0.0f), h1 = h0, h2 = h0, k0 = h0, k1s = h0, kk = h0, cr = h0, cg = h0, cb = h0, top = h0,
+				bad = h0;
 			__global float *slot = slots + (long)i * SLOT;
+			float16 middle[2];
+			uint blocks;
 
-			for (int r = r0; r <= r1; r++) {
-				const float dy = v - (float)r;
-				const float16 k = across + k2 * dy;
+			SPLAT_SOON(records + (long)lists[min(i + 4, end - 1)] * RECORD);
+			blocks = living & splat_reach(s, s[R_U] - (float)x0, s[R_V] - (float)y0, &middle[0], &middle[1]);
+			vstore16(middle[0], 0, middle_k);
+			vstore16(middle[1], 0, middle_y);
+			for (; blocks; blocks &= blocks - 1) {
+				const int b = splat_lowest(blocks);
+				const float16 dy = middle_y[b] - down, k = middle_k[b] - along;
 				const float16 e = (s[R_LOG] - k3 * dy * dy) - k * k;
 				const int16 hit = e >= E_MIN;
 				float16 raw, alpha, after, w, x, h;
@@ -82,54 +85,40 @@ __kernel EDGE_SINGLE void KERNEL(__global const uint *restrict state, __global c
 					continue;
 				raw = splat_exp(e);
 				alpha = min(raw, (float16)(ALPHA_MAX));
-				after = t[r] - t[r] * alpha;
+				after = t[b] - t[b] * alpha;
 				live = hit & (after >= T_MIN);
-				w = select((float16)(0.0f), alpha * t[r], live);
-				x = w * (red[r] * s[R_RED] + green[r] * s[R_GREEN] + blue[r] * s[R_BLUE]);
-				rest[r] -= x;
-				h = x - rest[r] * (alpha / (1.0f - alpha));
+				w = select((float16)(0.0f), alpha * t[b], live);
+				x = w * (red[b] * s[R_RED] + green[b] * s[R_GREEN] + blue[b] * s[R_BLUE]);
+				rest[b] -= x;
+				h = x - rest[b] * (alpha / (1.0f - alpha));
 				h = select((float16)(0.0f), h, live & (raw <= ALPHA_MAX));
 				h0 += h;
 				h1 += h * dy;
 				h2 += h * (dy * dy);
 				h *= k;
 				k0 += h;
-				k1 += h * dy;
+				k1s += h * dy;
 				kk += h * k;
-				cr += w * red[r];
-				cg += w * green[r];
-				cb += w * blue[r];
-				bad += w * error[r];
+				cr += w * red[b];
+				cg += w * green[b];
+				cb += w * blue[b];
+				bad += w * (fabs(red[b]) + fabs(green[b]) + fabs(blue[b]));
 				top = max(top, w);
-				t[r] = select(t[r], select(-fabs(t[r]), after, live), hit);
+				t[b] = select(t[b], select(-fabs(t[b]), after, live), hit);
 			}
 			{
-				float16 a[16] = { h0, k0, h1, kk, k1, h2, cr, cg, cb, bad };
+				const float16 a[11] = { h0, k0, h1, kk, k1s, h2, cr, cg, cb, top, bad };
 				const float16 sum = EDGE_FN(sums)(a);
 
-				slot[0] = sum.s0;
-				slot[1] = sum.s1;
-				slot[2] = sum.s2;
-				slot[3] = sum.s3;
-				slot[4] = sum.s4;
-				slot[5] = sum.s5;
-				slot[6] = sum.s6;
-				slot[7] = sum.s7;
+				vstore8(sum.lo, 0, slot);
 				slot[8] = sum.s8;
 				slot[9] = splat_most(top);
-				slot[10] = sum.s9;
+				slot[10] = sum.sa;
 			}
-			if ((i - first) % 32 == 31) {
-				while (low <= high && !splat_any(t[low] > 0.0f))
-					low++;
-				while (high >= low && !splat_any(t[high] > 0.0f))
-					high--;
-				if (low > high) {
-					for (uint n = (i + 1) * SLOT; n < end * SLOT; n++)
-						slots[n] = 0.0f;
-					break;
-				}
-			}
+			if ((i - first) % 32 == 31)
+				living = splat_living(t, living);
 		}
+		for (uint n = i * SLOT; n < end * SLOT; n++)
+			slots[n] = 0.0f;
 	}
 }

@@ -28,17 +28,22 @@ __kernel EDGE_SINGLE void KERNEL(__global const uint *restrict state, __global c
 	const bool add = state[STATE_BAND_ADD] != 0;
 	__global uint *at = counts + (long)block * wide * (int)state[STATE_TILES_Y];
 
-	for (int i = (int)((block + 1) * all / BLOCKS) - 1; i >= (int)(block * all / BLOCKS); i--) {
+	for (int last = (int)(block * all / BLOCKS), i = (int)((block + 1) * all / BLOCKS) - 1; i >= last; i--) {
+		const uint soon = order[max(i - 12, last)];
 		const uint id = order[i];
 		__global const float *r = records + (long)id * RECORD;
 		__global float *g = gradients + (long)id * GRADIENT;
 		const uint rows = as_uint(r[R_SPAN_Y]);
 		float sum[GRADIENT], weight = 0.0f, error = 0.0f;
 
+		splat_record_soon(records, soon);
+		SPLAT_SOON(gradients + (long)soon * GRADIENT);
+		SPLAT_SOON(statistics + STAT_WEIGHT * plane + soon);
+		SPLAT_SOON(statistics + STAT_ERROR * plane + soon);
 		for (int k = 0; k < GRADIENT; k++)
 			sum[k] = add ? g[k] : 0.0f;
 		for (int row = max(row0, (int)(rows & 0xffffu)); row < min(row1, (int)(rows >> 16)); row++) {
-			const uint span = splat_span(r, row);
+			const uint span = splat_tiles(r, rows, row);
 			const int x0 = max((int)(span & 0xffffu), first - row * wide);
 			const int x1 = min((int)(span >> 16), end - row * wide);
 

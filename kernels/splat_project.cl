@@ -38,7 +38,6 @@ EDGE_OVERLOAD void EDGE_FN(vector)(__global const uint *restrict state, __global
 	reach = f[R_LOG] - E_MIN;
 	ey = sqrt(max(reach, (float16)(0.0f)) * (g.c / KAPPA)) * 1.0001f + 0.01f;
 	ex = sqrt(max(reach, (float16)(0.0f)) * (g.a / KAPPA)) * 1.0001f + 0.01f;
-	f[R_REACH] = ey;
 	rect[0] = convert_int16(clamp(ceil(f[R_U] - ex), (float16)(0.0f), (float16)(width)));
 	rect[1] = convert_int16(clamp(floor(f[R_U] + ex) + 1.0f, (float16)(0.0f), (float16)(width)));
 	rect[2] = convert_int16(clamp(ceil(f[R_V] - ey), (float16)(0.0f), (float16)(height)));

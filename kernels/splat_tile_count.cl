@@ -20,12 +20,13 @@ __kernel EDGE_SINGLE void KERNEL(__global const uint *restrict state, __global c
 
 	for (int t = 0; t < tiles; t++)
 		n[t] = 0;
-	for (int i = (int)(block * all / BLOCKS); i < (int)((block + 1) * all / BLOCKS); i++) {
+	for (int i = (int)(block * all / BLOCKS), last = (int)((block + 1) * all / BLOCKS) - 1; i <= last; i++) {
 		__global const float *r = records + (long)order[i] * RECORD;
 		const uint rows = as_uint(r[R_SPAN_Y]);
 
+		splat_record_soon(records, order[min(i + 12, last)]);
 		for (int row = (int)(rows & 0xffffu); row < (int)(rows >> 16); row++) {
-			const uint span = splat_span(r, row);
+			const uint span = splat_tiles(r, rows, row);
 
 			for (int x = (int)(span & 0xffffu); x < (int)(span >> 16); x++)
 				n[row * wide + x]++;

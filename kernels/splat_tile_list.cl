@@ -26,13 +26,14 @@ __kernel EDGE_SINGLE void KERNEL(__global const uint *restrict state, __global c
 	const uint base = tiles[first], most = state[STATE_KEYS];
 	__global uint *at = counts + (long)block * wide * (int)state[STATE_TILES_Y];
 
-	for (int i = (int)(block * all / BLOCKS); i < (int)((block + 1) * all / BLOCKS); i++) {
+	for (int i = (int)(block * all / BLOCKS), last = (int)((block + 1) * all / BLOCKS) - 1; i <= last; i++) {
 		const uint id = order[i];
 		__global const float *r = records + (long)id * RECORD;
 		const uint rows = as_uint(r[R_SPAN_Y]);
 
+		splat_record_soon(records, order[min(i + 12, last)]);
 		for (int row = max(row0, (int)(rows & 0xffffu)); row < min(row1, (int)(rows >> 16)); row++) {
-			const uint span = splat_span(r, row);
+			const uint span = splat_tiles(r, rows, row);
 			const int x0 = max((int)(span & 0xffffu), first - row * wide);
 			const int x1 = min((int)(span >> 16), end - row * wide);
 
