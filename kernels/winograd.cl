@@ -12,7 +12,10 @@
  * inputs for every panel costs a tenth, and keeps panels independent of each other; the
  * transformed weights would be almost twice as many bytes to store and to read.
  *
- * x[images][ih][iw][c]; panels[..][3][3][c][WIDTH].
+ * QUANT_BITS: weights in few bits (quant.clh), unpacked on the way, which costs
+ * little beside the transform's stores; c is then a multiple of eight.
+ *
+ * x[images][ih][iw][c]; panels[..][3][3][c][WIDTH], `step` elements a panel.
  */
 #ifndef EDGE_PRELUDE
 #include "prelude.clh"
@@ -25,6 +28,12 @@
 #endif
 #ifndef TILE_NV
 #define TILE_NV 2
+#endif
+#ifdef QUANT_BITS
+#ifndef EDGE_QUANT
+#include "quant.clh"
+#endif
+#define EDGE_WEIGHT uchar
 #endif
 #ifndef EDGE_WEIGHT
 #define EDGE_WEIGHT float
@@ -49,24 +58,74 @@
 #define RESULT(y, m0, m1, m2, m3)                                                                  \
 	const float16 y##0 = m0 + m1 + m2, y##1 = m1 - m2 - m3;
 
-/* weights of channels 0 .. kc - 1 of the panel: w[9][c][WIDTH] to u[16][KC][WIDTH] */
-EDGE_OVERLOAD void EDGE_FN(weights)(__global const EDGE_WEIGHT *w, const int c, const int kc, __private float *u)
-{
-#define G(k, j) const float16 g##k##j = edge_weights16(0, w + ((long)((k) * 3 + (j)) * c * WIDTH + i));
+/* The transformed weights of a channel, of nine g: to u[16][KC][WIDTH]. */
 #define U(i4, j4, x) vstore16(x, 0, u + (((i4) * 4 + (j4)) * U_STEP + i));
 #define U_ROW(r)                                                                                   \
 	{                                                                                          \
 		WEIGHTS(u, a##r, b##r, e##r)                                                       \
 		U(r, 0, u0) U(r, 1, u1) U(r, 2, u2) U(r, 3, u3)                                    \
 	}
+#define TRANSFORM                                                                                  \
+	G(0, 0, 0) G(0, 1, 1) G(0, 2, 2) G(1, 0, 3) G(1, 1, 4) G(1, 2, 5) G(2, 0, 6) G(2, 1, 7) G(2, 2, 8)                  \
+	WEIGHTS(a, g00, g10, g20)                                                                  \
+	WEIGHTS(b, g01, g11, g21)                                                                  \
+	WEIGHTS(e, g02, g12, g22)                                                                  \
+	U_ROW(0) U_ROW(1) U_ROW(2) U_ROW(3)
+
+/* Channels c0 .. c0 + kc - 1 of a panel w[9][c][WIDTH]. */
+#ifdef QUANT_BITS
+/* Eight channels, which have one scale under each tap: input at of tap t and its column, part, planes and quad. */
+#define TAP(t)                                                                                     \
+	const int in##t = (t) * c + at, start##t = in##t / QUANT_ELEMENTS * QUANT_ELEMENTS;        \
+	const int e##t = QUANT_STORED(start##t), j##t = in##t - start##t, part##t = j##t / QUANT_PART; \
+	__global const uchar *p##t = panel + ((long)(in##t / QUANT_ELEMENTS) * QUANT_BLOCK + v * QUANT_COLUMN(e##t)); \
+	__global const uchar *low##t = p##t + QUANT_LOW_AT(part##t * QUANT_PART);                  \
+	__global const uchar *high##t = p##t + QUANT_HIGH_AT(part##t * QUANT_PART, e##t);          \
+	const int quad##t = j##t % QUANT_PART / 4;                                                 \
+	const float16 scale##t = EDGE_FN(scale)(p##t, part##t);                                    \
+	const float16 minimum##t = EDGE_FN(minimum)(p##t, part##t, scale##t);
+#if QUANT_BITS == 4 && (QUANT_KIND != 2 || defined(QUANT_LOOKUP))
+#define NIBBLE(c) ((c) >> (uint)(4 * pair))
+#else
+#define NIBBLE(c) (c)
+#endif
+#define CODES(t) uint16 codes##t = NIBBLE(EDGE_FN(codes)(low##t, high##t, quad##t + pair));
+#define NEXT(t) codes##t >>= 8u;
+#define G(k, j, t) const float16 g##k##j = EDGE_FN(byte)(codes##t, 0, 0) * scale##t + minimum##t;
+EDGE_OVERLOAD void EDGE_FN(weights)(__global const uchar *panel, const int c, const int c0, const int kc,
+				    __private float *u)
+{
+	const int k = 9 * c;
+
+	for (int at = c0; at < c0 + kc; at += 8)
+		_Pragma("nounroll") for (int v = 0; v < TILE_NV; v++)
+		{
+			TAP(0) TAP(1) TAP(2) TAP(3) TAP(4) TAP(5) TAP(6) TAP(7) TAP(8)
+			/* loops that stay loops: code that is fetched anew in every launch costs more than they do */
+			_Pragma("nounroll") for (int pair = 0; pair < 2; pair++)
+			{
+				CODES(0) CODES(1) CODES(2) CODES(3) CODES(4) CODES(5) CODES(6) CODES(7) CODES(8)
+				_Pragma("nounroll") for (int in4 = 0; in4 < 4; in4++)
+				{
+					const int i = ((at - c0 + pair * 4 + in4) * TILE_NV + v) * 16;
+
+					TRANSFORM
+					NEXT(0) NEXT(1) NEXT(2) NEXT(3) NEXT(4) NEXT(5) NEXT(6) NEXT(7) NEXT(8)
+				}
+			}
+		}
+}
+#else
+#define G(k, j, t) const float16 g##k##j = edge_weights16(0, w + ((long)(t) * c * WIDTH + i));
+EDGE_OVERLOAD void EDGE_FN(weights)(__global const EDGE_WEIGHT *w, const int c, const int c0, const int kc,
+				    __private float *u)
+{
+	w += c0 * WIDTH;
 	for (int i = 0; i < kc * WIDTH; i += 16) {
-		G(0, 0) G(0, 1) G(0, 2) G(1, 0) G(1, 1) G(1, 2) G(2, 0) G(2, 1) G(2, 2)
-		WEIGHTS(a, g00, g10, g20)
-		WEIGHTS(b, g01, g11, g21)
-		WEIGHTS(e, g02, g12, g22)
-		U_ROW(0) U_ROW(1) U_ROW(2) U_ROW(3)
+		TRANSFORM
 	}
 }
+#endif
 
 /* channels 0 .. kc - 1 of the four by four pixels from (y, x0) on: to v[16][TILES][KC] */
 EDGE_OVERLOAD void EDGE_FN(input)(__global const float *x, const int y, const int x0, const int ih, const int iw,
@@ -133,8 +192,8 @@ EDGE_OVERLOAD void EDGE_FN(product)(__private const float *v, __private const fl
 }
 
 __kernel EDGE_SINGLE void KERNEL(__global const float *restrict x, __global const EDGE_WEIGHT *restrict panels,
-				 const int first, const int tiles, const int block, const int c, const int ih,
-				 const int iw, const int oh, const int ow, const int py, const int px,
+				 const int first, const int step, const int tiles, const int block, const int c,
+				 const int ih, const int iw, const int oh, const int ow, const int py, const int px,
 				 EDGE_OUT EDGE_WI)
 {
 	const int th = (oh + 1) / 2, tw = (ow + 1) / 2;
@@ -144,7 +203,7 @@ __kernel EDGE_SINGLE void KERNEL(__global const float *restrict x, __global cons
 	for (int c0 = 0; c0 < c; c0 += KC) {
 		const int kc = min(KC, c - c0);
 
-		EDGE_FN(weights)(panels + ((long)get_global_id(0) * 9 * c + c0) * WIDTH, c, kc, u);
+		EDGE_FN(weights)(panels + (long)get_global_id(0) * step, c, c0, kc, u);
 		for (int t = 0; t < count; t++) {
 			const int image = (t0 + t) / (th * tw), rest = (t0 + t) % (th * tw);
 

@@ -100,6 +100,12 @@ static void formats(struct harness *h)
 	conv(h, block_grouped(5, 64, false), 7, 12, 20, 3, 1, 2, false);
 	conv(h, block_grouped(6, 64, true), 6, 9, 33, 1, 1, 1, false);
 	conv(h, block_grouped(3, 64, false), 5, 7, 18, 3, 2, 1, true);
+	/* by fewer products (winograd.cl), with more channels than it takes at a time and blocks that are cut by taps */
+	conv(h, block_grouped(8, 32, false), 17, 16, 20, 3, 1, 1, false);
+	conv(h, block_grouped(4, 32, true), 18, 24, 33, 3, 1, 1, false);
+	conv(h, block_grouped(5, 64, false), 19, 72, 16, 3, 1, 1, false);
+	conv(h, block_grouped(6, 128, true), 16, 40, 32, 3, 1, 1, false);
+	conv(h, block_grouped(3, 32, false), 15, 136, 40, 3, 1, 1, false);
 	product(h, DTYPE_Q4_0, 1, 1, 32, false);
 	product(h, DTYPE_Q8_0, 65, 70, 96, false);
 	product(h, block_grouped(4, 32, false), 1, 64, 1, false);

@@ -46,11 +46,9 @@ const char *prelude_text(void)
 }
 
 /* What depends on a kernel's constants and serves several templates stands before each of them. */
-static const char *shared_text(const char *template)
+static const char *shared_text(const char *defines)
 {
-	size_t len = strlen(template);
-
-	return len > 6 && strcmp(template + len - 6, "_quant") == 0 ? kernel_file_text("quant.clh") : "";
+	return strstr(defines, "#define QUANT_BITS ") ? kernel_file_text("quant.clh") : "";
 }
 
 static uint64_t hash_text(uint64_t h, const char *s)
@@ -96,7 +94,7 @@ uint32_t render_kernel(struct codegen *c, const char *template, const char *defi
 	k.name = arena_printf(c->arena, "%s_%016llx", template,
 			      (unsigned long long)hash_text(0xcbf29ce484222325u, key));
 	memcpy(k.local, local, sizeof k.local);
-	strbuf_printf(&out, "#define KERNEL %s\n%s%s%s%s", k.name, defines, epilogue, shared_text(template), text);
+	strbuf_printf(&out, "#define KERNEL %s\n%s%s%s%s", k.name, defines, epilogue, shared_text(defines), text);
 	k.source = arena_strdup(c->arena, strbuf_str(&out));
 	undefine(&out, c->arena, &seen, k.source);
 	k.source = arena_strdup(c->arena, strbuf_str(&out));

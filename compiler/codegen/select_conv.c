@@ -237,6 +237,7 @@ bool select_conv(struct codegen *c, node_id id)
 {
 	const struct node *n = graph_node(c->g, id);
 	struct convolution v = { .transposed = n->op == OP_conv_transpose, .group = node_int(n, ATTR_group, 1) };
+	bool quant;
 
 	if (!codegen_want_f32(c, id))
 		return false;
@@ -252,9 +253,10 @@ bool select_conv(struct codegen *c, node_id id)
 		return select_pointwise(c, id, &v);
 	if (!v.transposed && v.group > 1 && v.group == v.w.channels && v.w.dims <= 2)
 		return select_depthwise(c, id, &v);
-	if ((!v.transposed || v.group == 1) && codegen_quant(c, n->in[1], v.transposed, !v.transposed))
-		return select_quant(c, id, &v);
-	if (!v.transposed && v.group == 1 && winograd_pays(c, &v.w, v.outputs))
+	quant = (!v.transposed || v.group == 1) && codegen_quant(c, n->in[1], v.transposed, !v.transposed);
+	if (!v.transposed && v.group == 1 && winograd_pays(c, &v.w, v.outputs, quant))
 		return select_winograd(c, id, v.n, &v.w, v.outputs);
+	if (quant)
+		return select_quant(c, id, &v);
 	return select_general(c, id, &v);
 }

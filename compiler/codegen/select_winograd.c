@@ -16,6 +16,7 @@ enum {
 	MAX_TILES = 32,	      /* TILES of the kernel */
 	LEAST_CHANNELS = 16,
 	WEIGHT_COST = 130,    /* of transforming the weights, for a work-item */
+	UNPACK_COST = 60,     /* of unpacking them first */
 	INPUT_COST = 5,	      /* of transforming the inputs, for a tile */
 	PRODUCT_COST = 48,    /* of starting the products of a tile, over all channels */
 	MARGIN_PERCENT = 110
@@ -26,14 +27,15 @@ struct blocks {
 };
 
 /* Tiles of a work-item, a multiple of the product's height, such that all together cost least. */
-static struct blocks find_blocks(const struct window *w, int64_t vectors)
+static struct blocks find_blocks(const struct window *w, int64_t vectors, bool quant)
 {
+	const int64_t weights = (WEIGHT_COST + (quant ? UNPACK_COST : 0)) / 2;
 	struct blocks b = { .tiles = w->images * ceil_div(w->out[1], 2) * ceil_div(w->out[2], 2) };
 
 	b.height = codegen_tile_height(b.tiles);
 	for (int64_t block = b.height; block <= MAX_TILES; block += b.height) {
 		int64_t n = ceil_div(b.tiles, block), rows = ceil_div(b.tiles, b.height) * b.height;
-		int64_t cost = vectors * (16 * rows + WEIGHT_COST / 2 * n) + INPUT_COST * b.tiles +
+		int64_t cost = vectors * (16 * rows + weights * n) + INPUT_COST * b.tiles +
 			       PRODUCT_COST * b.tiles / w->channels;
 
 		if (!b.block || cost < b.cost) {
@@ -49,41 +51,50 @@ static uint32_t panel_vectors(int64_t outputs)
 	return outputs <= 16 ? 1 : 2;
 }
 
-bool winograd_pays(const struct codegen *c, const struct window *w, int64_t outputs)
+bool winograd_pays(const struct codegen *c, const struct window *w, int64_t outputs, bool quant)
 {
 	int64_t vectors = panel_vectors(outputs), pixels = w->images * w->out[1] * w->out[2], height, direct;
 
 	if (codegen_is_gpu(c) || w->dims != 2 || w->kernel[1] != 3 || w->kernel[2] != 3 || w->channels < LEAST_CHANNELS)
+		return false;
+	if (quant && w->channels % 8)
 		return false;
 	for (int i = 1; i < 3; i++)
 		if (w->stride[i] != 1 || w->dilation[i] != 1)
 			return false;
 	height = codegen_tile_height(pixels);
 	direct = vectors * 9 * ceil_div(pixels, height) * height;
-	return find_blocks(w, vectors).cost * MARGIN_PERCENT < direct * 100;
+	return find_blocks(w, vectors, quant).cost * MARGIN_PERCENT < direct * 100;
 }
 
 bool select_winograd(struct codegen *c, node_id id, const struct node *n, const struct window *w, int64_t outputs)
 {
+	bool quant = codegen_quant(c, n->in[1], 0, 1);
 	int64_t vectors = panel_vectors(outputs), width = 16 * vectors, panels = ceil_div(outputs, width);
-	struct blocks blocks = find_blocks(w, vectors);
+	struct blocks blocks = find_blocks(w, vectors, quant);
 	struct packing packing = { .kind = PACK_CONV, .dtype = codegen_storage(c, n->in[1]), .groups = 1,
 				   .width = (uint32_t)width };
-	uint32_t weight = codegen_weight(c, n->in[1], packing);
+	uint32_t weight = quant ? codegen_quant_weight(c, n->in[1], (uint32_t)width, 1) : codegen_weight(c, n->in[1], packing);
 	struct build b;
 
 	build_begin(&b, c, id, "winograd");
 	b.n = n;
 	b.split_dim = 0;
-	build_what(&b, "conv %s", window_text(c, w));
+	if (quant) {
+		build_what(&b, "conv %s %s", window_text(c, w), dtype_name(c->ks->weights.data[weight].packing.dtype));
+		build_define_quant(&b, weight);
+	} else {
+		build_what(&b, "conv %s", window_text(c, w));
+		build_define(&b, "TILE_NV", vectors);
+		build_define_weight(&b, weight);
+	}
 	build_define(&b, "TILE_M", blocks.height);
-	build_define(&b, "TILE_NV", vectors);
-	build_define_weight(&b, weight);
 	if (!build_epilogue(&b, DTYPE_F32))
 		return false;
 	build_value_f32(&b, n->in[0]);
 	build_weight(&b, weight, true);
 	build_first_granule(&b);
+	build_i32(&b, quant ? (int64_t)c->ks->weights.data[weight].granule_bytes : 9 * w->channels * width);
 	build_i32(&b, blocks.tiles);
 	build_i32(&b, blocks.block);
 	build_i32(&b, w->channels);

@@ -6,8 +6,8 @@
 #include "codegen/codegen.h"
 #include "codegen/window.h"
 
-/* Whether this plain convolution is one, and faster so. */
-bool winograd_pays(const struct codegen *c, const struct window *w, int64_t outputs);
+/* Whether this plain convolution is one, and faster so; quant: its weights are in few bits. */
+bool winograd_pays(const struct codegen *c, const struct window *w, int64_t outputs, bool quant);
 bool select_winograd(struct codegen *c, node_id id, const struct node *n, const struct window *w, int64_t outputs);
 
 #endif
