@@ -101,7 +101,7 @@ static enum edge_status read_rows(struct edgert_session *s, const struct edge_lo
 		enum edge_status st;
 
 		if (chunk != there) {
-			st = plan_file_read_chunk(&s->file, &s->plan.chunks[chunk], chunk,
+			st = plan_file_read_expected(&s->file, &s->plan.chunks[chunk], chunk,
 						  s->lookups->chunk, f);
 			if (st != EDGE_OK)
 				return st;

@@ -23,10 +23,15 @@ static enum edge_status out_of_memory(struct edgert_session *s)
 	return rt_fail(&s->failure, EDGE_MEMORY, "out of memory");
 }
 
+static enum plan_io session_io(const struct edgert_options *o)
+{
+	return o->io == EDGERT_IO_DIRECT ? PLAN_IO_DIRECT : o->io == EDGERT_IO_BUFFERED ? PLAN_IO_BUFFERED : PLAN_IO_AUTO;
+}
+
 static enum edge_status load_plan(struct edgert_session *s, const struct edgert_options *options,
 				  const struct session_purpose *purpose)
 {
-	enum plan_io io = options->io == EDGERT_IO_DIRECT ? PLAN_IO_DIRECT : PLAN_IO_BUFFERED;
+	enum plan_io io = session_io(options);
 	enum edge_status st;
 	char why[512];
 

@@ -7,9 +7,11 @@
  * read into it, the rest stays untouched zero pages that cost nothing. Copying
  * the records (a small part of a plan) is what makes a truncated file harmless.
  *
- * Buffered reads are the default: the kernel's read-ahead goes on while the
- * reader waits for a slot, which one direct read at a time cannot do, and the
- * second run may find its weights in memory that nobody else wanted.
+ * Large plans are read past the page cache, several chunks at a time: nothing is
+ * copied, so that reading takes next to nothing from the kernels, and a disk that
+ * has several requests to work on is faster. Small ones are read through the
+ * cache, where the next run finds them; so is what lies there already, and what
+ * comes from a slow disk.
  */
 #include "config.h"
 
@@ -23,6 +25,12 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+enum {
+	DIRECT_FROM = 16 << 20, /* bytes of weights */
+	DIRECT_DEPTH = 4,	/* chunks of up to 1 MiB: less leaves disks idle, more gains nothing */
+	SAMPLES = 64		/* pages that are looked for in the page cache */
+};
 
 ssize_t (*plan_file_pread)(int fd, void *out, size_t bytes, off_t offset) = pread;
 
@@ -49,11 +57,9 @@ static bool unchanged(const struct plan_file *p, struct failure *f)
 	return true;
 }
 
-enum edge_status plan_file_read(const struct plan_file *p, uint64_t offset, uint64_t bytes,
-				void *out, struct failure *f)
+static enum edge_status read_range(const struct plan_file *p, uint64_t offset, uint64_t bytes, bool direct,
+				   void *out, struct failure *f)
 {
-	bool direct = p->direct_fd >= 0 && offset % EDGE_PLAN_PAGE == 0 &&
-		      bytes % EDGE_PLAN_PAGE == 0 && (uintptr_t)out % EDGE_PLAN_PAGE == 0;
 	uint64_t at = 0;
 
 	while (at < bytes) {
@@ -91,10 +97,10 @@ enum edge_status plan_file_read(const struct plan_file *p, uint64_t offset, uint
 	return EDGE_OK;
 }
 
-enum edge_status plan_file_read_chunk(const struct plan_file *p, const struct edge_chunk *chunk,
-				      uint32_t index, void *out, struct failure *f)
+static enum edge_status read_checked(const struct plan_file *p, const struct edge_chunk *chunk, uint32_t index,
+				     bool direct, void *out, struct failure *f)
 {
-	enum edge_status st = plan_file_read(p, chunk->offset, chunk->bytes, out, f);
+	enum edge_status st = read_range(p, chunk->offset, chunk->bytes, direct, out, f);
 
 	if (st != EDGE_OK)
 		return st;
@@ -108,10 +114,24 @@ enum edge_status plan_file_read_chunk(const struct plan_file *p, const struct ed
 		       p->path, index, chunk->offset);
 }
 
+enum edge_status plan_file_read_chunk(const struct plan_file *p, const struct edge_chunk *chunk,
+				      uint32_t index, void *out, struct failure *f)
+{
+	bool direct = plan_file_is_direct(p) && chunk->offset % EDGE_PLAN_PAGE == 0 &&
+		      chunk->bytes % EDGE_PLAN_PAGE == 0 && (uintptr_t)out % EDGE_PLAN_PAGE == 0;
+
+	return read_checked(p, chunk, index, direct, out, f);
+}
+
+enum edge_status plan_file_read_expected(const struct plan_file *p, const struct edge_chunk *chunk,
+					 uint32_t index, void *out, struct failure *f)
+{
+	return read_checked(p, chunk, index, false, out, f);
+}
+
 void plan_file_expect(const struct plan_file *p, const struct edge_chunk *chunk)
 {
-	if (p->direct_fd < 0)
-		posix_fadvise(p->fd, (off_t)chunk->offset, (off_t)chunk->bytes, POSIX_FADV_WILLNEED);
+	posix_fadvise(p->fd, (off_t)chunk->offset, (off_t)chunk->bytes, POSIX_FADV_WILLNEED);
 }
 
 /* Where the weights section is. The header is unchecked: it only says what to leave out. */
@@ -143,25 +163,50 @@ static void find_weights(const struct plan_file *p, uint64_t *start, uint64_t *e
 	}
 }
 
-static enum edge_status read_records(struct plan_file *p, struct failure *f)
+/* Whether most of some pages of [start, end) are in the page cache. Looking brings none there. */
+static bool is_cached(const struct plan_file *p, uint64_t start, uint64_t end)
+{
+	unsigned char *map = mmap(NULL, p->size, PROT_READ, MAP_SHARED, p->fd, 0), there;
+	uint64_t pages = (end - start) / EDGE_PLAN_PAGE, found = 0, i;
+
+	if (map == MAP_FAILED)
+		return false;
+	for (i = 0; i < SAMPLES; i++)
+		if (mincore(map + start + pages * i / SAMPLES * EDGE_PLAN_PAGE, EDGE_PLAN_PAGE, &there) == 0)
+			found += there & 1;
+	munmap(map, p->size);
+	return found > SAMPLES / 2;
+}
+
+static void choose_io(struct plan_file *p, enum plan_io io, uint64_t start, uint64_t end)
+{
+	p->automatic = io == PLAN_IO_AUTO;
+	if (io == PLAN_IO_DIRECT || (p->automatic && end - start >= DIRECT_FROM && !is_cached(p, start, end)))
+		p->direct_fd = open(p->path, O_RDONLY | O_CLOEXEC | O_DIRECT);
+	if (p->direct_fd < 0)
+		posix_fadvise(p->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+}
+
+static enum edge_status read_records(struct plan_file *p, enum plan_io io, struct failure *f)
 {
 	uint64_t head = p->size < EDGE_PLAN_PAGE ? p->size : EDGE_PLAN_PAGE, start, end;
 	enum edge_status st;
 
 	/* whole pages on either side of the weights */
-	if ((st = plan_file_read(p, 0, head, p->data, f)) != EDGE_OK)
+	if ((st = read_range(p, 0, head, false, p->data, f)) != EDGE_OK)
 		return st;
 	find_weights(p, &start, &end);
 	start = (start + EDGE_PLAN_PAGE - 1) / EDGE_PLAN_PAGE * EDGE_PLAN_PAGE;
 	end = end / EDGE_PLAN_PAGE * EDGE_PLAN_PAGE;
 	if (start > p->size || start >= end)
 		start = end = p->size;
+	choose_io(p, io, start, end);
 	if (start > head &&
-	    (st = plan_file_read(p, head, start - head, (char *)p->data + head, f)) != EDGE_OK)
+	    (st = read_range(p, head, start - head, false, (char *)p->data + head, f)) != EDGE_OK)
 		return st;
 	if (end < head)
 		end = head;
-	return plan_file_read(p, end, p->size - end, (char *)p->data + end, f);
+	return read_range(p, end, p->size - end, false, (char *)p->data + end, f);
 }
 
 static enum edge_status describe(struct plan_file *p, struct failure *f)
@@ -198,13 +243,26 @@ enum edge_status plan_file_open(const char *path, enum plan_io io, struct plan_f
 	out->fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (out->fd < 0)
 		return rt_fail_errno(f, EDGE_IO, "could not open plan \"%s\"", path);
-	if ((st = describe(out, f)) != EDGE_OK || (st = read_records(out, f)) != EDGE_OK)
+	if ((st = describe(out, f)) != EDGE_OK || (st = read_records(out, io, f)) != EDGE_OK)
 		return st;
 	mprotect(out->data, out->size, PROT_READ);
-	posix_fadvise(out->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
-	if (io == PLAN_IO_DIRECT)
-		out->direct_fd = open(path, O_RDONLY | O_CLOEXEC | O_DIRECT);
 	return EDGE_OK;
+}
+
+bool plan_file_is_direct(const struct plan_file *p)
+{
+	return p->direct_fd >= 0 && !atomic_load_explicit(&p->slow, memory_order_relaxed);
+}
+
+uint32_t plan_file_depth(const struct plan_file *p)
+{
+	return p->direct_fd >= 0 ? DIRECT_DEPTH : 1;
+}
+
+void plan_file_slow(struct plan_file *p)
+{
+	if (p->automatic)
+		atomic_store(&p->slow, true);
 }
 
 void plan_file_close(struct plan_file *p)

@@ -10,9 +10,11 @@
 
 #include "base/failure.h"
 
+#include <stdatomic.h>
 #include <sys/types.h>
 
 enum plan_io {
+	PLAN_IO_AUTO,	  /* direct where the weights are large and not in the page cache */
 	PLAN_IO_BUFFERED, /* through the page cache, with the kernel's read-ahead */
 	PLAN_IO_DIRECT	  /* O_DIRECT where the file system has it, else buffered */
 };
@@ -24,6 +26,8 @@ struct plan_file {
 	void *data;    /* the file's size; zeros where the weights are */
 	size_t size;
 	int64_t modified[2]; /* when opened: s, ns */
+	atomic_bool slow;    /* so the page cache may be worth its copies */
+	bool automatic;
 };
 
 /* Reads everything but the weights. Nothing is checked yet: that is plan_check()'s work. */
@@ -33,19 +37,24 @@ enum edge_status plan_file_open(const char *path, enum plan_io io, struct plan_f
 void plan_file_close(struct plan_file *p);
 
 /*
- * Reads [offset, offset + bytes) of the file, however many calls it takes.
- * Allocates nothing; safe from several threads. What the failure says depends
- * on whether the file has changed since it was opened.
+ * Reads a chunk into a page-aligned place, however many calls it takes, and compares its hash.
+ * Allocates nothing; safe from several threads. What the failure says depends on whether the
+ * file has changed since it was opened.
  */
-enum edge_status plan_file_read(const struct plan_file *p, uint64_t offset, uint64_t bytes,
-				void *out, struct failure *f);
-
-/* Reads a chunk into a page-aligned place and compares its hash. */
 enum edge_status plan_file_read_chunk(const struct plan_file *p, const struct edge_chunk *chunk,
 				      uint32_t index, void *out, struct failure *f);
 
-/* The chunk will be read soon: the disk may begin. */
+/* Whether chunks come past the page cache. */
+bool plan_file_is_direct(const struct plan_file *p);
+/* How many chunks to read at a time. */
+uint32_t plan_file_depth(const struct plan_file *p);
+/* The disk was found to be slow: PLAN_IO_AUTO goes on through the page cache. */
+void plan_file_slow(struct plan_file *p);
+
+/* The chunk will be read soon: the disk may begin to bring it into the page cache, where it is taken from. */
 void plan_file_expect(const struct plan_file *p, const struct edge_chunk *chunk);
+enum edge_status plan_file_read_expected(const struct plan_file *p, const struct edge_chunk *chunk,
+					 uint32_t index, void *out, struct failure *f);
 
 /* What was written reaches the disk and leaves the page cache. */
 enum edge_status plan_file_evict(const char *path, struct failure *f);

@@ -1,15 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * stream.c - the I/O thread: weights arrive in the plan's order.
+ * stream.c - the I/O threads: weights arrive in the plan's order.
  *
  * Shared state is a few counters under one mutex: a read is hundreds of
  * microseconds, so nothing finer is worth its proof. Three counters only grow
- * within a run: `submitted` (steps, by the submitting thread), `done` (reads,
- * by this one) and `run`.
+ * within a run: `submitted` (steps, by the submitting thread), `done` (reads)
+ * and `run`.
  *
- * The first run's reads start with the thread, before the device exists. Reads
+ * Reads are issued in the plan's order, as many at a time as the way of reading
+ * wants (plan_file_depth()). Only the first in line looks at what the next read
+ * waits for, so that a step that ends wakes one thread. They arrive in any order
+ * and count as done in the plan's: a read's place is free of earlier reads, since
+ * the step that it waits for needed them. The thread that reads also checks: what
+ * one read costs the processor passes while the disk works on the others.
+ *
+ * The first run's reads start with the threads, before the device exists. Reads
  * with EDGE_READ_ONCE count as done in later runs; a plan that only has those
- * never wakes the thread again.
+ * never wakes a thread again.
  */
 #include "config.h"
 
@@ -19,51 +26,48 @@
 
 #include <pthread.h>
 
+#define SLOW_DISK 4e8 /* bytes in a second */
+#define NONE UINT32_MAX
+
+enum { READERS_MAX = 16, STACK = 256 << 10, JUDGE_BYTES = 16 << 20 };
+
+struct reader {
+	struct stream *stream;
+	pthread_t thread;
+	uint32_t at; /* the read that it is busy with, or NONE; under the lock */
+};
+
 struct stream {
 	struct stream_config config;
-	pthread_t thread;
-	bool started;
+	struct reader reader[READERS_MAX];
+	uint32_t readers; /* started */
 
 	pthread_mutex_t lock;
-	pthread_cond_t to_reader, to_submitter;
+	pthread_cond_t to_first, to_readers, to_submitter;
 	/* under the lock */
 	uint32_t run;	    /* the run whose reads may be issued, from 1 */
 	uint32_t begun;	    /* runs that the submitting thread has begun */
-	uint32_t done;	    /* reads of this run that have arrived and are sound */
+	uint32_t next;	    /* read of this run that is issued next; read_count: all were */
+	uint32_t done;	    /* reads of this run that have arrived and are sound, with all before them */
 	uint32_t submitted; /* steps of this run whose completion can be waited for */
-	bool stop, blocked; /* blocked: the reader waits for a step */
+	uint32_t wanted;    /* by the submitting thread: this many of `done` */
+	uint32_t busy;	    /* readers with a read */
+	bool stop, judged;
+	bool taken;	    /* a reader is the first in line */
+	bool blocked;	    /* it waits for a step */
+	int64_t completed;  /* the last step known to be complete, or -1 */
 	int64_t arrived;    /* when done last grew */
+	int64_t busy_since;
 	struct stream_totals totals;
 	struct failure failure;
 
-	/* the reader's own while a run goes on */
 	struct stream_record *record;
 	uint32_t first_streamed; /* read_count: nothing streams */
-	int64_t completed;	 /* the last step known to be complete, or -1 */
 };
 
 static uint32_t read_count(const struct stream *s)
 {
 	return s->config.plan->read_count;
-}
-
-/* ---- the I/O thread */
-
-/* False: stopped. */
-static bool wait_published(struct stream *s, uint32_t step)
-{
-	bool go;
-
-	pthread_mutex_lock(&s->lock);
-	while (!s->stop && s->submitted <= step) {
-		s->blocked = true;
-		pthread_cond_broadcast(&s->to_submitter);
-		pthread_cond_wait(&s->to_reader, &s->lock);
-	}
-	s->blocked = false;
-	go = !s->stop;
-	pthread_mutex_unlock(&s->lock);
-	return go;
 }
 
 static enum edge_status through_staging(struct stream *s, const struct edge_read *r,
@@ -84,7 +88,7 @@ static enum edge_status through_staging(struct stream *s, const struct edge_read
 				chunk->bytes, f);
 }
 
-static enum edge_status perform(struct stream *s, uint32_t index, struct stream_record *when,
+static enum edge_status perform(struct stream *s, uint32_t index, bool step_runs, struct stream_record *when,
 				struct failure *f)
 {
 	const struct edge_read *r = &s->config.plan->reads[index];
@@ -92,12 +96,8 @@ static enum edge_status perform(struct stream *s, uint32_t index, struct stream_
 	char *memory = s->config.memory[r->region];
 	enum edge_status st;
 
-	if (r->after_step >= 0 && r->after_step > s->completed) {
-		st = s->config.wait_step(s->config.ctx, (uint32_t)r->after_step, f);
-		if (st != EDGE_OK)
-			return st;
-		s->completed = r->after_step;
-	}
+	if (step_runs && (st = s->config.wait_step(s->config.ctx, (uint32_t)r->after_step, f)) != EDGE_OK)
+		return st;
 	when->begin = rt_now();
 	if (memory)
 		st = plan_file_read_chunk(s->config.file, chunk, r->chunk, memory + r->offset, f);
@@ -120,66 +120,159 @@ static uint32_t skip_resident(const struct stream *s, uint32_t done, uint32_t ru
 	return done;
 }
 
-/* False: stopped or failed. */
-static bool one_read(struct stream *s, uint32_t index, uint32_t run)
-{
-	const struct edge_read *r = &s->config.plan->reads[index];
-	struct stream_record when = { 0, 0 };
-	struct failure f = { .status = EDGE_OK };
-	bool go;
+/* ---- readers; all under the lock but perform() */
 
-	if (r->after_step >= 0 && r->after_step > s->completed &&
-	    !wait_published(s, (uint32_t)r->after_step))
-		return false;
-	perform(s, index, &when, &f);
-	pthread_mutex_lock(&s->lock);
-	if (f.status != EDGE_OK) {
-		s->failure = f;
-	} else {
-		if (s->record)
-			s->record[index] = when;
-		s->totals.bytes += s->config.plan->chunks[r->chunk].bytes;
-		s->totals.busy_ns += when.arrived - when.begin;
-		s->done = skip_resident(s, index + 1, run);
-		s->arrived = when.arrived;
-	}
-	go = f.status == EDGE_OK && !s->stop;
-	pthread_cond_broadcast(&s->to_submitter);
-	pthread_mutex_unlock(&s->lock);
-	return go;
+static bool over(const struct stream *s)
+{
+	return s->stop || s->failure.status != EDGE_OK;
 }
 
-static bool next_run(struct stream *s, uint32_t run)
+/* The next read, when its place is free or will be once a step is complete that runs; NONE: no more. */
+static uint32_t next_read(struct stream *s, bool *step_runs)
 {
-	bool go;
+	const struct edge_read *r;
+	uint32_t index = NONE;
 
-	pthread_mutex_lock(&s->lock);
-	while (!s->stop && s->run < run)
-		pthread_cond_wait(&s->to_reader, &s->lock);
-	go = !s->stop;
-	pthread_mutex_unlock(&s->lock);
-	return go;
+	while (s->taken && !over(s))
+		pthread_cond_wait(&s->to_readers, &s->lock);
+	s->taken = true;
+	while (!over(s)) {
+		r = s->next < read_count(s) ? &s->config.plan->reads[s->next] : NULL;
+		if (!r && s->first_streamed == read_count(s))
+			break;
+		s->blocked = r && r->after_step >= 0 && s->submitted <= (uint32_t)r->after_step &&
+			     r->after_step > s->completed;
+		if (r && !s->blocked) {
+			*step_runs = r->after_step >= 0 && r->after_step > s->completed;
+			index = s->next;
+			s->next = skip_resident(s, index + 1, s->run);
+			break;
+		}
+		if (s->blocked)
+			pthread_cond_broadcast(&s->to_submitter);
+		pthread_cond_wait(&s->to_first, &s->lock);
+	}
+	s->blocked = false;
+	s->taken = false;
+	pthread_cond_signal(&s->to_readers);
+	return index;
+}
+
+/* Reads arrive in any order and count in the plan's. */
+static void count_done(struct stream *s, int64_t now)
+{
+	uint32_t done = s->next;
+
+	for (uint32_t i = 0; i < s->readers; i++)
+		if (s->reader[i].at < done)
+			done = s->reader[i].at;
+	if (done == s->done)
+		return;
+	s->done = done;
+	s->arrived = now;
+	if (done >= s->wanted)
+		pthread_cond_broadcast(&s->to_submitter);
+}
+
+/*
+ * Past the page cache, a process that starts again reads everything again. Where
+ * the disk is that slow, copying costs little beside it, and the cache is worth it.
+ */
+static void judge_disk(struct stream *s, int64_t now)
+{
+	int64_t busy = s->totals.busy_ns + (s->busy ? now - s->busy_since : 0);
+
+	s->judged = true;
+	if ((double)s->totals.bytes * 1e9 < SLOW_DISK * (double)busy)
+		plan_file_slow(s->config.file);
+}
+
+static void finish_read(struct stream *s, uint32_t index, const struct stream_record *when, const struct failure *f)
+{
+	const struct edge_read *r = &s->config.plan->reads[index];
+
+	if (f->status != EDGE_OK && s->failure.status == EDGE_OK) {
+		s->failure = *f;
+		pthread_cond_broadcast(&s->to_submitter);
+		pthread_cond_broadcast(&s->to_first);
+		pthread_cond_broadcast(&s->to_readers);
+	}
+	if (s->failure.status != EDGE_OK)
+		return;
+	if (s->record)
+		s->record[index] = *when;
+	if (r->after_step > s->completed)
+		s->completed = r->after_step;
+	s->totals.bytes += s->config.plan->chunks[r->chunk].bytes;
+	count_done(s, when->arrived);
+	if (s->blocked && s->busy == 0)
+		pthread_cond_broadcast(&s->to_submitter); /* stream_preload() */
+	if (s->run == 1 && !s->judged && s->totals.bytes >= JUDGE_BYTES)
+		judge_disk(s, when->arrived);
 }
 
 static void *reader(void *arg)
 {
-	struct stream *s = arg;
-	uint32_t run, i;
+	struct reader *self = arg;
+	struct stream *s = self->stream;
+	uint32_t index;
+	bool step_runs;
 
 	rt_seal(true);
-	for (run = 1; next_run(s, run); run++) {
-		s->completed = -1;
-		for (i = skip_resident(s, 0, run); i < read_count(s);
-		     i = skip_resident(s, i + 1, run))
-			if (!one_read(s, i, run))
-				return NULL;
-		if (s->first_streamed == read_count(s))
-			return NULL;
+	pthread_mutex_lock(&s->lock);
+	while ((index = next_read(s, &step_runs)) != NONE) {
+		struct stream_record when = { 0, 0 };
+		struct failure f = { .status = EDGE_OK };
+
+		self->at = index;
+		if (s->busy++ == 0)
+			s->busy_since = rt_now();
+		pthread_mutex_unlock(&s->lock);
+		perform(s, index, step_runs, &when, &f);
+		pthread_mutex_lock(&s->lock);
+		self->at = NONE;
+		if (--s->busy == 0)
+			s->totals.busy_ns += rt_now() - s->busy_since;
+		finish_read(s, index, &when, &f);
 	}
+	/* what has no more reads must not keep the others waiting for their turn */
+	pthread_cond_broadcast(&s->to_readers);
+	pthread_mutex_unlock(&s->lock);
 	return NULL;
 }
 
 /* ---- the submitting thread */
+
+/* Staging has room for one read at a time. */
+static uint32_t choose_depth(const struct stream *s)
+{
+	uint32_t depth = s->config.staging ? 1 : plan_file_depth(s->config.file);
+
+	if (depth > READERS_MAX)
+		depth = READERS_MAX;
+	return depth < read_count(s) ? depth : read_count(s);
+}
+
+/* One reader is enough; the first that cannot be started ends the attempt. */
+static int start_readers(struct stream *s)
+{
+	uint32_t depth = choose_depth(s);
+	pthread_attr_t attr;
+	int code = pthread_attr_init(&attr);
+
+	if (code != 0)
+		return code;
+	pthread_attr_setstacksize(&attr, STACK);
+	pthread_mutex_lock(&s->lock);
+	for (uint32_t i = 0; i < depth && code == 0; i++) {
+		s->reader[i] = (struct reader){ .stream = s, .at = NONE };
+		code = pthread_create(&s->reader[i].thread, &attr, reader, &s->reader[i]);
+		s->readers += code == 0;
+	}
+	pthread_mutex_unlock(&s->lock);
+	pthread_attr_destroy(&attr);
+	return s->readers > 0 || depth == 0 ? 0 : code;
+}
 
 enum edge_status stream_start(const struct stream_config *config, struct stream **out,
 			      struct failure *f)
@@ -193,24 +286,22 @@ enum edge_status stream_start(const struct stream_config *config, struct stream 
 		return rt_fail(f, EDGE_MEMORY, "out of memory");
 	s->config = *config;
 	s->run = 1;
+	s->completed = -1;
 	s->first_streamed = skip_resident(s, 0, 2);
 	if (config->record && !(s->record = rt_alloc(n, sizeof(*s->record)))) {
 		rt_free(s);
 		return rt_fail(f, EDGE_MEMORY, "out of memory");
 	}
 	pthread_mutex_init(&s->lock, NULL);
-	pthread_cond_init(&s->to_reader, NULL);
+	pthread_cond_init(&s->to_first, NULL);
+	pthread_cond_init(&s->to_readers, NULL);
 	pthread_cond_init(&s->to_submitter, NULL);
-	*out = s;
-	if (n == 0)
-		return EDGE_OK;
-	code = pthread_create(&s->thread, NULL, reader, s);
+	code = start_readers(s);
 	if (code != 0) {
 		stream_stop(s);
-		*out = NULL;
 		return rt_fail(f, EDGE_MEMORY, "could not start the I/O thread: error %d", code);
 	}
-	s->started = true;
+	*out = s;
 	return EDGE_OK;
 }
 
@@ -218,14 +309,15 @@ void stream_stop(struct stream *s)
 {
 	if (!s)
 		return;
-	if (s->started) {
-		pthread_mutex_lock(&s->lock);
-		s->stop = true;
-		pthread_cond_broadcast(&s->to_reader);
-		pthread_mutex_unlock(&s->lock);
-		pthread_join(s->thread, NULL);
-	}
-	pthread_cond_destroy(&s->to_reader);
+	pthread_mutex_lock(&s->lock);
+	s->stop = true;
+	pthread_cond_broadcast(&s->to_first);
+	pthread_cond_broadcast(&s->to_readers);
+	pthread_mutex_unlock(&s->lock);
+	for (uint32_t i = 0; i < s->readers; i++)
+		pthread_join(s->reader[i].thread, NULL);
+	pthread_cond_destroy(&s->to_first);
+	pthread_cond_destroy(&s->to_readers);
 	pthread_cond_destroy(&s->to_submitter);
 	pthread_mutex_destroy(&s->lock);
 	rt_free(s->record);
@@ -237,11 +329,13 @@ void stream_begin(struct stream *s)
 	pthread_mutex_lock(&s->lock);
 	if (++s->begun > 1) {
 		s->submitted = 0;
-		s->done = s->first_streamed;
+		s->wanted = 0;
+		s->completed = -1;
+		s->done = s->next = s->first_streamed;
 		s->totals = (struct stream_totals){ 0, 0 };
 		s->run = s->begun;
 		if (s->first_streamed < read_count(s))
-			pthread_cond_broadcast(&s->to_reader);
+			pthread_cond_broadcast(&s->to_first);
 	}
 	pthread_mutex_unlock(&s->lock);
 }
@@ -261,6 +355,7 @@ enum edge_status stream_await(struct stream *s, uint32_t reads, int64_t *arrived
 	enum edge_status st = EDGE_OK;
 
 	pthread_mutex_lock(&s->lock);
+	s->wanted = reads;
 	while (s->done < reads && s->failure.status == EDGE_OK)
 		pthread_cond_wait(&s->to_submitter, &s->lock);
 	if (s->done < reads)
@@ -274,7 +369,8 @@ void stream_publish(struct stream *s, uint32_t step)
 {
 	pthread_mutex_lock(&s->lock);
 	s->submitted = step + 1;
-	pthread_cond_broadcast(&s->to_reader);
+	if (s->blocked && (int64_t)step >= s->config.plan->reads[s->next].after_step)
+		pthread_cond_signal(&s->to_first);
 	pthread_mutex_unlock(&s->lock);
 }
 
@@ -290,7 +386,8 @@ bool stream_preload(struct stream *s, struct failure *f)
 	bool all;
 
 	pthread_mutex_lock(&s->lock);
-	while (s->done < read_count(s) && !s->blocked && s->failure.status == EDGE_OK)
+	s->wanted = read_count(s);
+	while (s->done < read_count(s) && !(s->blocked && s->busy == 0) && s->failure.status == EDGE_OK)
 		pthread_cond_wait(&s->to_submitter, &s->lock);
 	all = s->done == read_count(s);
 	if (s->failure.status != EDGE_OK)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * stream.h - the I/O thread: weights arrive in the plan's order.
+ * stream.h - the I/O threads: weights arrive in the plan's order.
  *
- * The thread goes through the plan's READS, run after run. Before a read it
+ * The threads go through the plan's READS, run after run. Before a read one
  * waits until the step that frees the place is complete; after it, it checks
- * the chunk's hash and publishes how many reads are done. It decides nothing.
+ * the chunk's hash and publishes how many reads are done. They decide nothing.
  *
  *	stream_start(&config, &s)           reads of the first run begin at once
  *	for each run:  stream_begin(s)
@@ -27,12 +27,12 @@ struct stream_record {
 
 struct stream_config {
 	const struct edge_plan *plan;
-	const struct plan_file *file;
+	struct plan_file *file;
 	/* per region: the host's address of it; NULL: bytes go through staging and upload() */
 	void *const *memory;
 	void *staging;
 	uint64_t staging_bytes;
-	/* Returns when the step, which is published, is complete. Called by the I/O thread. */
+	/* Returns when the step, which is published, is complete. Called by the I/O threads. */
 	enum edge_status (*wait_step)(void *ctx, uint32_t step, struct failure *f);
 	enum edge_status (*upload)(void *ctx, uint32_t region, uint64_t offset, const void *data,
 				   uint64_t bytes, struct failure *f);
@@ -54,7 +54,7 @@ void stream_stop(struct stream *s);
 void stream_begin(struct stream *s);
 /* True: that many reads have been done, without waiting. */
 bool stream_ready(struct stream *s, uint32_t reads);
-/* Waits for them; *arrived is when the last one was done. Fails when the I/O thread has. */
+/* Waits for them; *arrived is when the last one was done. Fails when an I/O thread has. */
 enum edge_status stream_await(struct stream *s, uint32_t reads, int64_t *arrived,
 			      struct failure *f);
 /* Step and all before it are submitted: wait_step() may be called for it. */

@@ -13,7 +13,12 @@
 #include "stream/plan_file.h"
 #include "tools/tool.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
+
+enum { MOST_READERS = 16 };
 
 static int compare_ms(const void *a, const void *b)
 {
@@ -47,53 +52,96 @@ double lower_bound_ms(const struct edge_plan *p, const double *step_ms, double b
 	return best;
 }
 
-static enum edge_status read_all(const struct plan_file *file, const struct edge_plan *p, bool once,
-				 void *memory, uint64_t *bytes, struct failure *f)
+/* Readers take the plan's reads one after the other, each into a place of its own. */
+struct rate {
+	const struct plan_file *file;
+	const struct edge_plan *plan;
+	bool once;
+	uint64_t largest;
+	atomic_uint next;
+	atomic_uint_fast64_t bytes;
+	struct rate_reader {
+		struct rate *rate;
+		pthread_t thread;
+		bool started;
+		char *memory;
+		struct failure failure;
+	} reader[MOST_READERS];
+};
+
+static void *read_all(void *arg)
 {
-	enum edge_status st = EDGE_OK;
+	struct rate_reader *self = arg;
+	struct rate *r = self->rate;
+	const struct edge_plan *p = r->plan;
 	uint32_t i;
 
-	*bytes = 0;
-	for (i = 0; i < p->read_count && st == EDGE_OK; i++) {
-		if (!once && (p->reads[i].flags & EDGE_READ_ONCE))
+	while ((i = atomic_fetch_add(&r->next, 1)) < p->read_count) {
+		const struct edge_chunk *chunk = &p->chunks[p->reads[i].chunk];
+
+		if (!r->once && (p->reads[i].flags & EDGE_READ_ONCE))
 			continue;
-		st = plan_file_read_chunk(file, &p->chunks[p->reads[i].chunk], p->reads[i].chunk,
-					  memory, f);
-		*bytes += p->chunks[p->reads[i].chunk].bytes;
+		if (plan_file_read_chunk(r->file, chunk, p->reads[i].chunk, self->memory, &self->failure) != EDGE_OK)
+			break;
+		atomic_fetch_add(&r->bytes, chunk->bytes);
 	}
-	return st;
+	return NULL;
+}
+
+/* The first reader is this thread. Others that cannot be started are missed in the rate only. */
+static enum edge_status read_together(struct rate *r, double *bytes_per_s, struct failure *f)
+{
+	uint32_t depth = plan_file_depth(r->file), i;
+	int64_t start;
+
+	depth = depth < MOST_READERS ? depth : MOST_READERS;
+	for (i = 0; i < depth; i++) {
+		char *memory = r->reader[0].memory + i * r->largest;
+
+		memset(memory, 0, r->largest); /* what the first touch takes is not the disk's */
+		r->reader[i] = (struct rate_reader){ .rate = r, .memory = memory };
+	}
+	start = rt_now();
+	for (i = 1; i < depth; i++)
+		r->reader[i].started = pthread_create(&r->reader[i].thread, NULL, read_all, &r->reader[i]) == 0;
+	read_all(&r->reader[0]);
+	for (i = 1; i < depth; i++)
+		if (r->reader[i].started)
+			pthread_join(r->reader[i].thread, NULL);
+	*bytes_per_s = (double)atomic_load(&r->bytes) / ((double)(rt_now() - start) / 1e9);
+	for (i = 0; i < depth; i++) {
+		if (r->reader[i].failure.status != EDGE_OK) {
+			*f = r->reader[i].failure;
+			return f->status;
+		}
+	}
+	return EDGE_OK;
 }
 
 enum edge_status measure_storage(const char *path, const struct edge_plan *p, bool direct,
 				 bool evicted, double *bytes_per_s, struct failure *f)
 {
-	uint64_t largest = 0, bytes = 0;
 	struct rt_account account = { 0 };
+	struct rate r = { .plan = p, .once = evicted };
 	struct plan_file file;
 	enum edge_status st;
-	int64_t start;
-	void *memory;
 	uint32_t i;
 
 	*bytes_per_s = 0;
 	for (i = 0; i < p->chunk_count; i++)
-		if (p->chunks[i].bytes > largest)
-			largest = p->chunks[i].bytes;
-	if (largest == 0)
+		if (p->chunks[i].bytes > r.largest)
+			r.largest = p->chunks[i].bytes;
+	if (r.largest == 0)
 		return EDGE_OK;
 	if (evicted && (st = plan_file_evict(path, f)) != EDGE_OK)
 		return st;
 	st = plan_file_open(path, direct ? PLAN_IO_DIRECT : PLAN_IO_BUFFERED, &file, f);
-	memory = st == EDGE_OK ? rt_map(&account, RT_HOST, largest) : NULL;
-	if (st == EDGE_OK && !memory)
+	r.file = &file;
+	if (st == EDGE_OK && !(r.reader[0].memory = rt_map(&account, RT_HOST, r.largest * MOST_READERS)))
 		st = rt_fail(f, EDGE_MEMORY, "out of memory");
-	if (st == EDGE_OK) {
-		start = rt_now();
-		st = read_all(&file, p, evicted, memory, &bytes, f);
-		if (st == EDGE_OK && bytes > 0)
-			*bytes_per_s = (double)bytes / ((double)(rt_now() - start) / 1e9);
-	}
-	rt_unmap(&account, RT_HOST, memory, largest);
+	if (st == EDGE_OK)
+		st = read_together(&r, bytes_per_s, f);
+	rt_unmap(&account, RT_HOST, r.reader[0].memory, r.largest * MOST_READERS);
 	plan_file_close(&file);
 	return st;
 }

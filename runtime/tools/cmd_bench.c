@@ -204,12 +204,15 @@ static enum edge_status measure_bound(struct edgert_session *s, const struct too
 				      struct failure *f)
 {
 	const struct edge_plan *p = edgert_plan(s);
-	bool direct = o->session.io == EDGERT_IO_DIRECT;
+	struct edgert_report r;
 	double before, after;
 	enum edge_status st;
+	bool direct;
 
 	if (p->meta->streamed_bytes == 0)
 		return EDGE_OK;
+	edgert_report(s, &r);
+	direct = r.direct;
 	if ((st = measure_storage(o->session.plan, p, direct, o->cold, &before, f)) != EDGE_OK)
 		return st;
 	if (o->cold &&

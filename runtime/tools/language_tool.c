@@ -21,11 +21,7 @@ bool language_session_option(struct edgert_options *o, int option)
 	case OPT_SESSION_NO_CACHE: o->no_cache = true; return true;
 	case OPT_SESSION_PIN: o->pin = true; return true;
 	case OPT_SESSION_IO:
-		o->io = strcmp(optarg, "direct") ? EDGERT_IO_BUFFERED : EDGERT_IO_DIRECT;
-		if (o->io == EDGERT_IO_DIRECT || !strcmp(optarg, "buffered"))
-			return true;
-		tool_usage_error("--io is buffered or direct, not \"%s\"", optarg);
-		return false;
+		return tool_io(optarg, &o->io);
 	default: return false;
 	}
 }

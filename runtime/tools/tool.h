@@ -32,6 +32,8 @@ int tool_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 int tool_usage_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* A whole number from least up to INT32_MAX; false: said what is wrong. */
+/* --io */
+bool tool_io(const char *text, enum edgert_io *out);
 bool tool_number(const char *option, const char *text, long least, uint32_t *out);
 /* "12.3 MiB"; one of a few static buffers. */
 const char *tool_size(uint64_t bytes);
@@ -114,7 +116,7 @@ double median_ms(double *v, uint32_t n);
  */
 double lower_bound_ms(const struct edge_plan *p, const double *step_ms, double bytes_per_s,
 		      bool once);
-/* Rate of the plan's own reads without any computing. */
+/* Rate of the plan's own reads, as many at a time as a run has, without any computing. */
 enum edge_status measure_storage(const char *path, const struct edge_plan *p, bool direct,
 				 bool evicted, double *bytes_per_s, struct failure *f);
 

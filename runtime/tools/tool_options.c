@@ -69,15 +69,19 @@ static bool add_input(struct tool_options *o, const char *text)
 	return true;
 }
 
-static bool choose_io(struct tool_options *o, const char *text)
+bool tool_io(const char *text, enum edgert_io *out)
 {
-	if (!strcmp(text, "direct")) {
-		o->session.io = EDGERT_IO_DIRECT;
-	} else if (strcmp(text, "buffered") != 0) {
-		tool_usage_error("--io is buffered or direct, not \"%s\"", text);
-		return false;
+	static const char *const names[] = { [EDGERT_IO_AUTO] = "auto", [EDGERT_IO_BUFFERED] = "buffered",
+					     [EDGERT_IO_DIRECT] = "direct" };
+
+	for (int i = EDGERT_IO_AUTO; i <= EDGERT_IO_DIRECT; i++) {
+		if (!strcmp(text, names[i])) {
+			*out = (enum edgert_io)i;
+			return true;
+		}
 	}
-	return true;
+	tool_usage_error("--io is auto, buffered or direct, not \"%s\"", text);
+	return false;
 }
 
 static bool take(struct tool_options *o, int option)
@@ -116,7 +120,7 @@ static bool take(struct tool_options *o, int option)
 		o->session.no_native = true;
 		return true;
 	case OPT_IO:
-		return choose_io(o, optarg);
+		return tool_io(optarg, &o->session.io);
 	case OPT_NO_CACHE:
 		o->session.no_cache = true;
 		return true;

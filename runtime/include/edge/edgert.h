@@ -36,8 +36,9 @@ extern "C" {
 struct edgert_session;
 
 enum edgert_io {
-	EDGERT_IO_BUFFERED = 0, /* weights are read through the page cache */
-	EDGERT_IO_DIRECT = 1	/* past the page cache, where the file system can */
+	EDGERT_IO_AUTO = 0,	/* large plans that are not in the page cache: direct, else buffered */
+	EDGERT_IO_BUFFERED = 1, /* weights are read through the page cache */
+	EDGERT_IO_DIRECT = 2	/* past the page cache, several at a time, where the file system can */
 };
 
 /* Zero is the default of each field. */
@@ -113,6 +114,7 @@ struct edgert_report {
 	uint32_t steps, kernels, models, runs;
 	uint64_t bytes_streamed; /* read in the last run, not counting what stays */
 	uint64_t bytes_read;	 /* read in the last run */
+	bool direct;		 /* past the page cache */
 	uint32_t programs_cached; /* programs that the driver had built in a run before this one */
 	double load_ms;		 /* edgert_open() */
 	double first_ms; /* from the begin of edgert_open() to the first run's end; 0 before */
