@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 static char directory[] = "/tmp/edge-runtime-XXXXXX";
@@ -144,9 +145,11 @@ static ssize_t faulty_pread(int fd, void *out, size_t bytes, off_t offset)
 
 static const struct axpy_plan streamed = { .chunks = 12, .chunk_floats = 4096, .slots = 2 };
 
+static enum edgert_io streamed_io;
+
 static struct edgert_session *open_streamed(void)
 {
-	struct edgert_options options = { .plan = plan_path };
+	struct edgert_options options = { .plan = plan_path, .io = streamed_io };
 	struct edgert_session *s = NULL;
 
 	if (session_open(&options, &fake_ops, &s) != EDGE_OK)
@@ -175,6 +178,38 @@ static void check_harmless_faults(void)
 		edgert_close(s);
 		plan_file_pread = pread;
 	}
+}
+
+static ssize_t pread_now_and_then(int fd, void *out, size_t bytes, off_t offset)
+{
+	struct timespec some = { 0, rand() % 2000000 };
+
+	nanosleep(&some, NULL);
+	return pread(fd, out, bytes, offset);
+}
+
+/* Past the page cache four are read at a time, which arrive in any order. */
+static void check_side_by_side(void)
+{
+	static const struct axpy_plan plans[] = {
+		{ .chunks = 60, .chunk_floats = 4096, .slots = 7 },
+		{ .chunks = 60, .chunk_floats = 4096, .slots = 2 },
+		{ .chunks = 60, .chunk_floats = 4096, .slots = 5, .resident = 20 },
+		{ .chunks = 9, .chunk_floats = 4096, .slots = 1, .resident = 9 },
+	};
+	struct edgert_session *s;
+	size_t i;
+
+	streamed_io = EDGERT_IO_DIRECT;
+	for (i = 0; i < sizeof(plans) / sizeof(plans[0]); i++) {
+		write_axpy(&plans[i]);
+		plan_file_pread = pread_now_and_then;
+		s = open_streamed();
+		tap_ok(s && runs_as_expected(&plans[i], s, 4), "%u slots, read side by side", plans[i].slots);
+		edgert_close(s);
+		plan_file_pread = pread;
+	}
+	streamed_io = EDGERT_IO_AUTO;
 }
 
 /* Runs once, expecting failure with a message that contains `word`. */
@@ -258,11 +293,14 @@ static void check_file_faults(void)
 {
 	struct edgert_session *s;
 
-	write_axpy(&streamed);
-	fault = READ_ERROR;
-	reads_before_fault = 6;
-	plan_file_pread = faulty_pread;
-	expect_failure(EDGE_IO, "Input/output error", "a read error");
+	for (streamed_io = EDGERT_IO_BUFFERED; streamed_io <= EDGERT_IO_DIRECT; streamed_io++) {
+		write_axpy(&streamed);
+		fault = READ_ERROR;
+		reads_before_fault = 6;
+		plan_file_pread = faulty_pread;
+		expect_failure(EDGE_IO, "Input/output error", "a read error");
+	}
+	streamed_io = EDGERT_IO_AUTO;
 
 	write_axpy(&streamed);
 	original_size = plan_size();
@@ -434,6 +472,7 @@ int main(void)
 		   "staging", 3);
 	fake_settings.discrete = false;
 	check_harmless_faults();
+	check_side_by_side();
 	check_file_faults();
 	check_device_faults();
 	check_early_close();

@@ -20,7 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KIB = 1024, MIB = 1024 * 1024, EFFORT = 3000000 };
+enum { KIB = 1024, MIB = 1024 * 1024, RING_ENOUGH = 6 * MIB, EFFORT = 3000000 };
 
 static uint64_t page_floor(uint64_t x)
 {
@@ -134,19 +134,44 @@ static uint64_t walk(struct work *w, struct stream_plan *p, struct arena *tmp, u
 	return k.room;
 }
 
+static bool pin_block(struct stream_plan *p, struct block *b, uint64_t *room)
+{
+	if (b->pinned || b->pinned_bytes > *room)
+		return false;
+	b->pinned = true;
+	b->after = -1;
+	*room -= b->pinned_bytes;
+	p->pinned_bytes += b->pinned_bytes;
+	p->pinned_spare++;
+	return true;
+}
+
+/*
+ * A ringful from the front, where a run has had no time to read ahead. The rest of the room goes to blocks
+ * all over the run: between two of them the disk gains time, so that what comes late once is not late for good.
+ */
 static void pin_spare(struct stream_plan *p, uint64_t room)
 {
-	for (uint32_t i = 0; i < p->blocks.len; i++) {
+	uint64_t left = room, front = 0, total = 0, share = 0, given = 0;
+
+	for (uint32_t i = 0; i < p->blocks.len && front < p->ring; i++)
+		if (pin_block(p, &p->blocks.data[i], &left))
+			front += p->blocks.data[i].pinned_bytes;
+	room = left;
+	for (uint32_t i = 0; i < p->blocks.len; i++)
+		total += p->blocks.data[i].pinned ? 0 : p->blocks.data[i].pinned_bytes;
+	for (uint32_t i = 0; i < p->blocks.len && total; i++) {
 		struct block *b = &p->blocks.data[i];
 
-		if (!b->pinned && b->pinned_bytes <= room) {
-			b->pinned = true;
-			b->after = -1;
-			room -= b->pinned_bytes;
-			p->pinned_bytes += b->pinned_bytes;
-			p->pinned_spare++;
-		}
+		if (b->pinned)
+			continue;
+		share += b->pinned_bytes;
+		if ((double)share / (double)total * (double)room >= (double)(given + b->pinned_bytes) &&
+		    pin_block(p, b, &left))
+			given += b->pinned_bytes;
 	}
+	for (uint32_t i = 0; i < p->blocks.len; i++)
+		pin_block(p, &p->blocks.data[i], &left);
 }
 
 /* ---- its two clocks ---- */
@@ -346,11 +371,21 @@ static uint64_t ring_limit(const struct work *w, uint64_t room)
 	return page_floor(room < w->max_stream ? room : w->max_stream);
 }
 
+/*
+ * Where there is room, the ring holds what is being read, several blocks at a time, beside what is in use
+ * and what waits for it: clocks that are never late would be content with less.
+ */
+static uint64_t ring_enough(uint64_t room)
+{
+	return page_floor(room / 8 < RING_ENOUGH ? room / 8 : RING_ENOUGH);
+}
+
 void stream_choose(struct work *w, uint64_t room, struct stream_plan *out)
 {
 	struct chooser c = { .w = w, .room = room };
-	uint64_t least = stream_minimum(w), most = ring_limit(w, room), ring;
+	uint64_t least = stream_minimum(w), most = ring_limit(w, room), ring, deep = ring_enough(room);
 
+	least = least < deep ? deep : least;
 	c.plan.pinned_weight = arena_new_array(w->a, bool, w->s->weights.len + 1);
 	c.shared_count = find_shared(w, &c.tmp, &c.shared);
 	hide_bounds(&c, &c.plan);

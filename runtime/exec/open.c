@@ -31,13 +31,12 @@ static enum plan_io session_io(const struct edgert_options *o)
 static enum edge_status load_plan(struct edgert_session *s, const struct edgert_options *options,
 				  const struct session_purpose *purpose)
 {
-	enum plan_io io = session_io(options);
 	enum edge_status st;
 	char why[512];
 
 	if (!options->plan)
 		return rt_fail(&s->failure, EDGE_ARGUMENT, "no plan was named");
-	if ((st = plan_file_open(options->plan, io, &s->file, &s->failure)) != EDGE_OK)
+	if ((st = plan_file_open(options->plan, &s->file, &s->failure)) != EDGE_OK)
 		return st;
 	if ((st = plan_check(s->file.data, s->file.size, &s->plan, why, sizeof(why))) != EDGE_OK)
 		return rt_fail(&s->failure, st, "plan \"%s\" %s: %s", options->plan,
@@ -244,8 +243,10 @@ enum edge_status session_open_as(const struct edgert_options *options, const str
 	s->ops = ops;
 	s->file.fd = s->file.direct_fd = -1;
 	if ((st = load_plan(s, options, purpose)) != EDGE_OK ||
-	    (options->resident && (st = refuse_streaming(s)) != EDGE_OK) ||
-	    (st = make_records(s)) != EDGE_OK || (st = take_host_memory(s)) != EDGE_OK)
+	    (options->resident && (st = refuse_streaming(s)) != EDGE_OK))
+		goto fail;
+	plan_file_choose_io(&s->file, session_io(options), first_streamed(&s->plan) < s->plan.read_count);
+	if ((st = make_records(s)) != EDGE_OK || (st = take_host_memory(s)) != EDGE_OK)
 		goto fail;
 	/* memory of the device's own must exist before anything is read into it */
 	if (!purpose && s->staging == UINT32_MAX && (st = start_reading(s, options)) != EDGE_OK)

@@ -7,11 +7,11 @@
  * read into it, the rest stays untouched zero pages that cost nothing. Copying
  * the records (a small part of a plan) is what makes a truncated file harmless.
  *
- * Large plans are read past the page cache, several chunks at a time: nothing is
+ * Weights are read past the page cache, several chunks at a time: nothing is
  * copied, so that reading takes next to nothing from the kernels, and a disk that
- * has several requests to work on is faster. Small ones are read through the
- * cache, where the next run finds them; so is what lies there already, and what
- * comes from a slow disk.
+ * has several requests to work on is faster. Small plans that read in each run
+ * do so through the cache, where the next run finds it; so is what lies there
+ * already, and what comes from a slow disk.
  */
 #include "config.h"
 
@@ -27,7 +27,8 @@
 #include <unistd.h>
 
 enum {
-	DIRECT_FROM = 16 << 20, /* bytes of weights */
+	DIRECT_FROM = 2 << 20,	      /* bytes of weights that are read once; less comes as fast with what surrounds it */
+	DIRECT_AGAIN_FROM = 16 << 20, /* that are read again: less stays in the page cache */
 	DIRECT_DEPTH = 4,	/* chunks of up to 1 MiB: less leaves disks idle, more gains nothing */
 	SAMPLES = 64		/* pages that are looked for in the page cache */
 };
@@ -164,10 +165,10 @@ static void find_weights(const struct plan_file *p, uint64_t *start, uint64_t *e
 }
 
 /* Whether most of some pages of [start, end) are in the page cache. Looking brings none there. */
-static bool is_cached(const struct plan_file *p, uint64_t start, uint64_t end)
+static bool is_cached(const struct plan_file *p)
 {
 	unsigned char *map = mmap(NULL, p->size, PROT_READ, MAP_SHARED, p->fd, 0), there;
-	uint64_t pages = (end - start) / EDGE_PLAN_PAGE, found = 0, i;
+	uint64_t start = p->weights[0], pages = (p->weights[1] - start) / EDGE_PLAN_PAGE, found = 0, i;
 
 	if (map == MAP_FAILED)
 		return false;
@@ -178,16 +179,18 @@ static bool is_cached(const struct plan_file *p, uint64_t start, uint64_t end)
 	return found > SAMPLES / 2;
 }
 
-static void choose_io(struct plan_file *p, enum plan_io io, uint64_t start, uint64_t end)
+void plan_file_choose_io(struct plan_file *p, enum plan_io io, bool again)
 {
+	uint64_t least = again ? DIRECT_AGAIN_FROM : DIRECT_FROM;
+
 	p->automatic = io == PLAN_IO_AUTO;
-	if (io == PLAN_IO_DIRECT || (p->automatic && end - start >= DIRECT_FROM && !is_cached(p, start, end)))
+	if (io == PLAN_IO_DIRECT || (p->automatic && p->weights[1] - p->weights[0] >= least && !is_cached(p)))
 		p->direct_fd = open(p->path, O_RDONLY | O_CLOEXEC | O_DIRECT);
 	if (p->direct_fd < 0)
 		posix_fadvise(p->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
 }
 
-static enum edge_status read_records(struct plan_file *p, enum plan_io io, struct failure *f)
+static enum edge_status read_records(struct plan_file *p, struct failure *f)
 {
 	uint64_t head = p->size < EDGE_PLAN_PAGE ? p->size : EDGE_PLAN_PAGE, start, end;
 	enum edge_status st;
@@ -200,7 +203,8 @@ static enum edge_status read_records(struct plan_file *p, enum plan_io io, struc
 	end = end / EDGE_PLAN_PAGE * EDGE_PLAN_PAGE;
 	if (start > p->size || start >= end)
 		start = end = p->size;
-	choose_io(p, io, start, end);
+	p->weights[0] = start;
+	p->weights[1] = end;
 	if (start > head &&
 	    (st = read_range(p, head, start - head, false, (char *)p->data + head, f)) != EDGE_OK)
 		return st;
@@ -232,8 +236,7 @@ static enum edge_status describe(struct plan_file *p, struct failure *f)
 	return EDGE_OK;
 }
 
-enum edge_status plan_file_open(const char *path, enum plan_io io, struct plan_file *out,
-				struct failure *f)
+enum edge_status plan_file_open(const char *path, struct plan_file *out, struct failure *f)
 {
 	enum edge_status st;
 
@@ -243,7 +246,7 @@ enum edge_status plan_file_open(const char *path, enum plan_io io, struct plan_f
 	out->fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (out->fd < 0)
 		return rt_fail_errno(f, EDGE_IO, "could not open plan \"%s\"", path);
-	if ((st = describe(out, f)) != EDGE_OK || (st = read_records(out, io, f)) != EDGE_OK)
+	if ((st = describe(out, f)) != EDGE_OK || (st = read_records(out, f)) != EDGE_OK)
 		return st;
 	mprotect(out->data, out->size, PROT_READ);
 	return EDGE_OK;

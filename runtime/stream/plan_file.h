@@ -26,13 +26,15 @@ struct plan_file {
 	void *data;    /* the file's size; zeros where the weights are */
 	size_t size;
 	int64_t modified[2]; /* when opened: s, ns */
+	uint64_t weights[2]; /* where they begin and end, in whole pages */
 	atomic_bool slow;    /* so the page cache may be worth its copies */
 	bool automatic;
 };
 
 /* Reads everything but the weights. Nothing is checked yet: that is plan_check()'s work. */
-enum edge_status plan_file_open(const char *path, enum plan_io io, struct plan_file *out,
-				struct failure *f);
+enum edge_status plan_file_open(const char *path, struct plan_file *out, struct failure *f);
+/* How weights are read: before the first of them. again: some are read in each run. */
+void plan_file_choose_io(struct plan_file *p, enum plan_io io, bool again);
 /* Copes with a zeroed and with a half-opened one. */
 void plan_file_close(struct plan_file *p);
 

@@ -29,7 +29,7 @@
 #define SLOW_DISK 4e8 /* bytes in a second */
 #define NONE UINT32_MAX
 
-enum { READERS_MAX = 16, STACK = 256 << 10, JUDGE_BYTES = 16 << 20 };
+enum { READERS_MAX = 16, STACK = 256 << 10, JUDGE_BYTES = 2 << 20 };
 
 struct reader {
 	struct stream *stream;

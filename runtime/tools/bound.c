@@ -135,7 +135,9 @@ enum edge_status measure_storage(const char *path, const struct edge_plan *p, bo
 		return EDGE_OK;
 	if (evicted && (st = plan_file_evict(path, f)) != EDGE_OK)
 		return st;
-	st = plan_file_open(path, direct ? PLAN_IO_DIRECT : PLAN_IO_BUFFERED, &file, f);
+	st = plan_file_open(path, &file, f);
+	if (st == EDGE_OK)
+		plan_file_choose_io(&file, direct ? PLAN_IO_DIRECT : PLAN_IO_BUFFERED, true);
 	r.file = &file;
 	if (st == EDGE_OK && !(r.reader[0].memory = rt_map(&account, RT_HOST, r.largest * MOST_READERS)))
 		st = rt_fail(f, EDGE_MEMORY, "out of memory");

@@ -26,7 +26,7 @@ static const char *only_plan(int argc, char **argv)
 static enum edge_status open_checked(const char *path, struct plan_file *file, struct edge_plan *p,
 				     struct failure *f)
 {
-	enum edge_status st = plan_file_open(path, PLAN_IO_BUFFERED, file, f);
+	enum edge_status st = plan_file_open(path, file, f);
 	char why[512];
 
 	if (st != EDGE_OK)
