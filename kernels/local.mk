@@ -11,7 +11,7 @@ KERNEL_FILES += %D%/splat.clh %D%/splat_project.cl %D%/splat_sort_count.cl %D%/s
 	%D%/splat_tile_count.cl %D%/splat_tile_list.cl %D%/splat_tile_place.cl %D%/splat_blend.cl %D%/splat_loss.cl \
 	%D%/splat_blend_backward.cl %D%/splat_gather.cl %D%/splat_update.cl \
 	%D%/splat_relocate.cl %D%/splat_replace.cl %D%/splat_densify.cl %D%/splat_prune.cl %D%/splat_compensate.cl \
-	%D%/splat_reinitialise.cl %D%/gpu_splat_blend.cl %D%/gpu_splat_blend_backward.cl %D%/gpu_splat_loss.cl
+	%D%/splat_reinitialise.cl %D%/splat_reorder.cl %D%/splat_permute.cl %D%/gpu_splat_blend.cl %D%/gpu_splat_blend_backward.cl %D%/gpu_splat_loss.cl
 
 KERNEL_FILES += %D%/tune/x86-64-v4.txt
 

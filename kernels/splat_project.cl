@@ -5,6 +5,7 @@
  * A work-item does CHUNK of them, sixteen at a time in the lanes of vectors.
  * Those that are seen get a record and, side by side at the chunk's own place,
  * a key (the bits of their depth, which order as depths do) and their number.
+ * Records of others are left as they are but for the word that says so.
  */
 #ifndef EDGE_PRELUDE
 #include "prelude.clh"
@@ -67,6 +68,7 @@ __kernel EDGE_SINGLE void KERNEL(__global const uint *restrict state, __global c
 	const int chunk = (int)get_global_id(0), count = (int)state[STATE_COUNT], first = chunk * CHUNK;
 	const long plane = (long)state[STATE_CAPACITY];
 	const int last = min(first + CHUNK, count);
+	__global uint *shown = SHOWN(chunks, plane);
 	uint n = 0;
 
 	if (first < count) {
@@ -76,9 +78,12 @@ __kernel EDGE_SINGLE void KERNEL(__global const uint *restrict state, __global c
 			float lane[(RECORD + 1) * 16];
 			int box[32];
 			const int lanes = min(16, last - i);
+			uint seen;
 
 			EDGE_FN(vector)(state, parameters + i, plane, f, rect);
-			if (!splat_any(rect[1] != 0)) {
+			seen = splat_bits(rect[1] != 0) & (0xffffu >> (16 - lanes));
+			shown[i / 16] = seen;
+			if (seen == 0) {
 				for (int l = 0; l < lanes; l++)
 					records[(long)(i + l) * RECORD + R_SPAN_Y] = 0.0f;
 				continue;

@@ -3,8 +3,18 @@
  * splat_update.cl - projection backward, and a step of Adam on what comes out of it.
  *
  * The forward intermediates are computed again, so between the picture and the
- * parameters nothing is kept but nine sums a Gaussian. Those that the view did
- * not show take the same step with a gradient of zero, as Adam has it.
+ * parameters nothing is kept but nine sums a Gaussian.
+ *
+ * Those that the view did not show take a step with a gradient of zero, as Adam
+ * has it, but later: sixteen that have no gradient are not touched, only counted,
+ * and take the steps they missed together with their next one, or after
+ * MISSED_MOST of them. k steps without gradient multiply the moments by beta^k and
+ * move the parameter by the mean over its deviation, times a number that depends
+ * on k and the step alone: the host's table. So moments are what Adam's would be, and
+ * parameters too whenever a step with a gradient is over; until then what is not in
+ * the picture lags behind by less than it would have drifted. The last step of training
+ * leaves nothing to catch up with. Where each step pulls at every Gaussian (decay,
+ * noise) none misses one.
  *
  * MOMENT_BITS 32: both moments as floats. 16: their upper halves. 8: the first
  * as sign, 5 bits of exponent and 2 of mantissa, the root of the second as 5 and
@@ -31,6 +41,8 @@ struct EDGE_FN(adam) {
 	long plane;
 	float unbias1, unbias2, epsilon;
 	uint16 random;
+	int late, own;			  /* whether steps were missed; whether there is a present one */
+	float16 drift, place, fade1, fade2; /* of the steps missed */
 };
 
 #if MOMENT_BITS == 32
@@ -79,24 +91,56 @@ EDGE_OVERLOAD uchar16 EDGE_FN(code1)(float16 m, uint16 random)
 }
 #endif
 
+#if MOMENT_BITS == 8
+/* the least root that has a code bounds the step where the second moment has none */
+#define VARIANCE(v) max(v, (float16)(0x1p-68f))
+#else
+#define VARIANCE(v) (v)
+#endif
+
 EDGE_OVERLOAD void EDGE_FN(step)(struct EDGE_FN(adam) *a, int k, float16 gradient, float rate)
 {
 	const long at = k * a->plane;
-	const float16 m = BETA1 * LOAD_M(at) + (1.0f - BETA1) * gradient;
-	const float16 v = BETA2 * LOAD_V(at) + (1.0f - BETA2) * gradient * gradient;
-	const float16 p = vload16(0, a->p + at);
+	float16 m = LOAD_M(at), v = LOAD_V(at), p = vload16(0, a->p + at);
 
-#if MOMENT_BITS == 8
-	/* the least root that has a code bounds the step where the second moment has none */
-	vstore16(p - rate * a->unbias1 * m / (sqrt(max(v, (float16)(0x1p-68f)) * a->unbias2) + a->epsilon), 0, a->p + at);
-#else
-	vstore16(p - rate * a->unbias1 * m / (sqrt(v * a->unbias2) + a->epsilon), 0, a->p + at);
-#endif
+	if (a->late) {
+		p -= (k < P_SCALE ? a->place : rate * a->drift) * m / sqrt(max(VARIANCE(v), (float16)(1e-30f)));
+		m *= a->fade1;
+		v *= a->fade2;
+	}
+	if (a->own) {
+		m = BETA1 * m + (1.0f - BETA1) * gradient;
+		v = BETA2 * v + (1.0f - BETA2) * gradient * gradient;
+		p -= rate * a->unbias1 * m / (sqrt(VARIANCE(v) * a->unbias2) + a->epsilon);
+	}
+	vstore16(p, 0, a->p + at);
 #if MOMENT_BITS < 32
 	a->random = a->random * 1664525u + 1013904223u;
 #endif
 	STORE_M(m, at);
 	STORE_V(v, at);
+}
+
+/* What so many steps missed come to. */
+EDGE_OVERLOAD void EDGE_FN(lateness)(__global const uint *restrict state, float16 missed, struct EDGE_FN(adam) *a)
+{
+	__global const float *table = (__global const float *)state + STATE_DRIFT;
+	float number[16], drift[16], place[16];
+
+	a->late = splat_any(missed > 0.0f);
+	if (!a->late)
+		return;
+	vstore16(missed, 0, number);
+	for (int l = 0; l < 16; l++) {
+		const int k = clamp((int)number[l], 0, MISSED_MOST);
+
+		drift[l] = table[k];
+		place[l] = table[MISSED_MOST + 1 + k];
+	}
+	a->drift = vload16(0, drift);
+	a->place = vload16(0, place);
+	a->fade1 = edge_exp(missed * -0.10536051565782628f); /* ln beta */
+	a->fade2 = edge_exp(missed * -0.0010005003335835335f);
 }
 
 /* dL / d direction from the products of the coefficients with dL / d colour. */
@@ -198,19 +242,15 @@ EDGE_OVERLOAD void EDGE_FN(geometry)(__global const uint *restrict state, const 
 }
 
 /* The nine sums of sixteen Gaussians; zero where the view did not show one, or where one is no number. */
-EDGE_OVERLOAD int16 EDGE_FN(sums)(__global const float *restrict gradients, __global const float *restrict records,
-				  int first, int lanes, float16 *sum)
+EDGE_OVERLOAD int16 EDGE_FN(sums)(__global const float *restrict gradients, uint shown, float16 *sum)
 {
 	float lane[GRADIENT * 16];
-	int shown[16];
 	int16 ok;
 
-	for (int l = 0; l < 16; l++) {
-		shown[l] = l < lanes && as_uint(records[(long)(first + l) * RECORD + R_SPAN_Y]) != 0u ? -1 : 0;
+	for (int l = 0; l < 16; l++)
 		for (int k = 0; k < GRADIENT; k++)
-			lane[16 * k + l] = shown[l] ? gradients[(long)(first + l) * GRADIENT + k] : 0.0f;
-	}
-	ok = vload16(0, shown);
+			lane[16 * k + l] = shown >> l & 1u ? gradients[l * GRADIENT + k] : 0.0f;
+	ok = ((int16)((int)shown) >> SPLAT_LANES_I & 1) != 0;
 	for (int k = 0; k < GRADIENT; k++) {
 		sum[k] = vload16(k, lane);
 		ok = ok & (fabs(sum[k]) < 1e20f);
@@ -218,6 +258,37 @@ EDGE_OVERLOAD int16 EDGE_FN(sums)(__global const float *restrict gradients, __gl
 	for (int k = 0; k < GRADIENT; k++)
 		sum[k] = select((float16)(0.0f), sum[k], ok);
 	return ok;
+}
+
+/* Gradients of all but the colour, and of that what its sums and y come to; the statistics. */
+EDGE_OVERLOAD void EDGE_FN(backward)(__global const uint *restrict state, const struct splat_geometry *g,
+				     const struct EDGE_FN(adam) *a, int16 shown, float16 opacity, float16 *sum, float16 *y,
+				     float16 *out, __global float *s)
+{
+	const int degree = (int)state[STATE_DEGREE], n = (degree + 1) * (degree + 1);
+	float16 c[16], d[3], rgb[3], dd[3], place[2], length, dot;
+
+	EDGE_FN(geometry)(state, g, sum, out, place);
+	place[0] *= 0.5f * (float)state[STATE_WIDTH];
+	place[1] *= 0.5f * (float)state[STATE_HEIGHT];
+	vstore16(vload16(0, s) + sqrt(place[0] * place[0] + place[1] * place[1]), 0, s);
+	out[P_OPACITY] = (1.0f - opacity) * sum[0];
+	length = splat_direction(state, a->p, a->plane, d);
+	splat_harmonics(d, degree, y);
+	splat_colour(a->p, a->plane, degree, y, rgb);
+	for (int k = 0; k < 3; k++)
+		sum[6 + k] = select(sum[6 + k], (float16)(0.0f), rgb[k] < 0.0f);
+	for (int k = 0; k < n; k++) {
+		__global const float *sh = a->p + (P_COLOUR + 3 * k) * a->plane;
+
+		c[k] = sum[6] * vload16(0, sh) + sum[7] * vload16(0, sh + a->plane) + sum[8] * vload16(0, sh + 2 * a->plane);
+	}
+	EDGE_FN(direction)(d, degree, c, dd);
+	dot = d[0] * dd[0] + d[1] * dd[1] + d[2] * dd[2];
+	for (int k = 0; k < 3; k++)
+		out[k] += (dd[k] - d[k] * dot) / length;
+	for (int k = 0; k < 11; k++)
+		out[k] = select((float16)(0.0f), out[k], shown & (fabs(out[k]) < 1e20f));
 }
 
 /* Exploration of relocation: noise of the shape of the Gaussian, for those that are nearly transparent. */
@@ -241,79 +312,89 @@ EDGE_OVERLOAD void EDGE_FN(wander)(__global const uint *restrict state, const st
 			 p + i * plane);
 }
 
+/* Sixteen Gaussians' steps. */
+EDGE_OVERLOAD void EDGE_FN(steps)(__global const uint *restrict state, struct EDGE_FN(adam) *a, const float16 *out,
+				  const float16 *y, const float16 *rgb)
+{
+	__global const float *rate = (__global const float *)state + STATE_RATES;
+	const int degree = (int)state[STATE_DEGREE], n = (degree + 1) * (degree + 1);
+
+	for (int k = 0; k < 3; k++)
+		EDGE_FN(step)(a, P_POSITION + k, out[P_POSITION + k], rate[0]);
+	for (int k = 0; k < 3; k++)
+		EDGE_FN(step)(a, P_SCALE + k, out[P_SCALE + k], rate[1]);
+	for (int k = 0; k < 4; k++)
+		EDGE_FN(step)(a, P_ROTATION + k, out[P_ROTATION + k], rate[2]);
+	EDGE_FN(step)(a, P_OPACITY, out[P_OPACITY], rate[3]);
+	for (int k = 0; k < n; k++)
+		for (int j = 0; j < 3; j++)
+			EDGE_FN(step)(a, P_COLOUR + 3 * k + j, y[k] * rgb[j], rate[k ? 5 : 4]);
+}
+
+EDGE_OVERLOAD void EDGE_FN(sixteen)(__global const uint *restrict state, struct EDGE_FN(adam) *a,
+				    __global const float *restrict gradients, uint seen, __global float *s, int first)
+{
+	const float noise = splat_float(state, STATE_NOISE), fade = splat_float(state, STATE_OPACITY_DECAY);
+	const float shrink = splat_float(state, STATE_SCALE_DECAY);
+	const int all = noise > 0.0f || fade > 0.0f || shrink > 0.0f;
+	float16 sum[GRADIENT], out[11], y[16], missed = vload16(0, s + STAT_MISSED * a->plane), opacity;
+	struct splat_geometry g;
+	int16 shown = (int16)(0);
+	int pulled = 0;
+
+	for (int k = 0; k < GRADIENT; k++)
+		sum[k] = (float16)(0.0f);
+	if (seen) {
+		shown = EDGE_FN(sums)(gradients, seen, sum);
+		for (int k = 0; k < GRADIENT; k++)
+			pulled |= splat_any(sum[k] != 0.0f);
+		vstore16(vload16(0, s + a->plane) + select((float16)(0.0f), (float16)(1.0f), shown), 0, s + a->plane);
+	}
+	if (a->own && !all && !pulled && !splat_any(missed >= (float)MISSED_MOST)) {
+		vstore16(missed + 1.0f, 0, s + STAT_MISSED * a->plane);
+		return;
+	}
+	EDGE_FN(lateness)(state, missed, a);
+	if (!a->own && !a->late)
+		return;
+	opacity = splat_sigmoid(vload16(0, a->p + P_OPACITY * a->plane));
+	for (int k = 0; k < 11; k++)
+		out[k] = (float16)(0.0f);
+	for (int k = 0; k < 16; k++)
+		y[k] = (float16)(0.0f);
+	if (pulled || noise > 0.0f)
+		splat_geometry(state, a->p, a->plane, &g);
+	if (pulled)
+		EDGE_FN(backward)(state, &g, a, shown, opacity, sum, y, out, s);
+	if (fade > 0.0f || shrink > 0.0f) {
+		out[P_OPACITY] += fade * opacity * (1.0f - opacity);
+		for (int k = 0; k < 3; k++)
+			out[P_SCALE + k] += shrink * edge_exp(vload16(0, a->p + (P_SCALE + k) * a->plane));
+	}
+	EDGE_FN(steps)(state, a, out, y, sum + 6);
+	if (noise > 0.0f && a->own)
+		EDGE_FN(wander)(state, &g, opacity, first, a->p, a->plane);
+	vstore16((float16)(0.0f), 0, s + STAT_MISSED * a->plane);
+}
+
 __kernel EDGE_SINGLE void KERNEL(__global const uint *restrict state, __global float *restrict parameters,
 				 __global MOMENT1 *restrict moment1, __global MOMENT2 *restrict moment2,
-				 __global const float *restrict records, __global const float *restrict gradients,
+				 __global const uint *restrict chunks, __global const float *restrict gradients,
 				 __global float *restrict statistics EDGE_WI)
 {
 	const int count = (int)state[STATE_COUNT], begin = (int)get_global_id(0) * CHUNK;
-	const int last = min(begin + CHUNK, count), degree = (int)state[STATE_DEGREE], n = (degree + 1) * (degree + 1);
+	const int last = min(begin + CHUNK, count), own = state[STATE_CATCH_UP] == 0u;
 	const long plane = (long)state[STATE_CAPACITY];
-	const float noise = splat_float(state, STATE_NOISE);
+	__global const uint *shown = SHOWN(chunks, plane);
 
 	for (int i = begin; i < last; i += 16) {
-		struct EDGE_FN(adam) a = { parameters + i, moment1 + i, moment2 + i, plane,
-					   splat_float(state, STATE_UNBIAS1), splat_float(state, STATE_UNBIAS2),
-					   splat_float(state, STATE_EPSILON),
-					   splat_hash(convert_uint16(SPLAT_LANES_I + i) ^ splat_hash(state[STATE_STEP])) };
-		__global const float *rate = (__global const float *)state + STATE_RATES;
-		float16 sum[GRADIENT], out[11], y[16], c[16], d[3], rgb[3], dd[3], place[2], opacity;
-		struct splat_geometry g;
-		const int16 shown = EDGE_FN(sums)(gradients, records, i, min(16, last - i), sum);
-		const int any_shown = splat_any(shown);
+		struct EDGE_FN(adam) a = { .p = parameters + i, .m = moment1 + i, .v = moment2 + i, .plane = plane,
+					   .unbias1 = splat_float(state, STATE_UNBIAS1),
+					   .unbias2 = splat_float(state, STATE_UNBIAS2),
+					   .epsilon = splat_float(state, STATE_EPSILON),
+					   .random = splat_hash(convert_uint16(SPLAT_LANES_I + i) ^ splat_hash(state[STATE_STEP])),
+					   .own = own };
 
-		opacity = splat_sigmoid(vload16(0, a.p + P_OPACITY * plane));
-		for (int k = 0; k < 11; k++)
-			out[k] = (float16)(0.0f);
-		for (int k = 0; k < 16; k++)
-			y[k] = (float16)(0.0f);
-		if (any_shown || noise > 0.0f)
-			splat_geometry(state, a.p, plane, &g);
-		if (any_shown) {
-			__global float *s = statistics + i;
-			float16 length, dot;
-
-			EDGE_FN(geometry)(state, &g, sum, out, place);
-			place[0] *= 0.5f * (float)state[STATE_WIDTH];
-			place[1] *= 0.5f * (float)state[STATE_HEIGHT];
-			vstore16(vload16(0, s) + sqrt(place[0] * place[0] + place[1] * place[1]), 0, s);
-			vstore16(vload16(0, s + plane) + select((float16)(0.0f), (float16)(1.0f), shown), 0, s + plane);
-			out[P_OPACITY] = (1.0f - opacity) * sum[0];
-			length = splat_direction(state, a.p, plane, d);
-			splat_harmonics(d, degree, y);
-			splat_colour(a.p, plane, degree, y, rgb);
-			for (int k = 0; k < 3; k++)
-				sum[6 + k] = select(sum[6 + k], (float16)(0.0f), rgb[k] < 0.0f);
-			for (int k = 0; k < n; k++) {
-				__global const float *sh = a.p + (P_COLOUR + 3 * k) * plane;
-
-				c[k] = sum[6] * vload16(0, sh) + sum[7] * vload16(0, sh + plane) +
-				       sum[8] * vload16(0, sh + 2 * plane);
-			}
-			EDGE_FN(direction)(d, degree, c, dd);
-			dot = d[0] * dd[0] + d[1] * dd[1] + d[2] * dd[2];
-			for (int k = 0; k < 3; k++)
-				out[k] += (dd[k] - d[k] * dot) / length;
-			for (int k = 0; k < 11; k++)
-				out[k] = select((float16)(0.0f), out[k], shown & (fabs(out[k]) < 1e20f));
-		}
-		if (splat_float(state, STATE_OPACITY_DECAY) > 0.0f || splat_float(state, STATE_SCALE_DECAY) > 0.0f) {
-			out[P_OPACITY] += splat_float(state, STATE_OPACITY_DECAY) * opacity * (1.0f - opacity);
-			for (int k = 0; k < 3; k++)
-				out[P_SCALE + k] += splat_float(state, STATE_SCALE_DECAY) *
-						    edge_exp(vload16(0, a.p + (P_SCALE + k) * plane));
-		}
-		for (int k = 0; k < 3; k++)
-			EDGE_FN(step)(&a, P_POSITION + k, out[P_POSITION + k], rate[0]);
-		for (int k = 0; k < 3; k++)
-			EDGE_FN(step)(&a, P_SCALE + k, out[P_SCALE + k], rate[1]);
-		for (int k = 0; k < 4; k++)
-			EDGE_FN(step)(&a, P_ROTATION + k, out[P_ROTATION + k], rate[2]);
-		EDGE_FN(step)(&a, P_OPACITY, out[P_OPACITY], rate[3]);
-		for (int k = 0; k < n; k++)
-			for (int j = 0; j < 3; j++)
-				EDGE_FN(step)(&a, P_COLOUR + 3 * k + j, y[k] * sum[6 + j], rate[k ? 5 : 4]);
-		if (noise > 0.0f)
-			EDGE_FN(wander)(state, &g, opacity, i, a.p, plane);
+		EDGE_FN(sixteen)(state, &a, gradients + (long)i * GRADIENT, own ? shown[i / 16] : 0u, statistics + i, i);
 	}
 }

@@ -331,6 +331,107 @@ static void test_reinitialise(const char *plan)
 	train_close(t);
 }
 
+/* ---- steps that are missed, and taken later ---- */
+
+/* A parameter that sees no gradient in any of n steps, as Adam has it. */
+static double without_gradient(const struct edge_train *x, uint32_t k, double p, double m, double v, uint32_t n)
+{
+	for (uint32_t step = 1; step <= n; step++) {
+		double place = x->rate_position_first * pow(x->rate_position_last / x->rate_position_first, (double)step / x->steps);
+		double rate = k < 3 ? place : k < 6 ? x->rate_scale : k < 10 ? x->rate_rotation : k == 10 ? x->rate_opacity :
+			      x->rate_colour;
+
+		m *= 0.9;
+		v *= 0.999;
+		p -= rate * m / (1 - pow(0.9, step)) / (sqrt(v / (1 - pow(0.999, step))) + x->epsilon);
+	}
+	return p;
+}
+
+static void test_missed(const char *plan)
+{
+	struct train *t = need_session(plan, 2);
+	float before[14][MOST], after[MOST], hidden[MOST], m[MOST], v[MOST], missed[MOST], first, last;
+	uint32_t n = train_gaussians(t), owed = 0;
+	double worst = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		hidden[i] = -20.0f;
+		m[i] = 0.01f * (float)(1 + i % 7);
+		v[i] = 1e-4f * (float)(1 + i % 5);
+	}
+	set_column(t, 10, hidden, n); /* so no view shows any */
+	t->s->plan.event_count = 0;
+	for (uint32_t k = 0; k < 14; k++) {
+		must(train_part_write(t, 1, k, 0, n, m, &failure));
+		must(train_part_write(t, 2, k, 0, n, v, &failure));
+		column(t, 0, k, before[k]);
+	}
+	train_some(t, t->plan->steps - 1, &first, &last);
+	column(t, 3, 4, missed);
+	for (uint32_t i = 0; i < n; i++)
+		owed += missed[i] == (float)t->plan->steps - 1.0f;
+	train_some(t, 1, &first, &last);
+	for (uint32_t k = 0; k < 14; k++) {
+		column(t, 0, k, after);
+		for (uint32_t i = 0; i < n; i++) {
+			double p = (double)before[k][i], wanted = without_gradient(t->plan, k, p, (double)m[i], (double)v[i], t->plan->steps);
+
+			worst = fmax(worst, fabs((double)after[i] - wanted) / (fabs(wanted - p) + 1e-2 * fabs(p)));
+		}
+	}
+	column(t, 3, 4, missed);
+	for (uint32_t i = 0; i < n; i++)
+		owed += missed[i] == 0.0f;
+	tap_ok(owed == 2 * n, "what no view shows misses steps, and has taken all of them in the end");
+	tap_ok(worst < 1e-4, "the steps taken late are Adam's, within %.2g of them", worst);
+	train_close(t);
+}
+
+static void test_reorder(const char *plan)
+{
+	struct train *t = need_session(plan, 2);
+	float tag[MOST], place[3][MOST], now[4][MOST], found[MOST] = { 0 };
+	uint32_t n = train_gaussians(t), whole = 0, all = 0;
+	double apart[2] = { 0 };
+	struct train_step_report r;
+
+	for (uint32_t i = 0; i < n; i++)
+		tag[i] = (float)i;
+	for (uint32_t k = 0; k < 3; k++) {
+		column(t, 0, k, place[k]);
+		for (uint32_t i = 0; i < n; i++) { /* far away distances count for less */
+			float x = place[k][i] - t->plan->centre[k];
+
+			place[k][i] = x / (t->plan->extent + fabsf(x));
+		}
+	}
+	set_column(t, 58, tag, n);
+	must(train_part_write(t, 1, 17, 0, n, tag, &failure));
+	must(train_part_write(t, 2, 0, 0, n, tag, &failure));
+	must(train_part_write(t, 3, 4, 0, n, tag, &failure));
+	for (uint32_t i = 1; i < n; i++)
+		for (uint32_t k = 0; k < 3; k++)
+			apart[0] += fabs((double)(place[k][i] - place[k][i - 1]));
+	run_event(t, EDGE_EVENT_REORDER, n, &r);
+	column(t, 0, 58, now[0]);
+	column(t, 1, 17, now[1]);
+	column(t, 2, 0, now[2]);
+	column(t, 3, 4, now[3]);
+	for (uint32_t i = 0; i < n; i++)
+		whole += now[0][i] == now[1][i] && now[1][i] == now[2][i] && now[2][i] == now[3][i];
+	for (uint32_t i = 0; i < n && whole == n; i++) {
+		uint32_t was = (uint32_t)now[0][i], before = (uint32_t)now[0][i ? i - 1 : 0];
+
+		all += was < n && found[was]++ == 0.0f;
+		for (uint32_t k = 0; k < 3; k++)
+			apart[1] += fabs((double)(place[k][was] - place[k][before]));
+	}
+	tap_ok(r.added == 0 && r.removed == 0 && whole == n && all == n, "reorder: all %u Gaussians are there, and whole", n);
+	tap_ok(apart[1] < 0.9 * apart[0], "reorder: neighbours are closer, %.3g instead of %.3g", apart[1] / n, apart[0] / n);
+	train_close(t);
+}
+
 int main(void)
 {
 	static const char diet[] = "policy diet; densify every 10 from 5 until 50; prune every 10; compensate every 5 from 20 "
@@ -348,6 +449,8 @@ int main(void)
 	test_repeatable(plan, "auto");
 	test_relocate(plan, "auto");
 	test_reinitialise(plan);
+	test_missed(plan);
+	test_reorder(plan);
 	plan = make_plan(60, relocate, 0, false);
 	test_repeatable(plan, "relocate");
 	test_relocate(plan, "relocate");

@@ -102,7 +102,7 @@ void derive_schedule(struct plan_maker *k)
 	x->evaluate_every = d->evaluate_every;
 	x->checkpoint_every = d->checkpoint_every;
 	x->reinitialise_at = d->reinitialise.len ? d->reinitialise.data[0] : 0;
-	x->reorder_every = 0;
+	x->reorder_every = at_least(x->steps / 28, 20);
 	x->seed = d->seed;
 	derive_windows(d, x);
 	derive_rates(k->r->scene, x);

@@ -16,7 +16,7 @@
 
 enum { MAX_BUFFERS = 12 };
 
-enum step_size { BY_CHUNK, BY_BLOCK, BY_TILE, BY_LOSS, ONE };
+enum step_size { BY_CHUNK, BY_BLOCK, BY_TILE, BY_LOSS, BY_PART, ONE };
 
 struct step_plan {
 	uint32_t role;
@@ -63,7 +63,7 @@ static const struct step_plan plans[] = {
 	{ EDGE_TRAIN_GATHER, "splat_gather", "gather", NULL, 0, BY_BLOCK,
 	  { B(STATE), B(PROJECTED), B(ORDER), B(TILES), B(COUNTS), B(SLOTS), B(GRADIENTS), B(STATISTICS) } },
 	{ EDGE_TRAIN_UPDATE, "splat_update", "update", NULL, 0, BY_CHUNK,
-	  { B(STATE), B(PARAMETERS), B(MOMENT1), B(MOMENT2), B(PROJECTED), B(GRADIENTS), B(STATISTICS) } },
+	  { B(STATE), B(PARAMETERS), B(MOMENT1), B(MOMENT2), B(CHUNKS), B(GRADIENTS), B(STATISTICS) } },
 	{ EDGE_TRAIN_RELOCATE, "splat_relocate", "relocate", NULL, 0, ONE,
 	  { B(STATE), B(PARAMETERS), B(MOMENT1), B(MOMENT2), B(STATISTICS), B(SLOTS) } },
 	{ EDGE_TRAIN_RELOCATE, "splat_replace", "replace", NULL, 0, ONE,
@@ -79,6 +79,10 @@ static const struct step_plan plans[] = {
 	  { B(STATE), B(PARAMETERS), B(MOMENT1), B(MOMENT2), B(STATISTICS), B(PROJECTED), B(TILES), B(LISTS), B(IMAGE) } },
 	{ EDGE_TRAIN_REPLACE, "splat_reinitialise", "replace the set", "REPLACE", 1, ONE,
 	  { B(STATE), B(PARAMETERS), B(MOMENT1), B(MOMENT2), B(STATISTICS), B(PROJECTED), B(TILES), B(LISTS), B(IMAGE) } },
+	{ EDGE_TRAIN_REORDER, "splat_reorder", "find an order", NULL, 0, ONE,
+	  { B(STATE), B(PARAMETERS), B(SLOTS), B(COUNTS) } },
+	{ EDGE_TRAIN_PERMUTE, "splat_permute", "put in order", NULL, 0, BY_PART,
+	  { B(STATE), B(PARAMETERS), B(MOMENT1), B(MOMENT2), B(STATISTICS), B(SLOTS) } },
 };
 
 #undef B
@@ -91,6 +95,7 @@ static uint32_t items(const struct edge_train *x, enum step_size size)
 	case BY_TILE: return tiles_across(x) * tiles_down(x);
 	case BY_LOSS:
 		return ((x->width + SPLAT_LOSS_W - 1) / SPLAT_LOSS_W) * ((x->height + SPLAT_LOSS_H - 1) / SPLAT_LOSS_H);
+	case BY_PART: return SPLAT_PARTS;
 	default: return 1;
 	}
 }

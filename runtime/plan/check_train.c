@@ -16,7 +16,7 @@
 #define BAD(...) return check_fail(c, EDGE_BAD, __VA_ARGS__)
 typedef unsigned long long ull;
 
-enum { TILE = 16, STATE_BYTES = 512, LOSS_W = 64, LOSS_H = 32, PLACES = 1 << 24 };
+enum { TILE = 16, STATE_BYTES = 2560, LOSS_W = 64, LOSS_H = 32, PLACES = 1 << 24 };
 
 static bool window_ok(const struct edge_window *w)
 {
@@ -139,7 +139,7 @@ static uint64_t least_bytes(const struct check *c, uint32_t role)
 	case EDGE_BUFFER_PARAMETERS: return 4 * cap * x->parameters;
 	case EDGE_BUFFER_MOMENT1:
 	case EDGE_BUFFER_MOMENT2: return x->moment_bits / 8 * cap * x->parameters;
-	case EDGE_BUFFER_STATISTICS: return 16 * cap;
+	case EDGE_BUFFER_STATISTICS: return 20 * cap;
 	case EDGE_BUFFER_TILES: return 4 * (2 * tiles + 2);
 	case EDGE_BUFFER_IMAGE: return 12 * (uint64_t)x->stride * x->rows;
 	case EDGE_BUFFER_LOSS:

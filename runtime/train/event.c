@@ -39,15 +39,18 @@ static enum edge_status change_set(struct train *t, const struct edge_event *e, 
 				large ? x->scale_max * x->extent : 1e30f, growth, x->new_opacity };
 	enum edge_status st;
 
-	if (t->step[role] == UINT32_MAX)
+	if (t->step[role] == UINT32_MAX || (role == EDGE_TRAIN_REORDER && t->step[EDGE_TRAIN_PERMUTE] == UINT32_MAX))
 		return rt_fail(f, EDGE_UNSUPPORTED, "plan \"%s\" has no step of role %u", t->s->file.path, role);
 	t->state[STATE_COUNT] = t->counters.gaussians;
 	t->state[STATE_CAPACITY] = x->capacity;
 	t->state[STATE_ARGUMENT] = e->most;
 	t->state[STATE_ARGUMENT + 1] = x->policy;
 	memcpy(t->state + STATE_ARGUMENT + 2, value, sizeof value);
+	if (role == EDGE_TRAIN_REORDER)
+		memcpy(t->state + STATE_ARGUMENT + 2, x->centre, sizeof x->centre);
 	if ((st = train_write(t, EDGE_BUFFER_STATE, 0, t->state, 4 * STATE_OUT, f)) != EDGE_OK ||
 	    (st = train_launch(t, role, f)) != EDGE_OK ||
+	    (role == EDGE_TRAIN_REORDER && (st = train_launch(t, EDGE_TRAIN_PERMUTE, f)) != EDGE_OK) ||
 	    (st = train_read(t, EDGE_BUFFER_STATE, 4 * STATE_ADDED, t->state + STATE_ADDED, 8, f)) != EDGE_OK ||
 	    (st = train_finish(t, f)) != EDGE_OK)
 		return st;

@@ -13,13 +13,15 @@
 enum state_word {
 	STATE_COUNT = 0, STATE_CAPACITY = 1, STATE_DEGREE = 2, STATE_WIDTH = 3, STATE_HEIGHT = 4, STATE_TILES_X = 5,
 	STATE_TILES_Y = 6, STATE_KEYS = 7, STATE_STEP = 8, STATE_SEED = 9, STATE_TILE_FIRST = 10, STATE_TILE_END = 11,
-	STATE_BAND_ADD = 12, STATE_STRIDE = 13, STATE_ROWS = 14, STATE_ROTATION = 16, STATE_TRANSLATION = 25,
+	STATE_BAND_ADD = 12, STATE_STRIDE = 13, STATE_ROWS = 14, STATE_CATCH_UP = 15, STATE_ROTATION = 16, STATE_TRANSLATION = 25,
 	STATE_FOCAL = 28, STATE_CENTRE = 30, STATE_CLAMP = 32, STATE_CAMERA = 36, STATE_BACKGROUND = 39,
 	STATE_RATES = 42, STATE_UNBIAS1 = 48, STATE_UNBIAS2 = 49, STATE_EPSILON = 50, STATE_OPACITY_DECAY = 51,
 	STATE_SCALE_DECAY = 52, STATE_NOISE = 53, STATE_SSIM_WEIGHT = 54, STATE_EXTENT = 55, STATE_ARGUMENT = 56,
 	STATE_OUT = 64, STATE_VISIBLE = 64, STATE_TOTAL_KEYS = 65, STATE_BANDS = 66, STATE_ADDED = 68,
-	STATE_REMOVED = 69, STATE_WORDS = 128
+	STATE_REMOVED = 69, STATE_WORDS = 128, STATE_DRIFT = 128
 };
+
+enum { STATISTICS = 5, MISSED_MOST = 255 }; /* columns; steps that a Gaussian may miss */
 
 /* What a session for rendering puts in the place of the plan's records. */
 struct train_resize {
@@ -40,6 +42,7 @@ struct train {
 	uint64_t epoch[2];	/* which ones; UINT64_MAX: none */
 	struct frames *frames;
 	uint32_t state[STATE_WORDS];
+	float drift[2][MISSED_MOST + 1]; /* of the steps missed, by their number: all but positions; positions */
 	float *losses;		/* of the loss's blocks */
 	uint32_t *bands;	/* first tiles */
 	float *pixels;		/* one row of a picture, three planes */
@@ -63,6 +66,10 @@ void draw_state(struct train *t, const struct train_camera *camera);
 enum edge_status draw(struct train *t, struct failure *f);
 enum edge_status draw_band(struct train *t, uint32_t band, bool add, struct failure *f);
 enum edge_status draw_recount(struct train *t, struct failure *f);
+
+/* drift.c: what Gaussians without a gradient owe */
+enum edge_status drift_write(struct train *t, uint32_t step, struct failure *f);
+enum edge_status drift_settle(struct train *t, struct failure *f); /* nothing is owed afterwards */
 
 /* order.c */
 uint32_t order_view(struct train *t, uint64_t step); /* of the plan's views; step counts from 1 */

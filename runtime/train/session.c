@@ -216,7 +216,7 @@ void train_part_info(const struct train *t, uint32_t part, struct train_part *ou
 	const struct train_part all[PARTS] = { { "parameters", x->parameters, 4 },
 					       { "first moments", x->parameters, x->moment_bits / 8 },
 					       { "second moments", x->parameters, x->moment_bits / 8 },
-					       { "statistics", 4, 4 } };
+					       { "statistics", STATISTICS, 4 } };
 
 	*out = all[part];
 }

@@ -102,7 +102,7 @@ static enum edge_status forward(struct train *t, uint32_t step, uint32_t view, f
 	train_view_camera(t, view, &camera);
 	draw_state(t, &camera);
 	put_rates(t, step);
-	if ((st = draw(t, f)) != EDGE_OK)
+	if ((st = drift_write(t, step, f)) != EDGE_OK || (st = draw(t, f)) != EDGE_OK)
 		return st;
 	st = train_launch(t, step & 1 ? EDGE_TRAIN_LOSS_B : EDGE_TRAIN_LOSS_A, f);
 	return st == EDGE_OK ? read_loss(t, loss, f) : st;
@@ -130,7 +130,8 @@ enum edge_status train_step(struct train *t, struct train_step_report *out, stru
 	}
 	t->counters.skipped_in_a_row = out->skipped ? t->counters.skipped_in_a_row + 1 : 0;
 	t->counters.done = step;
-	if ((st = train_events(t, step, out, f)) != EDGE_OK)
+	if ((st = train_events(t, step, out, f)) != EDGE_OK ||
+	    (step == t->plan->steps && (st = drift_settle(t, f)) != EDGE_OK))
 		return st;
 	out->skipped_in_a_row = t->counters.skipped_in_a_row;
 	out->gaussians = t->counters.gaussians;
