@@ -4,6 +4,8 @@
  *
  * Goes over the blocks as splat_tile_list did, backward, taking back what that
  * added to the counts, so the places of a Gaussian's entries need not be kept.
+ * Sums go on where those of the band before ended: their order, and so every
+ * bit of them, does not depend on the bands.
  */
 #ifndef EDGE_PRELUDE
 #include "prelude.clh"
@@ -34,7 +36,7 @@ __kernel EDGE_SINGLE void KERNEL(__global const uint *restrict state, __global c
 		__global const float *r = records + (long)id * RECORD;
 		__global float *g = gradients + (long)id * GRADIENT;
 		const uint rows = as_uint(r[R_SPAN_Y]);
-		float sum[GRADIENT], weight = 0.0f, error = 0.0f;
+		float sum[GRADIENT], weight = 0.0f, error = statistics[STAT_ERROR * plane + id];
 
 		splat_record_soon(records, soon);
 		SPLAT_SOON(gradients + (long)soon * GRADIENT);
@@ -62,6 +64,6 @@ __kernel EDGE_SINGLE void KERNEL(__global const uint *restrict state, __global c
 		for (int k = 0; k < GRADIENT; k++)
 			g[k] = sum[k];
 		statistics[STAT_WEIGHT * plane + id] = max(statistics[STAT_WEIGHT * plane + id], weight);
-		statistics[STAT_ERROR * plane + id] += error;
+		statistics[STAT_ERROR * plane + id] = error;
 	}
 }

@@ -164,6 +164,33 @@ static void test_repeatable(const char *plan, const char *policy)
 	tap_ok(last < 0.75f * first || !strcmp(policy, "diet"), "policy %s: the loss falls from %.3f to %.3f", policy, (double)first, (double)last);
 }
 
+/* Lists with room for little: the same steps and events, in several bands. */
+static void test_training_in_bands(const char *plan, const char *policy)
+{
+	uint64_t hash[2] = { 0 };
+	uint32_t bands = 0, grown = 0;
+
+	for (uint32_t narrow = 0; narrow < 2; narrow++) {
+		struct train *t = need_session(plan, 2);
+		const struct edge_train *whole = t->plan;
+		struct edge_train less = *whole;
+
+		less.key_capacity = narrow ? less.capacity : less.key_capacity;
+		t->plan = &less;
+		for (uint32_t i = 0; i < 30; i++) {
+			float loss;
+
+			hash[narrow] = train_some(t, 1, &loss, &loss);
+			bands = narrow && t->state[STATE_BANDS] > bands ? t->state[STATE_BANDS] : bands;
+		}
+		grown = train_gaussians(t) - POINTS;
+		t->plan = whole;
+		train_close(t);
+	}
+	tap_ok(hash[0] == hash[1] && bands > 1, "policy %s: trained in up to %u bands, with the same bits (%u Gaussians more)",
+	       policy, bands, grown);
+}
+
 /* ---- memory ---- */
 
 static void test_budget(const char *statements, uint64_t budget)
@@ -442,12 +469,14 @@ int main(void)
 
 	test_bands(plan, "native");
 	test_repeatable(plan, "diet");
+	test_training_in_bands(plan, "diet");
 	test_prune(plan);
 	test_densify(plan);
 	test_smallest(diet, plan);
 	plan = make_plan(60, automatic, 0, false);
 	test_repeatable(plan, "auto");
 	test_relocate(plan, "auto");
+	test_training_in_bands(plan, "auto");
 	test_reinitialise(plan);
 	test_missed(plan);
 	test_reorder(plan);

@@ -27,6 +27,31 @@ static uint32_t first_event(const struct edge_plan *p, uint32_t step)
 	return low;
 }
 
+/* It looks at the step's own lists, of which only the last band's are left. */
+static enum edge_status compensate(struct train *t, struct failure *f)
+{
+	uint32_t bands = t->state[STATE_BANDS];
+	enum edge_status st;
+
+	if (bands == 1)
+		return train_launch(t, EDGE_TRAIN_COMPENSATE, f);
+	st = draw_recount(t, f);
+	for (uint32_t b = 0; b < bands && st == EDGE_OK; b++)
+		if ((st = draw_band(t, b, b > 0, f)) == EDGE_OK && (st = train_launch(t, EDGE_TRAIN_TILE_LIST, f)) == EDGE_OK)
+			st = train_launch(t, EDGE_TRAIN_COMPENSATE, f);
+	return st;
+}
+
+static enum edge_status launch_event(struct train *t, uint32_t role, struct failure *f)
+{
+	enum edge_status st;
+
+	if (role == EDGE_TRAIN_COMPENSATE)
+		return compensate(t, f);
+	st = train_launch(t, role, f);
+	return st == EDGE_OK && role == EDGE_TRAIN_REORDER ? train_launch(t, EDGE_TRAIN_PERMUTE, f) : st;
+}
+
 static enum edge_status change_set(struct train *t, const struct edge_event *e, uint32_t role,
 				   struct train_step_report *out, struct failure *f)
 {
@@ -49,8 +74,7 @@ static enum edge_status change_set(struct train *t, const struct edge_event *e, 
 	if (role == EDGE_TRAIN_REORDER)
 		memcpy(t->state + STATE_ARGUMENT + 2, x->centre, sizeof x->centre);
 	if ((st = train_write(t, EDGE_BUFFER_STATE, 0, t->state, 4 * STATE_OUT, f)) != EDGE_OK ||
-	    (st = train_launch(t, role, f)) != EDGE_OK ||
-	    (role == EDGE_TRAIN_REORDER && (st = train_launch(t, EDGE_TRAIN_PERMUTE, f)) != EDGE_OK) ||
+	    (st = launch_event(t, role, f)) != EDGE_OK ||
 	    (st = train_read(t, EDGE_BUFFER_STATE, 4 * STATE_ADDED, t->state + STATE_ADDED, 8, f)) != EDGE_OK ||
 	    (st = train_finish(t, f)) != EDGE_OK)
 		return st;
