@@ -36,6 +36,7 @@ static const struct setting_spec device_settings[] = {
 	{ "seek", "v:TIME", SETTING_ONCE },
 	{ "page", "v:TIME", SETTING_ONCE },
 	{ "touch", "v:RATE", SETTING_ONCE },
+	{ "requests", "v:INT", SETTING_ONCE },
 	{ "weights", "v:texture|buffer", SETTING_ONCE },
 	{ "kernels", "v:cpu|gpu", SETTING_ONCE },
 	{ "image", "v:INT", SETTING_ONCE },
@@ -304,6 +305,14 @@ static void device_image(struct sema *s, struct decl_device *out, const struct s
 		out->image_rows = (uint32_t)v->integer;
 }
 
+static void device_requests(struct sema *s, struct decl_device *out, const struct setting_value *v)
+{
+	if (v->integer > 32)
+		diag_error(s->diag, v->span, "at most 32 reads are on their way at once");
+	out->requests_set = true;
+	out->requests = (uint32_t)v->integer;
+}
+
 static void resolve_device(struct sema *s, const struct ast_decl *decl)
 {
 	struct decl_device out = { .name = decl->name.text, .span = decl->name.span };
@@ -340,6 +349,8 @@ static void resolve_device(struct sema *s, const struct ast_decl *decl)
 			out.page_ms = v->number * 1e3;
 		else if (is(&m, "touch"))
 			out.touch_bytes_per_s = v->number;
+		else if (is(&m, "requests"))
+			device_requests(s, &out, v);
 		else if (is(&m, "image"))
 			device_image(s, &out, v);
 		else if (v->integer >= 1 && v->integer <= 1024)

@@ -350,6 +350,7 @@ static void put_meta(struct writer *w, const char *version)
 		.flops_per_s = t->flops_per_s,
 		.memory_bytes_per_s = t->memory_bytes_per_s,
 		.launch_ms = t->launch_ms,
+		.requests = t->requests,
 	};
 
 	put(w, SECTION_META, &m);

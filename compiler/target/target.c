@@ -13,6 +13,7 @@
 
 #include "codegen/native.h"
 #include "dsl.h"
+#include "edge/plan_format.h"
 
 /* For the kind of machine that compiles; a device block may name others. */
 static uint32_t own_isas(void)
@@ -88,5 +89,7 @@ struct target target_from_decl(const struct decl_device *d)
 		t.page_ms = d->page_ms;
 	if (d->touch_bytes_per_s > 0)
 		t.touch_bytes_per_s = d->touch_bytes_per_s;
+	if (d->requests_set)
+		t.requests = d->requests ? d->requests : EDGE_REQUESTS_BUFFERED;
 	return t;
 }

@@ -28,6 +28,7 @@ struct target {
 	double seek_ms;              /* of a read that nothing has foreseen */
 	double page_ms;              /* the first touch of a page */
 	double touch_bytes_per_s;    /* the first touch of regions that consist of large pages */
+	uint32_t requests;           /* as in a plan's meta: reads on their way at once */
 	uint32_t image_rows;         /* textures: of the largest image */
 	uint64_t max_region_bytes;   /* largest single allocation that is safe (1 GiB) */
 	uint32_t align;              /* of buffers in a region: 128 on CPUs, 512 on GPUs */

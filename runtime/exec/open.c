@@ -245,7 +245,8 @@ enum edge_status session_open_as(const struct edgert_options *options, const str
 	if ((st = load_plan(s, options, purpose)) != EDGE_OK ||
 	    (options->resident && (st = refuse_streaming(s)) != EDGE_OK))
 		goto fail;
-	plan_file_choose_io(&s->file, session_io(options), first_streamed(&s->plan) < s->plan.read_count);
+	plan_file_choose_io(&s->file, session_io(options), s->plan.meta->requests,
+			    first_streamed(&s->plan) < s->plan.read_count);
 	if ((st = make_records(s)) != EDGE_OK || (st = take_host_memory(s)) != EDGE_OK)
 		goto fail;
 	/* memory of the device's own must exist before anything is read into it */

@@ -79,6 +79,10 @@ static enum edge_status check_meta(struct check *c)
 	if (!number_ok(m->predicted_ms) || !number_ok(m->predicted_warm_ms) || !number_ok(m->lower_bound_ms) ||
 	    !number_ok(m->storage_bytes_per_s) || !number_ok(m->flops_per_s) || !number_ok(m->memory_bytes_per_s) || !number_ok(m->launch_ms))
 		BAD("meta: a time or rate is no number");
+	if (m->requests > EDGE_REQUESTS_MOST && m->requests != EDGE_REQUESTS_BUFFERED)
+		BAD("meta: %u reads at once", m->requests);
+	if (m->reserved32 && c->p->header->prefix.minor == EDGE_PLAN_MINOR)
+		BAD("meta: a reserved field is not zero");
 	for (size_t i = 0; i < sizeof m->reserved / sizeof *m->reserved; i++)
 		if (m->reserved[i] && c->p->header->prefix.minor == EDGE_PLAN_MINOR)
 			BAD("meta: a reserved field is not zero");

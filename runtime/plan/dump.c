@@ -56,6 +56,10 @@ static void dump_meta(FILE *out, const struct edge_plan *p)
 	fprintf(out,
 		"  assumed storage %.6g B/s memory %.6g B/s compute %.6g FLOP/s launch %.6g ms\n",
 		m->storage_bytes_per_s, m->memory_bytes_per_s, m->flops_per_s, m->launch_ms);
+	if (m->requests == EDGE_REQUESTS_BUFFERED)
+		fprintf(out, "  reads one at a time, through the page cache\n");
+	else if (m->requests)
+		fprintf(out, "  %u reads at a time\n", m->requests);
 }
 
 static const char *region_name(uint32_t kind)

@@ -179,10 +179,13 @@ static bool is_cached(const struct plan_file *p)
 	return found > SAMPLES / 2;
 }
 
-void plan_file_choose_io(struct plan_file *p, enum plan_io io, bool again)
+void plan_file_choose_io(struct plan_file *p, enum plan_io io, uint32_t requests, bool again)
 {
 	uint64_t least = again ? DIRECT_AGAIN_FROM : DIRECT_FROM;
 
+	if (io == PLAN_IO_AUTO && requests == EDGE_REQUESTS_BUFFERED)
+		io = PLAN_IO_BUFFERED;
+	p->depth = requests && requests <= EDGE_REQUESTS_MOST ? requests : DIRECT_DEPTH;
 	p->automatic = io == PLAN_IO_AUTO;
 	if (io == PLAN_IO_DIRECT || (p->automatic && p->weights[1] - p->weights[0] >= least && !is_cached(p)))
 		p->direct_fd = open(p->path, O_RDONLY | O_CLOEXEC | O_DIRECT);
@@ -259,7 +262,7 @@ bool plan_file_is_direct(const struct plan_file *p)
 
 uint32_t plan_file_depth(const struct plan_file *p)
 {
-	return p->direct_fd >= 0 ? DIRECT_DEPTH : 1;
+	return p->direct_fd >= 0 ? p->depth : 1;
 }
 
 void plan_file_slow(struct plan_file *p)

@@ -29,12 +29,16 @@ struct plan_file {
 	uint64_t weights[2]; /* where they begin and end, in whole pages */
 	atomic_bool slow;    /* so the page cache may be worth its copies */
 	bool automatic;
+	uint32_t depth;	     /* reads at a time, where they are direct */
 };
 
 /* Reads everything but the weights. Nothing is checked yet: that is plan_check()'s work. */
 enum edge_status plan_file_open(const char *path, struct plan_file *out, struct failure *f);
-/* How weights are read: before the first of them. again: some are read in each run. */
-void plan_file_choose_io(struct plan_file *p, enum plan_io io, bool again);
+/*
+ * How weights are read: before the first of them. requests: as in the plan's meta. again: some are read in
+ * each run.
+ */
+void plan_file_choose_io(struct plan_file *p, enum plan_io io, uint32_t requests, bool again);
 /* Copes with a zeroed and with a half-opened one. */
 void plan_file_close(struct plan_file *p);
 

@@ -137,7 +137,7 @@ enum edge_status measure_storage(const char *path, const struct edge_plan *p, bo
 		return st;
 	st = plan_file_open(path, &file, f);
 	if (st == EDGE_OK)
-		plan_file_choose_io(&file, direct ? PLAN_IO_DIRECT : PLAN_IO_BUFFERED, true);
+		plan_file_choose_io(&file, direct ? PLAN_IO_DIRECT : PLAN_IO_BUFFERED, p->meta->requests, true);
 	r.file = &file;
 	if (st == EDGE_OK && !(r.reader[0].memory = rt_map(&account, RT_HOST, r.largest * MOST_READERS)))
 		st = rt_fail(f, EDGE_MEMORY, "out of memory");

@@ -6,7 +6,7 @@
  * memory, reading the disk, launching a kernel; and what cold runs pay: starting a
  * process, a read that nothing has foreseen, first touches of memory. Each is the
  * best of several tries, because other programs only ever make them worse (the
- * disk's the median, since a plan is read once).
+ * disk's the median, since a plan is read once: probe_disk.c).
  */
 #include "config.h"
 
@@ -15,8 +15,8 @@
 #include "base/outfile.h"
 #include "device/device.h"
 #include "device/isa.h"
-#include "stream/plan_file.h"
 #include "tools/probe_cold.h"
+#include "tools/probe_disk.h"
 #include "tools/probe_native.h"
 #include "tools/tool.h"
 
@@ -32,8 +32,6 @@ enum {
 	PEAK_ROUNDS = 400000,
 	LAUNCHES = 1000,
 	MEMORY_BYTES = 256 << 20, /* larger than the caches of a server */
-	FILE_BYTES = 128 << 20,
-	READ_BYTES = 512 << 10,
 	TOUCH_BYTES = 32 << 20,	    /* of large pages, where there are any */
 	SMALL_TOUCH_BYTES = 1 << 20 /* of small ones */
 };
@@ -79,8 +77,9 @@ struct probe {
 	struct rt_account account;
 	void *small_memory, *large_memory;
 	uint64_t small_bytes;
-	double flops_per_s, memory_bytes_per_s, storage_bytes_per_s, launch_s;
-	double start_s, seek_s, page_s, touch_bytes_per_s; /* of cold runs */
+	double flops_per_s, memory_bytes_per_s, launch_s;
+	struct probe_disk disk;
+	double start_s, page_s, touch_bytes_per_s; /* of cold runs */
 };
 
 struct probe_options {
@@ -210,90 +209,6 @@ static enum edge_status measure_device(struct probe *p, struct failure *f)
 	return EDGE_OK;
 }
 
-/* ---- the disk */
-
-/* A file of random bytes, because some disks make nothing of zeros. */
-static enum edge_status write_file(int fd, void *memory, struct failure *f)
-{
-	uint64_t state = 1, *word = memory;
-	size_t at, i;
-
-	for (at = 0; at < FILE_BYTES; at += READ_BYTES) {
-		for (i = 0; i < READ_BYTES / 8; i++) {
-			state = state * 6364136223846793005u + 1442695040888963407u;
-			word[i] = state ^ state >> 29;
-		}
-		if (write(fd, memory, READ_BYTES) != READ_BYTES)
-			return rt_fail_errno(f, EDGE_IO, "could not write a temporary file of %s",
-					     tool_size(FILE_BYTES));
-	}
-	return fsync(fd) == 0 ? EDGE_OK
-			      : rt_fail_errno(f, EDGE_IO, "could not write a temporary file");
-}
-
-/* Evicted, then read in pieces as a plan's chunks are. */
-static enum edge_status read_file(int fd, uint64_t size, void *memory, double *bytes_per_s,
-				  struct failure *f)
-{
-	double rate[3];
-	int try;
-
-	for (try = 0; try < 3; try++) {
-		uint64_t at = 0;
-		int64_t start;
-
-		posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
-		posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
-		start = rt_now();
-		while (at < size) {
-			ssize_t n = pread(fd, memory, READ_BYTES, (off_t)at);
-
-			if (n < 0 && errno == EINTR)
-				continue;
-			if (n <= 0)
-				return rt_fail_errno(
-					f, EDGE_IO,
-					"could not read the file that measures the disk");
-			at += (uint64_t)n;
-		}
-		rate[try] = (double)size / ((double)(rt_now() - start) / 1e9);
-	}
-	*bytes_per_s = median_ms(rate, 3);
-	return EDGE_OK;
-}
-
-static enum edge_status measure_disk(struct probe *p, const char *plan, struct failure *f)
-{
-	char temporary[] = "./edgert-probe-XXXXXX";
-	void *memory = rt_alloc(READ_BYTES, 1);
-	enum edge_status st = EDGE_OK;
-	off_t size = FILE_BYTES;
-	int fd;
-
-	if (!memory)
-		return rt_fail(f, EDGE_MEMORY, "out of memory");
-	fd = plan ? open(plan, O_RDONLY | O_CLOEXEC) : mkstemp(temporary);
-	if (fd < 0) {
-		rt_free(memory);
-		return rt_fail_errno(f, EDGE_IO, "could not open \"%s\"", plan ? plan : temporary);
-	}
-	if (plan) {
-		fsync(fd);
-		size = lseek(fd, 0, SEEK_END);
-	} else {
-		unlink(temporary);
-		st = write_file(fd, memory, f);
-	}
-	if (st == EDGE_OK)
-		st = read_file(fd, size > 0 ? (uint64_t)size : 0, memory, &p->storage_bytes_per_s,
-			       f);
-	if (st == EDGE_OK)
-		p->seek_s = probe_seek(fd, (uint64_t)size);
-	close(fd);
-	rt_free(memory);
-	return st;
-}
-
 /* ---- what cold runs pay */
 
 static void measure_start(struct probe *p, const struct probe_options *o)
@@ -339,14 +254,14 @@ static void write_block(FILE *out, const struct probe *p, const struct probe_opt
 		info->threads);
 	if (!o->opencl && own_isa())
 		fprintf(out, "\tcpu %s;\n", isa_cpu_name());
-	if (p->storage_bytes_per_s > 0)
-		fprintf(out, "\tstorage %.0f MB/s;\n", p->storage_bytes_per_s / 1e6);
+	if (p->disk.bytes_per_s > 0)
+		fprintf(out, "\tstorage %.0f MB/s;\n\trequests %u;\n", p->disk.bytes_per_s / 1e6, p->disk.requests);
 	fprintf(out, "\tmemory %.1f GB/s;\n\tcompute %.1f GFLOP/s;\n\tlaunch %.3f us;\n",
 		p->memory_bytes_per_s / 1e9, p->flops_per_s / 1e9, p->launch_s * 1e6);
 	if (p->start_s > 0)
 		fprintf(out, "\tstart %.3f ms;\n", p->start_s * 1e3);
-	if (p->seek_s > 0)
-		fprintf(out, "\tseek %.1f us;\n", p->seek_s * 1e6);
+	if (p->disk.seek_s > 0)
+		fprintf(out, "\tseek %.1f us;\n", p->disk.seek_s * 1e6);
 	if (p->page_s > 0)
 		fprintf(out, "\tpage %.3f us;\n", p->page_s * 1e6);
 	if (p->touch_bytes_per_s > 0)
@@ -388,7 +303,7 @@ static int probe(const struct probe_options *o)
 		st = rt_outfile_open(&out, o->output, &f);
 	if (st == EDGE_OK && (st = prepare(&p, o, &f)) == EDGE_OK &&
 	    (st = measure_device(&p, &f)) == EDGE_OK &&
-	    (st = measure_disk(&p, o->plan, &f)) == EDGE_OK) {
+	    (st = probe_disk(o->plan, &p.disk, &f)) == EDGE_OK) {
 		measure_start(&p, o);
 		write_block(o->output ? out.stream : stdout, &p, o);
 		if (o->output)

@@ -110,8 +110,13 @@ struct edge_meta {
 	double predicted_ms, lower_bound_ms; /* one cold run */
 	double storage_bytes_per_s, flops_per_s, memory_bytes_per_s, launch_ms; /* assumed by the schedule */
 	double predicted_warm_ms; /* one run after the first */
-	uint64_t reserved[7];
+	uint32_t requests; /* reads on their way at once; 0: as the runtime likes; or EDGE_REQUESTS_BUFFERED */
+	uint32_t reserved32;
+	uint64_t reserved[6];
 };
+
+/* One read at a time, through the page cache. */
+enum { EDGE_REQUESTS_MOST = 32, EDGE_REQUESTS_BUFFERED = 255 };
 
 /* A region is one allocation, made when the plan is opened and kept until it is closed. */
 enum edge_region_kind {

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * probe_disk.c - see probe_disk.h.
+ *
+ * A file is read from end to end through the page cache, and past it with one,
+ * two, four and eight reads at a time: the ways in which a plan can be read. Past
+ * the cache costs the processor next to nothing, so it is chosen unless it is
+ * clearly slower; of its depths, the smallest that is nearly as fast as the best,
+ * because each has a thread.
+ */
+#include "config.h"
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "tools/probe_cold.h"
+#include "tools/probe_disk.h"
+#include "tools/tool.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { FILE_BYTES = 128 << 20, READ_BYTES = 1 << 20, TRIES = 3, READERS = 8 };
+
+/* Reads of a file, shared by several threads. */
+struct passage {
+	int fd;
+	uint64_t bytes;
+	atomic_uint_fast64_t next; /* offset */
+	atomic_bool failed;
+};
+
+struct reader {
+	struct passage *passage;
+	char *memory; /* READ_BYTES, at a page */
+	uint64_t hash;
+	pthread_t thread;
+};
+
+static void *read_pieces(void *arg)
+{
+	struct reader *r = arg;
+	struct passage *p = r->passage;
+	uint64_t at;
+
+	while ((at = atomic_fetch_add(&p->next, READ_BYTES)) + READ_BYTES <= p->bytes) {
+		ssize_t n;
+
+		do
+			n = pread(p->fd, r->memory, READ_BYTES, (off_t)at);
+		while (n < 0 && errno == EINTR);
+		if (n != READ_BYTES) {
+			atomic_store(&p->failed, true);
+			break;
+		}
+		r->hash ^= edge_xxh3(r->memory, READ_BYTES); /* as a run checks what it reads */
+	}
+	return NULL;
+}
+
+/* Bytes in a second, from a file that is not in the page cache; 0: it cannot be read like that. */
+static double pass(int fd, uint64_t bytes, uint32_t depth, char *memory)
+{
+	struct passage p = { .fd = fd, .bytes = bytes };
+	struct reader r[READERS];
+	uint32_t started = 1;
+	int64_t start = rt_now();
+
+	for (uint32_t i = 0; i < depth; i++)
+		r[i] = (struct reader){ .passage = &p, .memory = memory + (size_t)i * READ_BYTES };
+	while (started < depth && pthread_create(&r[started].thread, NULL, read_pieces, &r[started]) == 0)
+		started++;
+	read_pieces(&r[0]);
+	for (uint32_t i = 1; i < started; i++)
+		pthread_join(r[i].thread, NULL);
+	return atomic_load(&p.failed) || started < depth ? 0 :
+	       (double)(bytes / READ_BYTES * READ_BYTES) / ((double)(rt_now() - start) / 1e9);
+}
+
+static double rate(int fd, int by, uint64_t bytes, uint32_t depth, char *memory)
+{
+	double tries[TRIES];
+
+	if (by < 0)
+		return 0;
+	for (int i = 0; i < TRIES; i++) {
+		posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+		if (by == fd)
+			posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+		tries[i] = pass(by, bytes, depth, memory);
+	}
+	return median_ms(tries, TRIES);
+}
+
+/* The same file once more: it may have no name any more. */
+static int open_direct(int fd)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return open(path, O_RDONLY | O_CLOEXEC | O_DIRECT);
+}
+
+static void choose(int fd, uint64_t bytes, char *memory, struct probe_disk *out)
+{
+	int direct = open_direct(fd);
+	double through = rate(fd, fd, bytes, 1, memory), past[4], best = 0;
+
+	for (uint32_t i = 0; i < 4; i++) {
+		past[i] = rate(fd, direct, bytes, 1u << i, memory);
+		best = past[i] > best ? past[i] : best;
+	}
+	if (direct >= 0)
+		close(direct);
+	*out = (struct probe_disk){ .bytes_per_s = through };
+	if (best < 0.8 * through)
+		return;
+	for (uint32_t i = 0; i < 4 && out->requests == 0; i++)
+		if (past[i] >= 0.95 * best)
+			*out = (struct probe_disk){ .bytes_per_s = past[i], .requests = 1u << i };
+}
+
+/* A file of random bytes, because some disks make nothing of zeros. */
+static enum edge_status write_file(int fd, char *memory, struct failure *f)
+{
+	uint64_t state = 1, *word = (uint64_t *)(void *)memory;
+
+	for (size_t at = 0; at < FILE_BYTES; at += READ_BYTES) {
+		for (size_t i = 0; i < READ_BYTES / 8; i++) {
+			state = state * 6364136223846793005u + 1442695040888963407u;
+			word[i] = state ^ state >> 29;
+		}
+		if (write(fd, memory, READ_BYTES) != READ_BYTES)
+			return rt_fail_errno(f, EDGE_IO, "could not write a temporary file of %s", tool_size(FILE_BYTES));
+	}
+	return EDGE_OK;
+}
+
+static enum edge_status measure(const char *path, int fd, char *memory, struct probe_disk *out, struct failure *f)
+{
+	off_t size;
+
+	fsync(fd); /* dirty pages cannot be dropped */
+	size = lseek(fd, 0, SEEK_END);
+	if (size < READ_BYTES)
+		return rt_fail(f, EDGE_ARGUMENT, "\"%s\" is too small to measure the disk: %lld bytes", path, (long long)size);
+	choose(fd, (uint64_t)size, memory, out);
+	if (out->bytes_per_s == 0)
+		return rt_fail(f, EDGE_IO, "could not read \"%s\"", path);
+	out->seek_s = probe_seek(fd, (uint64_t)size);
+	return EDGE_OK;
+}
+
+enum edge_status probe_disk(const char *plan, struct probe_disk *out, struct failure *f)
+{
+	char temporary[] = "./edgert-probe-XXXXXX";
+	struct rt_account account = { 0 };
+	char *memory = rt_map(&account, RT_HOST, READERS * (uint64_t)READ_BYTES);
+	enum edge_status st = EDGE_OK;
+	int fd;
+
+	if (!memory)
+		return rt_fail(f, EDGE_MEMORY, "out of memory");
+	fd = plan ? open(plan, O_RDONLY | O_CLOEXEC) : mkstemp(temporary);
+	if (fd < 0) {
+		rt_fail_errno(f, EDGE_IO, "could not open \"%s\"", plan ? plan : temporary);
+	} else {
+		if (!plan) {
+			unlink(temporary);
+			st = write_file(fd, memory, f);
+		}
+		if (st == EDGE_OK)
+			measure(plan ? plan : temporary, fd, memory, out, f);
+		close(fd);
+	}
+	rt_unmap(&account, RT_HOST, memory, READERS * (uint64_t)READ_BYTES);
+	return f->status;
+}
