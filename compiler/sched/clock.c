@@ -51,9 +51,9 @@ static void issue(struct clock *c, struct clock_read *r, double room)
 	r->start = c->disk > room ? c->disk : room;
 	r->end = r->start + cost_read_ms(c->t, r->bytes);
 	if (c->cold)
-		r->end += r->touch_ms + cost_ramp_ms(c->t, c->bytes, r->bytes);
+		r->end += (c->t->direct ? 0 : r->touch_ms) + cost_ramp_ms(c->t, c->bytes, r->bytes);
 	if (r->start < c->end)
-		c->end += cost_theft_ms(c->t, r->bytes);
+		c->end += cost_theft_ms(c->t, r->bytes, c->cold ? r->touch_ms : 0);
 	c->bytes += r->bytes;
 	c->disk = r->end;
 }

@@ -16,21 +16,29 @@
 
 #include "sched/internal.h"
 
+#include "edge/plan_format.h"
+
 #include <string.h>
 
 /* Of a read, whatever its size: the system call, and handing over to the thread that waits. */
 #define REQUEST_MS 0.02
-/* Bytes in a second of one thread: checked by XXH3; copied out of the page cache and checked. */
+/* Bytes in a second of one thread: checked by XXH3; copied out of the page cache and checked; so read at most. */
 #define HASH_RATE 12e9
 #define COPY_RATE 3.5e9
+#define BUFFERED_RATE 2e9
 /* Bytes in a second of tensors that a program makes or reads before its first run. */
-#define TENSOR_RATE 1e9
+#define TENSOR_RATE 2.5e9
+/* Until the first of several direct reads has arrived, whose rate is that of many. */
+#define DIRECT_MS 0.5
+/* Multiply-adds for each byte of an attention that cost as much as its rows do beside them. */
+#define ATTENTION_ROW 10
 
 enum {
 	CACHE_BYTES = 4 << 20, /* of a launch; what is less is read and written faster than memory does */
 	LARGE_PAGE = 2 << 20,  /* regions from this size on are made of such pages */
 	CODE_PAGES = 14,       /* touched by the first launch of a kernel */
 	RAMP_FIRST = 1 << 20, RAMP_LAST = 8 << 20, /* while the system has not yet read far ahead */
+	DIRECT_FROM = 2 << 20, DIRECT_AGAIN_FROM = 16 << 20, /* bytes of weights, as the runtime has it */
 	RECORD_READS = 3       /* of a plan that is not cached before its weights: header, records, code */
 };
 
@@ -42,9 +50,9 @@ struct kernel_class {
 
 static const struct kernel_class classes[] = {
 	{ "matmul_batch", 0.4, 0 },  { "matmul", 0.9, 0 },	{ "conv", 0.93, 0 },	     { "gemv", 0.85, 0 },
-	{ "attention", 0.65, 0 },    { "depthwise", 0.35, 0.14 }, { "copy", 0.85, 0.05 },      { "transpose", 0.85, 0.07 },
-	{ "resize", 0.85, 0.06 },    { "pool", 0.85, 0.055 },	{ "pad", 0.85, 0.05 },	     { "gather", 0.85, 0.05 },
-	{ "concat", 0.85, 0.05 },    { "norm", 0.85, 0.18 },	{ "group_norm", 0.85, 0.15 }, { "softmax", 0.85, 0.03 },
+	{ "attention", 0.68, 0 },    { "depthwise", 0.35, 0.18 }, { "copy", 0.85, 0.07 },      { "transpose", 0.85, 0.17 },
+	{ "resize", 0.85, 0.06 },    { "pool", 0.85, 0.14 },	{ "pad", 0.85, 0.05 },	     { "gather", 0.85, 0.05 },
+	{ "concat", 0.85, 0.1 },     { "norm", 0.85, 0.18 },	{ "group_norm", 0.85, 0.15 }, { "softmax", 0.85, 0.03 },
 	{ "reduce", 0.85, 0.1 },     { "map", 0.85, 0.25 },	{ "recurrent", 0.3, 0 },      { "gpu_", 0.5, 0 },
 };
 
@@ -70,6 +78,8 @@ double cost_launch_ms(const struct target *t, const char *kernel, uint64_t flops
 	ms = !cpu || bytes > CACHE_BYTES ? 1e3 * (double)bytes / t->memory_bytes_per_s : 0;
 	if (ms > most)
 		most = ms;
+	if (flops && !strncmp(kernel, "attention", 9)) /* rows of few scores: what each row costs shows */
+		most *= 1 + ATTENTION_ROW * (double)bytes / (double)flops;
 	return t->launch_ms + most;
 }
 
@@ -80,7 +90,9 @@ double cost_copy_ms(const struct target *t, uint64_t bytes)
 
 double cost_transfer_ms(const struct target *t, uint64_t bytes)
 {
-	return 1e3 * (double)bytes / t->storage_bytes_per_s;
+	double rate = t->storage_bytes_per_s;
+
+	return 1e3 * (double)bytes / (!t->direct && rate > BUFFERED_RATE ? BUFFERED_RATE : rate);
 }
 
 double cost_lookup_ms(const struct target *t, const struct row_lookup *r)
@@ -92,19 +104,28 @@ double cost_lookup_ms(const struct target *t, const struct row_lookup *r)
 
 double cost_read_ms(const struct target *t, uint64_t bytes)
 {
-	return REQUEST_MS + cost_transfer_ms(t, bytes) + 1e3 * (double)bytes / HASH_RATE;
+	double ms = cost_transfer_ms(t, bytes);
+
+	/* side by side, one read is checked while the others are on their way */
+	return t->direct ? ms : REQUEST_MS + ms + 1e3 * (double)bytes / HASH_RATE;
 }
 
 double cost_ramp_ms(const struct target *t, uint64_t before, uint64_t bytes)
 {
-	return before >= RAMP_FIRST && before < RAMP_LAST ? cost_transfer_ms(t, bytes) : 0;
+	return !t->direct && before >= RAMP_FIRST && before < RAMP_LAST ? cost_transfer_ms(t, bytes) : 0;
 }
 
-double cost_theft_ms(const struct target *t, uint64_t bytes)
+double cost_theft_ms(const struct target *t, uint64_t bytes, double touch_ms)
 {
 	uint32_t threads = t->threads ? t->threads : 2;
+	double ms = t->direct ? REQUEST_MS + 1e3 * (double)bytes / HASH_RATE + touch_ms : 1e3 * (double)bytes / COPY_RATE;
 
-	return t->kernels == TARGET_CPU_KERNELS ? 1e3 * (double)bytes / COPY_RATE / threads : 0;
+	return t->kernels == TARGET_CPU_KERNELS ? ms / threads : 0;
+}
+
+void cost_choose_io(struct target *t, uint64_t weights, bool again)
+{
+	t->direct = t->requests != EDGE_REQUESTS_BUFFERED && weights >= (again ? DIRECT_AGAIN_FROM : DIRECT_FROM);
 }
 
 double cost_touch_ms(const struct target *t, uint64_t region_bytes, uint64_t bytes)
@@ -128,5 +149,5 @@ double cost_tensor_ms(const struct target *t, uint64_t bytes)
 
 double cost_start_ms(const struct target *t)
 {
-	return t->start_ms + RECORD_READS * t->seek_ms;
+	return t->start_ms + RECORD_READS * t->seek_ms + (t->direct ? DIRECT_MS : 0);
 }

@@ -17,7 +17,9 @@ double cost_touch_ms(const struct target *t, uint64_t region_bytes, uint64_t byt
 double cost_first_use_ms(const struct target *t);
 double cost_ramp_ms(const struct target *t, uint64_t before, uint64_t bytes); /* before: bytes read so far */
 /* What a read takes from kernels that would use every CPU. */
-double cost_theft_ms(const struct target *t, uint64_t bytes);
+double cost_theft_ms(const struct target *t, uint64_t bytes, double touch_ms);
+/* Whether the runtime will read past the page cache. again: some weights are read in each run. */
+void cost_choose_io(struct target *t, uint64_t weights, bool again);
 double cost_tensor_ms(const struct target *t, uint64_t bytes); /* the caller's own, before the first step */
 double cost_start_ms(const struct target *t);
 double cost_lookup_ms(const struct target *t, const struct row_lookup *r);
@@ -79,7 +81,7 @@ struct work {
 	struct arena *a;
 	struct diag *d;
 	const struct sched_request *r;
-	const struct target *t;
+	struct target *t; /* our copy */
 	struct schedule *s;
 	uint32_t *model_values;  /* per model: first index of its values in storage_of */
 	uint32_t *model_weights; /* per model: first index of its weights in s->weights */

@@ -139,6 +139,7 @@ static bool choose(struct work *w, struct stream_plan *p)
 	if (least > w->max_stream) /* the stream area is one allocation */
 		least = UINT64_MAX - activations - w->fixed_bytes;
 	least += w->fixed_bytes;
+	cost_choose_io(w->t, w->s->weights_bytes, false);
 	stream_all_resident(w, p);
 	resident_make(w, p, &all);
 	w->s->smallest_budget = activations + (least < all.bytes ? least : all.bytes);
@@ -151,6 +152,7 @@ static bool choose(struct work *w, struct stream_plan *p)
 			   (double)w->s->smallest_budget / MIB);
 		return false;
 	}
+	cost_choose_io(w->t, w->s->weights_bytes, true);
 	stream_choose(w, budget - activations - w->fixed_bytes, p);
 	return true;
 }
@@ -161,9 +163,8 @@ struct schedule *schedule_make(struct arena *a, const struct sched_request *r, s
 	struct work w = { .a = a, .d = d, .r = copy, .s = arena_new(a, struct schedule) };
 	struct stream_plan p;
 
-	copy->target = arena_copy(a, r->target, sizeof *r->target);
 	copy->models = arena_copy(a, r->models, r->model_count * sizeof *r->models);
-	w.t = copy->target;
+	copy->target = w.t = arena_copy(a, r->target, sizeof *r->target);
 	w.s->request = copy;
 	w.max_region = w.t->max_region_bytes / SCHED_PAGE * SCHED_PAGE;
 	if (!lower_request(&w))

@@ -19,7 +19,8 @@ struct target {
 	enum target_weights weights;
 	uint32_t isas;               /* native: bit (1 << enum native_isa) for each set to make code for */
 	uint32_t threads;            /* 0: all that the device has */
-	double storage_bytes_per_s;  /* sequential reads of the plan file */
+	double storage_bytes_per_s;  /* reads of the plan file, several at a time past the page cache */
+	bool direct;                 /* plans are read so; the schedule sets it */
 	double flops_per_s;          /* FMA peak, f32, all threads */
 	double memory_bytes_per_s;   /* read bandwidth */
 	double launch_ms;            /* one kernel launch */

@@ -31,6 +31,8 @@ enum {
 	TRIES = 7,
 	PEAK_ROUNDS = 400000,
 	LAUNCHES = 1000,
+	LAUNCH_ITEMS = 16,   /* for each thread */
+	LAUNCH_ROUNDS = 100, /* of each item: less than a microsecond */
 	MEMORY_BYTES = 256 << 20, /* larger than the caches of a server */
 	TOUCH_BYTES = 32 << 20,	    /* of large pages, where there are any */
 	SMALL_TOUCH_BYTES = 1 << 20 /* of small ones */
@@ -180,6 +182,25 @@ static enum edge_status time_launch(struct probe *p, const char *kernel, uint32_
 	return st;
 }
 
+/*
+ * What a launch takes beside its work: of launches so short that it shows, and so long that every thread
+ * takes its part. One with nothing to do would be over before another thread has seen it.
+ */
+static enum edge_status measure_launch(struct probe *p, struct device_argument *peak, uint32_t items, struct failure *f)
+{
+	double nothing, some, work = (double)items * LAUNCH_ROUNDS * 12 * 16 * 2 / p->flops_per_s;
+	enum edge_status st;
+
+	peak[2].value.i = LAUNCH_ROUNDS;
+	if ((st = time_launch(p, "nothing", PROBE_NOTHING, peak, 1, items, LAUNCHES, &nothing, f)) != EDGE_OK ||
+	    (st = time_launch(p, "peak", PROBE_PEAK, peak, 3, items, LAUNCHES, &some, f)) != EDGE_OK)
+		return st;
+	p->launch_s = some / LAUNCHES - work;
+	if (p->launch_s < nothing / LAUNCHES)
+		p->launch_s = nothing / LAUNCHES;
+	return EDGE_OK;
+}
+
 static enum edge_status measure_device(struct probe *p, struct failure *f)
 {
 	uint32_t threads = p->ops->info(p->device)->threads, items = threads * 4;
@@ -203,10 +224,7 @@ static enum edge_status measure_device(struct probe *p, struct failure *f)
 	    EDGE_OK)
 		return st;
 	p->memory_bytes_per_s = (double)items * vectors * 64 / s;
-	if ((st = time_launch(p, "nothing", PROBE_NOTHING, peak, 1, threads, LAUNCHES, &s, f)) != EDGE_OK)
-		return st;
-	p->launch_s = s / LAUNCHES;
-	return EDGE_OK;
+	return measure_launch(p, peak, threads * LAUNCH_ITEMS, f);
 }
 
 /* ---- what cold runs pay */
