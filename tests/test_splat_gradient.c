@@ -179,10 +179,10 @@ static void try_scene(struct train *t, uint64_t seed, struct worst *w, struct fa
 	splat_scene_free(&s);
 }
 
-static struct train *open_plan(bool opencl, bool gpu, struct failure *f)
+static struct train *open_plan(bool opencl, bool gpu, const char *cpu, struct failure *f)
 {
 	struct train_plan_request r = { .views = 4, .width = WIDTH, .height = HEIGHT, .points = GAUSSIANS, .steps = 10,
-					.opencl = opencl, .gpu = gpu };
+					.opencl = opencl, .gpu = gpu, .cpu = cpu };
 	struct train_options o = { .plan = train_plan_make(&r), .no_cache = true };
 	struct train *t = NULL;
 
@@ -191,12 +191,12 @@ static struct train *open_plan(bool opencl, bool gpu, struct failure *f)
 	return train_open(&o, &t, f) == EDGE_OK ? t : NULL;
 }
 
-static void test_gradients(bool opencl, bool gpu)
+static void test_gradients(bool opencl, bool gpu, const char *cpu)
 {
-	const char *name = gpu ? "opencl by work-groups" : opencl ? "opencl" : "native";
-	uint64_t scenes = gpu ? 5 : opencl ? SCENES / 4 : SCENES;
+	const char *name = gpu ? "opencl by work-groups" : opencl ? "opencl" : cpu ? cpu : "native";
+	uint64_t scenes = gpu ? 5 : opencl || cpu ? SCENES / 4 : SCENES;
 	struct failure f = { 0 };
-	struct train *t = open_plan(opencl, gpu, &f);
+	struct train *t = open_plan(opencl, gpu, cpu, &f);
 	struct worst w = { 0 };
 
 	if (!t) {
@@ -216,9 +216,12 @@ static void test_gradients(bool opencl, bool gpu)
 
 int main(void)
 {
-	test_gradients(false, false);
-	test_gradients(true, false);
-	test_gradients(true, true);
+	test_gradients(false, false, NULL);
+#if defined(__x86_64__)
+	test_gradients(false, false, "x86-64-v3"); /* vectors of another width */
+#endif
+	test_gradients(true, false, NULL);
+	test_gradients(true, true, NULL);
 	train_plan_remove();
 	return tap_done();
 }

@@ -132,12 +132,26 @@ static void write_cameras(const struct train_plan_request *r)
 	fclose(f);
 }
 
+/* Code for one instruction set alone is made twice as fast. */
+static const char *best_cpu(void)
+{
+#if defined(__x86_64__)
+	__builtin_cpu_init();
+	return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+			       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") ? "x86-64-v4" : "x86-64-v3";
+#else
+	return "aarch64";
+#endif
+}
+
 static void write_source(const struct train_plan_request *r)
 {
 	FILE *f = open_file("scene.edge");
 
-	fprintf(f, "device d { backend %s; kernels %s; threads 2; }\n", r->opencl ? "opencl" : "native",
-		r->gpu ? "gpu" : "cpu");
+	fprintf(f, "device d { backend %s; kernels %s; threads 2;", r->opencl ? "opencl" : "native", r->gpu ? "gpu" : "cpu");
+	if (!r->opencl)
+		fprintf(f, " cpu %s;", r->cpu ? r->cpu : best_cpu());
+	fputs(" }\n", f);
 	fprintf(f, "scene s { transforms \"transforms.json\"; holdout every 4; points random count %u seed 3; }\n", r->points);
 	fprintf(f, "plan p { on d; train s for %u steps; %s }\n", r->steps, r->statements ? r->statements : "");
 	fclose(f);

@@ -11,6 +11,7 @@ struct train_plan_request {
 	bool opencl, gpu; /* backend; kernels */
 	const char *statements; /* of the plan, or NULL */
 	uint64_t budget;	/* 0: no limit */
+	const char *cpu;	/* of native code, or NULL: the best that this CPU has */
 };
 
 /*
