@@ -16,7 +16,7 @@
 #include <string.h>
 
 enum { OPT_PROMPT = 256, OPT_SEED, OPT_TEMPERATURE, OPT_TOP_K, OPT_TOP_P, OPT_JSON, OPT_LOGITS, OPT_TOKENS, OPT_IGNORE_END,
-       DEFAULT_TOKENS = 128 };
+       OPT_REPEAT, OPT_TRACE, DEFAULT_TOKENS = 128 };
 
 static const struct option options[] = {
 	{ "prompt", required_argument, NULL, OPT_PROMPT },
@@ -28,14 +28,16 @@ static const struct option options[] = {
 	{ "logits", required_argument, NULL, OPT_LOGITS },
 	{ "tokens", required_argument, NULL, OPT_TOKENS },
 	{ "ignore-end", no_argument, NULL, OPT_IGNORE_END },
+	{ "repeat", required_argument, NULL, OPT_REPEAT },
+	{ "trace", required_argument, NULL, OPT_TRACE },
 	LANGUAGE_SESSION_OPTIONS,
 	{ NULL, 0, NULL, 0 },
 };
 
 struct generate {
 	struct edgert_options session;
-	const char *prompt, *logits, *token_file;
-	uint32_t count, top_k;
+	const char *prompt, *logits, *token_file, *trace;
+	uint32_t count, top_k, repeat;
 	uint64_t seed;
 	double temperature, top_p;
 	bool json, ignore_end;
@@ -70,6 +72,11 @@ static bool take(struct generate *g, int c)
 	case OPT_LOGITS: g->logits = optarg; return true;
 	case OPT_TOKENS: g->token_file = optarg; return true;
 	case OPT_JSON: g->json = true; return true;
+	case OPT_REPEAT: return tool_number("--repeat", optarg, 1, &g->repeat);
+	case OPT_TRACE:
+		g->trace = optarg;
+		g->session.profile = true;
+		return true;
 	case OPT_IGNORE_END: g->ignore_end = true; return true;
 	case OPT_TEMPERATURE: return real("--temperature", optarg, 0, 100, &g->temperature);
 	case OPT_TOP_P: return real("--top-p", optarg, 0, 1, &g->top_p);
@@ -207,6 +214,35 @@ static enum edge_status generate_tokens(struct generate *g, struct failure *f)
 	return st;
 }
 
+/*
+ * The same text again and again in one session: what the work takes without loading
+ * anything. The times reported are the medians of all rounds but the first.
+ */
+static enum edge_status repeat_tokens(struct generate *g, struct failure *f)
+{
+	uint32_t rounds = g->repeat - 1;
+	double first = g->first_ms, *prefill = rt_alloc(rounds, 2 * sizeof *prefill), *decode = prefill + rounds;
+	enum edge_status st = prefill ? EDGE_OK : rt_fail(f, EDGE_MEMORY, "out of memory");
+
+	for (uint32_t i = 0; i < rounds && st == EDGE_OK; i++) {
+		language_rewind(&g->l, 0);
+		g->text_bytes = g->made = 0;
+		sampler_close(&g->sampler);
+		st = sampler_open(&g->sampler, g->l.vocabulary, g->temperature, g->top_k, g->top_p, g->seed, f);
+		if (st == EDGE_OK)
+			st = generate_tokens(g, f);
+		prefill[i] = g->prefill_ms;
+		decode[i] = g->decode_ms;
+	}
+	if (st == EDGE_OK) {
+		g->prefill_ms = median_ms(prefill, rounds);
+		g->decode_ms = median_ms(decode, rounds);
+		g->first_ms = first;
+	}
+	rt_free(prefill);
+	return st;
+}
+
 static void report(const struct generate *g)
 {
 	/* the first token comes with the prompt */
@@ -266,10 +302,10 @@ static enum edge_status work(struct generate *g, struct edgert_session *s, struc
 		fputs(g->prompt, stdout);
 		fflush(stdout);
 	}
-	if ((st = generate_tokens(g, f)) != EDGE_OK)
+	if ((st = generate_tokens(g, f)) != EDGE_OK || (g->repeat > 1 && (st = repeat_tokens(g, f)) != EDGE_OK))
 		return st;
 	report(g);
-	return EDGE_OK;
+	return g->trace ? trace_save(g->trace, s, f) : EDGE_OK;
 }
 
 static int parse(int argc, char **argv, struct generate *g)
