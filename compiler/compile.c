@@ -16,6 +16,7 @@
 
 #include "base/file.h"
 #include "generate.h"
+#include "codegen/activations.h"
 #include "codegen/kernel_set.h"
 #include "pass/pass.h"
 #include "plan/plan.h"
@@ -156,6 +157,27 @@ static bool quantize(struct compilation *c, uint32_t m, struct graph *g)
 		if (c->project->quantizes.data[i].model == m &&
 		    !quant_declared(c->arena, g, &c->project->quantizes.data[i], c->diag))
 			return false;
+	return true;
+}
+
+/* Whether products with weights in few bits take activations as bytes. */
+static bool choose_activations(struct compilation *c)
+{
+	static const enum activations mode[] = { [DECL_ACTIVATIONS_ABSENT] = ACTIVATIONS_AUTO,
+						 [DECL_ACTIVATIONS_AUTO] = ACTIVATIONS_AUTO,
+						 [DECL_ACTIVATIONS_F32] = ACTIVATIONS_F32,
+						 [DECL_ACTIVATIONS_Q8] = ACTIVATIONS_INT8 };
+
+	for (uint32_t k = 0; k < c->graphs; k++) {
+		const struct decl_quantize *q = NULL;
+
+		for (uint32_t i = 0; i < c->project->quantizes.len; i++)
+			if (c->project->quantizes.data[i].model == c->model_of[k])
+				q = &c->project->quantizes.data[i];
+		if (c->graph[k] && !activations_quantize(c->graph[k], q ? mode[q->activations] : ACTIVATIONS_AUTO, &c->target,
+							 q ? q->activations_span : NO_SPAN, c->diag))
+			return false;
+	}
 	return true;
 }
 
@@ -412,7 +434,7 @@ static bool make_graphs(struct compilation *c)
 	if (!c->tuning_loaded && !load_tuning(c))
 		return false;
 	c->tuning_loaded = true;
-	if (!run_passes(c) || !store_weights(c))
+	if (!run_passes(c) || !store_weights(c) || !choose_activations(c))
 		return false;
 	stage_done(c, "passes");
 	return true;

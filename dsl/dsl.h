@@ -197,6 +197,8 @@ struct decl_quantize_rule {
 	struct span span;
 };
 
+enum decl_activations { DECL_ACTIVATIONS_ABSENT, DECL_ACTIVATIONS_AUTO, DECL_ACTIVATIONS_F32, DECL_ACTIVATIONS_Q8 };
+
 struct decl_quantize {
 	const char *name; /* the model's */
 	struct span span;
@@ -204,7 +206,9 @@ struct decl_quantize {
 	VEC(struct decl_quantize_rule) rules;
 	const char *method; /* of rules that name none */
 	struct decl_names except;
-	bool except_first, except_last, int8_activations;
+	bool except_first, except_last;
+	enum decl_activations activations;
+	struct span activations_span;
 	const char *calibrate;
 	struct span calibrate_span;
 	uint32_t iterations, samples;

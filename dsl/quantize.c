@@ -105,9 +105,9 @@ void quantize_setting(struct arena *a, struct diag *d, struct decl_quantize *out
 	} else if (is(m, "activations")) {
 		const char *format = setting_get(m, "format")->text;
 
-		out->int8_activations = !strcmp(format, "q8");
-		if (!out->int8_activations && strcmp(format, "f32") != 0)
-			diag_error(d, at, "activations are f32 or q8, not %s", format);
+		out->activations = !strcmp(format, "q8") ? DECL_ACTIVATIONS_Q8 : !strcmp(format, "f32") ? DECL_ACTIVATIONS_F32 :
+				   DECL_ACTIVATIONS_AUTO;
+		out->activations_span = at;
 	} else if (is(m, "iterations")) {
 		out->iterations = count(d, v, "iterations", 100000);
 	} else if (is(m, "samples")) {
@@ -123,7 +123,7 @@ void quantize_setting(struct arena *a, struct diag *d, struct decl_quantize *out
 
 void quantize_check(struct diag *d, struct decl_quantize *out)
 {
-	if (!out->rules.len && !out->int8_activations && !d->errors) {
+	if (!out->rules.len && !out->activations && !d->errors) {
 		diag_error(d, out->span, "this quantize block says nothing of weights");
 		diag_hint(d, "Add: weights q8 group 32;");
 	}

@@ -65,7 +65,7 @@ static const struct setting_spec quantize_settings[] = {
 	{ "method", "method:rtn|weighted|gptq|learned", SETTING_ONCE },
 	{ "calibrate", "file:STRING", SETTING_ONCE },
 	{ "except", "tensors:LIST", SETTING_MANY },
-	{ "activations", "format:" FORMATS, SETTING_ONCE },
+	{ "activations", "format:auto|f32|q8", SETTING_ONCE },
 	{ "iterations", "v:INT", SETTING_ONCE },
 	{ "samples", "v:INT", SETTING_ONCE },
 	{ "rate", "v:PERCENT", SETTING_ONCE },

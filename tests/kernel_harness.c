@@ -11,6 +11,7 @@
 
 #include "eval_graph.h"
 #include "kernel_native.h"
+#include "codegen/native.h"
 #include "tap.h"
 
 #define CL_TARGET_OPENCL_VERSION 120
@@ -284,6 +285,12 @@ static bool build_program(struct harness *h)
 }
 
 /* Every kernel once. */
+static bool left_out(const struct harness *h, uint32_t i)
+{
+	return h->cases.data[i].target.kernels == TARGET_GPU_KERNELS ||
+	       (h->every_isa && h->isa != NATIVE_X86_64_V4_VNNI && h->isa != NATIVE_AARCH64 && i % 2 != h->isa % 2);
+}
+
 static uint32_t list_kernels(struct harness *h, const struct kernel ***out, const char **prelude)
 {
 	VEC(const struct kernel *) list = { 0 };
@@ -293,7 +300,7 @@ static uint32_t list_kernels(struct harness *h, const struct kernel ***out, cons
 	for (uint32_t i = 0; i < h->cases.len; i++) {
 		const struct kernel_set *ks = h->cases.data[i].ks;
 
-		if (!ks || h->cases.data[i].target.kernels == TARGET_GPU_KERNELS)
+		if (!ks || left_out(h, i))
 			continue;
 		*prelude = ks->prelude;
 		for (uint32_t k = 0; k < ks->kernels.len; k++) {
@@ -694,7 +701,7 @@ static void run_cases(struct harness *h, const char *backend)
 		bool gpu = c->target.kernels == TARGET_GPU_KERNELS;
 		char note[160] = "";
 
-		if (native && gpu)
+		if (native && left_out(h, i))
 			continue;
 		tap_ok(c->g && c->ks && compare(h, c, note, sizeof note), "%s%s%s%s", c->name,
 		       !gpu ? backend : c->target.weights == TARGET_TEXTURES ? " (gpu, texture)" : " (gpu)",
@@ -702,9 +709,28 @@ static void run_cases(struct harness *h, const char *backend)
 	}
 }
 
-int harness_run(struct harness *h)
+void harness_ok(bool ok, const char *what)
+{
+	tap_ok(ok, "%s", what);
+}
+
+static void run_native(struct harness *h)
 {
 	const char *what;
+
+	random_state = 12345;
+	if (harness_build_native(h, &what))
+		run_cases(h, arena_printf(&h->arena, " (%s)", what));
+	else if (!strcmp(what, "no native code"))
+		tap_ok(false, "the native code is built");
+	else
+		tap_skip("%s", what);
+	kernel_native_free(native);
+	native = NULL;
+}
+
+int harness_run(struct harness *h)
+{
 
 	if (harness_build(h))
 		run_cases(h, "");
@@ -713,13 +739,12 @@ int harness_run(struct harness *h)
 	else
 		tap_skip("no OpenCL device");
 	device_close();
-	random_state = 12345;
-	if (harness_build_native(h, &what))
-		run_cases(h, arena_printf(&h->arena, " (%s)", what));
-	else if (!strcmp(what, "no native code"))
-		tap_ok(false, "the native code is built");
-	else
-		tap_skip("%s", what);
+	for (h->isa = 1; h->every_isa && h->isa < NATIVE_ISA_COUNT; h->isa++) {
+		setenv("HARNESS_ISA", native_isa_name((enum native_isa)h->isa), 1);
+		run_native(h);
+	}
+	if (!h->every_isa)
+		run_native(h);
 	harness_free(h);
 	return tap_done();
 }

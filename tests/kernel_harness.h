@@ -38,6 +38,8 @@ struct harness {
 	struct arena arena;
 	struct diag diag;
 	struct target target;
+	bool every_isa;	 /* native code of each instruction set that runs here; of the lesser ones for every other case */
+	uint32_t isa;	 /* own: of them */
 	bool one_thread; /* native code: on one thread, timed by its processor time */
 	VEC(struct harness_case) cases;
 };
@@ -50,6 +52,8 @@ struct harness_case *harness_textf(struct harness *h, const char *name, const ch
 struct harness_case *harness_graph(struct harness *h, const char *name, struct graph *g);
 /* Elements of input i of a case; the bytes must stay. */
 void harness_input(struct harness *h, struct harness_case *c, uint32_t i, const void *data);
+/* A check of its own among them. */
+void harness_ok(bool ok, const char *what);
 /* Runs all cases, prints TAP, frees everything; the value to return from main. */
 int harness_run(struct harness *h);
 

@@ -26,10 +26,10 @@ struct kernel_native {
 
 static enum native_isa best_isa(void)
 {
-	static const enum native_isa order[] = { NATIVE_X86_64_V4, NATIVE_X86_64_V3, NATIVE_AARCH64 };
+	static const enum native_isa order[] = { NATIVE_X86_64_V4, NATIVE_X86_64_V3, NATIVE_AARCH64, NATIVE_X86_64_V4_VNNI };
 	const char *wish = getenv("HARNESS_ISA");
 
-	for (unsigned i = 0; i < 3; i++)
+	for (unsigned i = 0; i < 4; i++)
 		if (isa_supported(order[i]) && (!wish || !strcmp(wish, native_isa_name(order[i]))))
 			return order[i];
 	return 0;

@@ -76,6 +76,13 @@ for budget in $smallest $((smallest + 300001)); do
 done
 story f32 f16 --budget $((smallest - 1)) 2>/dev/null
 tap_ok $((! $?)) "a byte less is refused"
+printf 'model story { import gguf "%s"; context 512; cache f32; }\nquantize story { activations q8; }\nplan p { generate story; }\n' \
+	"$models/stories260K.q8_0.gguf" >"$work/p.edge"
+tap_run "activations in 8 bits" "$EDGEC" compile "$work/p.edge" -o "$work/p.plan"
+"$EDGERT" perplexity "$work/p.plan" --text "$data/text/tinystories_sample.txt" --json >"$work/perplexity.json"
+p=$(json_number "$work/perplexity.json" perplexity)
+less "$p" 3.5883
+tap_ok $? "perplexity with them: $p, at most 0.1 % above 3.5847"
 tap_run "a cache in 8 bits" story f32 q8
 "$EDGERT" perplexity "$work/p.plan" --text "$data/text/tinystories_sample.txt" --json >"$work/perplexity.json"
 p=$(json_number "$work/perplexity.json" perplexity)

@@ -60,14 +60,17 @@ refused() { # TEXT RULES
 
 case_of f32 ""
 case_of q8 "quantize m { weights q8 group 64; }"
+case_of q8a "quantize m { weights q8 group 64; activations q8; }"
 case_of q4 'quantize m { weights q4 asymmetric; weights q8 for first, "fc"; method learned; calibrate "samples.npy"; iterations 20; }'
 [ $(($(number q8.json weights_bytes) * 100)) -le $(($(number f32.json weights_bytes) * 30)) ]
 ok $? "q8: little more than a quarter of the bytes"
 "$EDGE_BUILDDIR/tests/compare_npy" q8/y.npy f32/y.npy 2e-2 > /dev/null
 ok $? "q8: nearly the same result"
+"$EDGE_BUILDDIR/tests/compare_npy" q8a/y.npy f32/y.npy 3e-2 > /dev/null && ! cmp -s q8a/y.npy q8/y.npy
+ok $? "activations in q8: nearly the same result, and another one"
 "$EDGE_BUILDDIR/tests/compare_npy" q4/y.npy f32/y.npy 2e-1 > /dev/null
 ok $? "q4: much the same result"
-for f in q8 q4; do
+for f in q8 q8a q4; do
 	"$EDGEC" compile "$f.edge" -o small.plan --budget "$(number "$f.json" smallest_budget_bytes)" --json > small.json &&
 		"$EDGERT" run small.plan --input x=x.npy --output-dir small > log 2>&1 && cmp "$f/y.npy" small/y.npy
 	ok $? "$f: the same bytes in the smallest budget"
@@ -76,7 +79,7 @@ for f in q8 q4; do
 done
 refused "no weight is called" 'quantize m { weights q4 for "nothing"; }'
 refused "needs calibration inputs" 'quantize m { weights q4 method gptq; }'
-refused "not supported" 'quantize m { weights q8; activations q8; }'
+refused "no product with weights in few bits" 'quantize m { activations q8; }'
 refused "32, 64 or 128" 'quantize m { weights q8 group 16; }'
 refused "numbers a sample" 'quantize m { weights q8 method weighted calibrate "samples.npy"; }'
 echo "1..$count"

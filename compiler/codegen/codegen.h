@@ -310,6 +310,8 @@ bool select_arg(struct codegen *c, node_id id); /* arg_max, arg_min */
 bool select_softmax(struct codegen *c, node_id id); /* and log_softmax */
 bool select_norm(struct codegen *c, node_id id); /* layer_norm, rms_norm, group_norm */
 bool select_attention(struct codegen *c, node_id id);
+bool select_quantize_rows(struct codegen *c, node_id id);
+bool select_matmul_rows(struct codegen *c, node_id id);
 bool select_rope_angles(struct codegen *c, node_id id);
 bool select_kv_append(struct codegen *c, node_id id);
 bool select_kv_attention(struct codegen *c, node_id id);

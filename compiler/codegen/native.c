@@ -34,6 +34,7 @@ static const struct {
 	[NATIVE_X86_64_V3] = { "x86-64-v3", "x86_64-unknown-linux-gnu", "-march=x86-64-v3" },
 	[NATIVE_X86_64_V4] = { "x86-64-v4", "x86_64-unknown-linux-gnu", "-march=x86-64-v4" },
 	[NATIVE_AARCH64] = { "aarch64", "aarch64-unknown-linux-gnu", "-march=armv8-a" },
+	[NATIVE_X86_64_V4_VNNI] = { "x86-64-v4-vnni", "x86_64-unknown-linux-gnu", "-march=x86-64-v4" },
 };
 
 const char *native_isa_name(enum native_isa isa)
@@ -192,11 +193,13 @@ static const char *tool_path(const char *variable, const char *configured)
 
 static pid_t start_clang(struct work *w, enum native_isa isa, uint32_t part)
 {
+	bool wide = isa == NATIVE_X86_64_V4 || isa == NATIVE_X86_64_V4_VNNI;
 	const char *name = isas[isa].name;
 	const char *argv[] = { tool_path("EDGE_CLANG", EDGE_CLANG_PATH), "-x", "cl", "-cl-std=CL1.2", "-Xclang",
 			       "-cl-ext=+cl_khr_fp64,+cl_khr_fp16", "-target", isas[isa].target, isas[isa].march,
 			       /* without it clang prefers 256-bit code on 512-bit CPUs */
-			       isa == NATIVE_X86_64_V4 ? "-mprefer-vector-width=512" : "-O3", "-O3", "-fPIC",
+			       wide ? "-mprefer-vector-width=512" : "-O3",
+			       isa == NATIVE_X86_64_V4_VNNI ? "-mavx512vnni" : "-O3", "-O3", "-fPIC",
 			       /* a loop that copies must not become a call of memcpy */
 			       "-fno-builtin", "-ffp-contract=fast", "-fno-math-errno", "-fno-jump-tables",
 			       "-fno-asynchronous-unwind-tables", "-fno-stack-protector", "-fvisibility=hidden",

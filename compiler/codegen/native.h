@@ -20,7 +20,7 @@
 #include "codegen/kernel_set.h"
 
 /* Numbers are those of the plan format: enum edge_isa. */
-enum native_isa { NATIVE_X86_64_V3 = 1, NATIVE_X86_64_V4 = 2, NATIVE_AARCH64 = 3, NATIVE_ISA_COUNT = 4 };
+enum native_isa { NATIVE_X86_64_V3 = 1, NATIVE_X86_64_V4 = 2, NATIVE_AARCH64 = 3, NATIVE_X86_64_V4_VNNI = 4, NATIVE_ISA_COUNT = 5 };
 
 const char *native_isa_name(enum native_isa isa); /* "x86-64-v3" */
 

@@ -46,9 +46,15 @@ const char *prelude_text(void)
 }
 
 /* What depends on a kernel's constants and serves several templates stands before each of them. */
-static const char *shared_text(const char *defines)
+static const char *shared_text(struct arena *a, const char *template, const char *defines)
 {
-	return strstr(defines, "#define QUANT_BITS ") ? kernel_file_text("quant.clh") : "";
+	const char *kind = strrchr(template, '_');
+
+	if (!strstr(defines, "#define QUANT_BITS "))
+		return "";
+	if (kind && !strcmp(kind, "_int8"))
+		return arena_printf(a, "#define EDGE_INT8\n%s%s", kernel_file_text("quant.clh"), kernel_file_text("int8.clh"));
+	return kernel_file_text("quant.clh");
 }
 
 static uint64_t hash_text(uint64_t h, const char *s)
@@ -94,7 +100,8 @@ uint32_t render_kernel(struct codegen *c, const char *template, const char *defi
 	k.name = arena_printf(c->arena, "%s_%016llx", template,
 			      (unsigned long long)hash_text(0xcbf29ce484222325u, key));
 	memcpy(k.local, local, sizeof k.local);
-	strbuf_printf(&out, "#define KERNEL %s\n%s%s%s%s", k.name, defines, epilogue, shared_text(defines), text);
+	strbuf_printf(&out, "#define KERNEL %s\n%s%s%s%s", k.name, defines, epilogue,
+		      shared_text(c->arena, template, defines), text);
 	k.source = arena_strdup(c->arena, strbuf_str(&out));
 	undefine(&out, c->arena, &seen, k.source);
 	k.source = arena_strdup(c->arena, strbuf_str(&out));

@@ -257,6 +257,10 @@ value_id graph_op(struct graph *g, struct diag *d, enum op op, const value_id *i
 void graph_add_output(struct graph *g, value_id v, const char *name);
 uint32_t graph_add_file(struct graph *g, const char *path, uint64_t size); /* same path: same index */
 
+/* Rows as codes (OP_quantize_rows): bytes of a row of k elements. */
+enum { ROWS_PART = 32, ROWS_PART_BYTES = 48 };
+int64_t rows_bytes(int64_t k);
+
 /* making attributes: ints and floats are copied by graph_add_node */
 #define attr_int(k, x) ((struct attr){ .key = ATTR_##k, .kind = ATTR_INT, .i = (x) })
 #define attr_float(k, x) ((struct attr){ .key = ATTR_##k, .kind = ATTR_FLOAT, .f = (x) })

@@ -551,7 +551,8 @@ bool infer_node(const struct graph *g, const struct node *n, enum dtype *dtype, 
 		good = infer_along_axes(&c);
 		break;
 	default:
-		good = n->op == OP_map ? infer_map(&c) : infer_language(&c);
+		good = n->op == OP_map ? infer_map(&c) :
+		       n->op == OP_quantize_rows || n->op == OP_matmul_rows ? infer_rows(&c) : infer_language(&c);
 		break;
 	}
 	if (!good)

@@ -14,7 +14,7 @@
 #include <string.h>
 
 _Static_assert((int)NATIVE_X86_64_V3 == EDGE_ISA_X86_64_V3 && (int)NATIVE_X86_64_V4 == EDGE_ISA_X86_64_V4 &&
-		       (int)NATIVE_AARCH64 == EDGE_ISA_AARCH64, "instruction sets");
+		       (int)NATIVE_AARCH64 == EDGE_ISA_AARCH64 && (int)NATIVE_X86_64_V4_VNNI == EDGE_ISA_X86_64_V4_VNNI, "instruction sets");
 
 static const uint32_t kinds[SECTION_COUNT][2] = {
 	{ EDGE_SECTION_META, sizeof(struct edge_meta) },
@@ -129,12 +129,17 @@ static bool put_native(struct records *r, const struct target *t, const struct k
 	struct strbuf *blocks = &r->x->section[SECTION_BLOCKS].bytes;
 	struct native_code code[NATIVE_ISA_COUNT];
 	enum native_isa isa[NATIVE_ISA_COUNT];
-	uint32_t count = 0;
+	uint32_t count = 0, isas = t->isas;
+	bool dots = false; /* kernels that gain by a CPU's dot products of bytes */
 
 	for (uint32_t i = 0; i < l->kernels; i++)
 		kernels[i] = l->kernel[i].k;
+	for (uint32_t i = 0; i < l->kernels; i++)
+		dots |= strncmp(kernels[i]->name, "gemv_int8", 9) == 0 || strncmp(kernels[i]->name, "matmul_int8", 11) == 0;
+	if (dots && isas & 1u << NATIVE_X86_64_V4)
+		isas |= 1u << NATIVE_X86_64_V4_VNNI;
 	for (unsigned i = 1; i < NATIVE_ISA_COUNT; i++)
-		if (t->isas & 1u << i)
+		if (isas & 1u << i)
 			isa[count++] = (enum native_isa)i;
 	if (!native_compile(r->a, kernels, l->kernels, l->programs ? l->program[0].prelude : "", isa, count, code, r->d))
 		return false;

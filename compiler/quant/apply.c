@@ -281,10 +281,6 @@ bool quant_apply(struct arena *a, struct graph *g, const struct quant_config *co
 	struct quant_result *result = arena_new_array(a, struct quant_result, count + 1);
 	uint32_t results = 0;
 
-	if (c.int8_activations) {
-		diag_error(d, c.span, "activations in q8 are not supported: weights in few bits are multiplied as floats");
-		return false;
-	}
 	if (!c.threads)
 		c.threads = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN);
 	if (!choose_rules(a, g, &c, m, count, rule, d) || !look(a, g, &c, m, count, rule, seen, d) ||

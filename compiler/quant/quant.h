@@ -48,7 +48,6 @@ struct quant_config {
 	const char *const *except; /* patterns of tensors that stay as they are */
 	uint32_t except_count;
 	bool except_first, except_last; /* the first and the last tensor in the order of execution */
-	bool int8_activations; /* refused: there are no kernels for them */
 	const char *calibrate; /* .npy, samples in the first dimension; NULL: none */
 	struct span span;
 	/* knobs; 0: the usual value */

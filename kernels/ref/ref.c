@@ -188,7 +188,7 @@ bool ref_eval(enum op op, const struct attr *attr, uint32_t attr_count, const st
 	case OP_HEAVY:
 		return dispatch_heavy(&c);
 	case OP_OTHER:
-		break;
+		return op == OP_quantize_rows ? ref_quantize_rows(&c) : op == OP_matmul_rows && ref_matmul_rows(&c);
 	}
 	return false;
 }

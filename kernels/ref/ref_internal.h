@@ -54,5 +54,7 @@ bool ref_norm(const struct ref_call *c);
 bool ref_group_norm(const struct ref_call *c);
 bool ref_lstm(const struct ref_call *c);        /* ref_rnn.c */
 bool ref_gru(const struct ref_call *c);
+bool ref_quantize_rows(const struct ref_call *c); /* ref_rows.c */
+bool ref_matmul_rows(const struct ref_call *c);
 
 #endif

@@ -43,6 +43,7 @@ bool isa_supported(uint32_t isa)
 #if defined(__x86_64__)
 	case EDGE_ISA_X86_64_V3: return x86_v3();
 	case EDGE_ISA_X86_64_V4: return x86_v4();
+	case EDGE_ISA_X86_64_V4_VNNI: return x86_v4() && __builtin_cpu_supports("avx512vnni");
 #elif defined(__aarch64__)
 	case EDGE_ISA_AARCH64: return true;
 #endif
@@ -60,6 +61,7 @@ const char *isa_name(uint32_t isa)
 	switch (isa) {
 	case EDGE_ISA_X86_64_V3: return "x86-64-v3";
 	case EDGE_ISA_X86_64_V4: return "x86-64-v4";
+	case EDGE_ISA_X86_64_V4_VNNI: return "x86-64-v4-vnni";
 	case EDGE_ISA_AARCH64: return "aarch64";
 	default: return "another CPU";
 	}

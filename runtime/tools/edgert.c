@@ -63,6 +63,8 @@ static const char usage[] =
 	"      --seed S                    of the choice\n"
 	"      --ignore-end                go on where the model would stop\n"
 	"      --tokens FILE.npy           tokens in place of a prompt\n"
+	"      --repeat N                  N times in one session; rates are medians without the first, which loads\n"
+	"      --trace FILE.json           what ran and was read when in the last sweep, for a trace viewer\n"
 	"      --logits FILE.npy           only write the logits of each of them\n"
 	"      --json                      one object, at the end\n"
 	"  perplexity PLAN --text FILE [--json]\n"

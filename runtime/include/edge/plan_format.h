@@ -174,7 +174,7 @@ struct edge_param {
 	uint32_t reserved;
 };
 
-enum edge_isa { EDGE_ISA_X86_64_V3 = 1, EDGE_ISA_X86_64_V4 = 2, EDGE_ISA_AARCH64 = 3 };
+enum edge_isa { EDGE_ISA_X86_64_V3 = 1, EDGE_ISA_X86_64_V4 = 2, EDGE_ISA_AARCH64 = 3, EDGE_ISA_X86_64_V4_VNNI = 4 };
 
 /*
  * Machine code of every kernel for one instruction set: a block that refers to

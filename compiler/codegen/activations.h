@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* activations.h - whether products with weights in few bits are products of integers. */
+#ifndef EDGE_ACTIVATIONS_H
+#define EDGE_ACTIVATIONS_H
+
+#include "ir/graph.h"
+#include "target/target.h"
+
+enum activations {
+	ACTIVATIONS_AUTO, /* in language models, large products, on processors that gain by it */
+	ACTIVATIONS_F32,
+	ACTIVATIONS_INT8  /* all products with such weights */
+};
+
+/* Of a graph on which all passes have run and whose weights are in their final format. False: said why. */
+bool activations_quantize(struct graph *g, enum activations mode, const struct target *t, struct span span, struct diag *d);
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* shape_rows.c - shapes of products of integers: rows of codes, and such rows times a matrix. */
+#include "config.h"
+
+#include "ir/shape.h"
+
+int64_t rows_bytes(int64_t k)
+{
+	return (k + ROWS_PART - 1) / ROWS_PART * ROWS_PART_BYTES;
+}
+
+static bool infer_quantize(struct inference *c)
+{
+	const struct value *x = infer_input(c, 0);
+	uint32_t rank = x->shape.rank;
+
+	if (x->dtype != DTYPE_F32 || !rank)
+		return infer_fail(c, "it takes rows of f32");
+	c->dtype[0] = DTYPE_I8;
+	c->shape[0] = x->shape;
+	c->shape[0].dim[rank - 1] = rows_bytes(x->shape.dim[rank - 1]);
+	return true;
+}
+
+bool infer_rows(struct inference *c)
+{
+	const struct value *x, *w, *bias = infer_input(c, 2);
+	bool turned = node_int(c->n, ATTR_trans_b, 0) != 0;
+	struct shape out, all;
+
+	if (c->n->op == OP_quantize_rows)
+		return infer_quantize(c);
+	x = infer_input(c, 0);
+	w = infer_input(c, 1);
+	if (x->dtype != DTYPE_I8 || !x->shape.rank || w->dtype != DTYPE_F32 || w->shape.rank != 2)
+		return infer_fail(c, "it takes rows of i8 and a matrix of f32");
+	if (x->shape.dim[x->shape.rank - 1] != rows_bytes(w->shape.dim[turned ? 1 : 0]))
+		return infer_fail(c, "its rows do not fit its matrix");
+	out = x->shape;
+	out.dim[out.rank - 1] = w->shape.dim[turned ? 0 : 1];
+	if (bias && (bias->dtype != DTYPE_F32 || !shape_broadcast(&out, &bias->shape, &all) || !shape_equal(&out, &all)))
+		return infer_fail(c, "its bias does not broadcast to the result");
+	c->dtype[0] = DTYPE_F32;
+	c->shape[0] = out;
+	return true;
+}

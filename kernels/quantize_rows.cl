@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * quantize_rows.cl - rows of floats as bytes with a scale, for products of integers.
+ *
+ * A part is 32 neighbours of a row and becomes 48 bytes: 32 signed codes, then
+ * four floats: the scale (the largest magnitude is code 127), the sum of the part
+ * as the codes have it, and the sums of its two halves. A product needs the sums
+ * because codes of weights are unsigned. A row's last part is filled up with zeros.
+ */
+#ifndef EDGE_PRELUDE
+#include "prelude.clh"
+#endif
+#ifndef KERNEL
+#define KERNEL quantize_rows
+#endif
+
+#define PART 32
+#define PART_BYTES 48
+
+EDGE_OVERLOAD void EDGE_FN(part)(__global const float *x, int count, __global char *to)
+{
+	const float16 v = edge_load16(x, min(count, 16));
+	const float16 w = count > 16 ? edge_load16(x + 16, min(count - 16, 16)) : (float16)(0.0f);
+	const float most = edge_max16(max(fabs(v), fabs(w)));
+	const float inverse = most > 0.0f ? 127.0f / most : 0.0f, scale = most / 127.0f;
+	const float16 p = rint(v * inverse), q = rint(w * inverse);
+	const float a = edge_sum16(p), b = edge_sum16(q);
+
+	vstore16(convert_char16(convert_int16(p)), 0, to);
+	vstore16(convert_char16(convert_int16(q)), 1, to);
+	vstore4((float4)(scale, scale * (a + b), scale * a, scale * b), 0, (__global float *)(to + PART));
+}
+
+__kernel EDGE_SINGLE void KERNEL(__global const float *restrict x, __global char *restrict to, const int parts, const int k,
+				 const int block EDGE_WI)
+{
+	const int each = (k + PART - 1) / PART, first = (int)get_global_id(0) * block, last = min(first + block, parts);
+
+	for (int i = first; i < last; i++) {
+		const int row = i / each, at = i % each * PART;
+
+		EDGE_FN(part)(x + (row * k + at), min(k - at, PART), to + i * PART_BYTES);
+	}
+}
