@@ -85,4 +85,5 @@ void variants_share(struct graph *g, const struct graph *from)
 		if (g->values.data[i].kind == VALUE_CONST && from->values.data[i].kind == VALUE_CONST &&
 		    shape_equal(&g->values.data[i].shape, &from->values.data[i].shape))
 			g->values.data[i].data = from->values.data[i].data;
+	g->weight_storage = from->weight_storage;
 }

@@ -68,6 +68,7 @@ static const struct {
 	{ "record", 271, "FILE", ON_TUNE, "record instead of FILE.tune.jsonl" },
 	{ "work", 272, "DIR", ON_TUNE, "folder for plans and outputs, which runners see too" },
 	{ "transcript", 273, "FILE", ON_TUNE, "dialogue with the language model: written by llm, read by replay" },
+	{ "rounds", 274, "N", ON_TUNE, "how often the winner and the heuristic are timed in turn at the end (41)" },
 	{ "help", 'h', NULL, ~0u, "this text" },
 	{ "version", 'V', NULL, ~0u, "the version" },
 };
@@ -220,6 +221,7 @@ static int take_option(struct arena *a, struct options *o, int letter)
 		return *end || !(o->tune.limit_s > 0 && o->tune.limit_s < 1e6) ? bad_usage("--limit %s is not a time in seconds", optarg) : -1;
 	case 271: o->tune.record = optarg; return -1;
 	case 272: o->tune.work = optarg; return -1;
+	case 274: return take_number(optarg, 1, 101, &o->tune.rounds) ? -1 : bad_usage("--rounds %s is not a number from 1 to 101", optarg);
 	case 273: o->tune.transcript = optarg; return -1;
 	case 'h': usage(stdout); return 0;
 	case 'V': puts("edgec " PACKAGE_VERSION); return 0;

@@ -24,6 +24,7 @@ struct options {
 		bool resume;
 		const char *model, *search, *record, *work, *transcript;
 		uint32_t trials, jobs; /* 0: as the file says; 1 */
+		uint32_t rounds;       /* of timing the winner; 0: the usual */
 		bool trials_set, seed_set;
 		uint64_t seed;
 		double limit_s; /* of one command; 0: the usual */

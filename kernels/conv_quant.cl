@@ -5,7 +5,8 @@
  * conv.cl with the sums of matmul_quant.cl: a work-item has TILES tiles of
  * TILE_M pixels of one panel, unpacks `step` inputs (at most WINDOW) at a time and
  * uses them for all its pixels. Inputs are numbered (tap, channel) in the order of the
- * kernel's taps; a run is what lies side by side in the image: the channels
+ * kernel's taps. ONCE: all inputs are unpacked at once, and sums stay in
+ * registers until they are stored; else they wait in memory in between. A run is what lies side by side in the image: the channels
  * under one tap or, where nothing is cut off at the left or right, under a
  * row of taps.
  *
@@ -34,8 +35,15 @@
 #ifndef TRANSPOSED
 #define TRANSPOSED 0
 #endif
+#ifndef ONCE
+#define ONCE 0 /* 1: there are at most WINDOW inputs */
+#endif
 #define TILE_LANES 16
+#if ONCE
+#define WINDOW (TILE_NV == 1 ? 640 : 320) /* 40 KiB */
+#else
 #define WINDOW (TILE_NV == 1 ? 256 : 160) /* 16 and 20 KiB */
+#endif
 #define WIDTH (16 * TILE_NV)
 #ifndef EDGE_QUANT
 #include "quant.clh"
@@ -85,6 +93,12 @@
 #define PAUSE_1(i) vstore16(c##i##_0, (row + (i)) * TILE_NV + col, sums);
 #define PAUSE_2(i) PAUSE_1(i) vstore16(c##i##_1, (row + (i)) * TILE_NV + col + 1, sums);
 #define PAUSE(i) EDGE_CAT(PAUSE_, PART_NV)(i)
+/* Where pixel r is in the output. */
+#if TRANSPOSED
+#define PLACE(r) (((((r) / tw / th / td) * od + (r) / tw / th % td * sz + phz) * oh + (r) / tw % th * sy + phy) * ow + (r) % tw * sx + phx)
+#else
+#define PLACE(r) (r)
+#endif
 
 __kernel EDGE_SINGLE void KERNEL(__global const float *restrict x, __global const uchar *restrict panels,
 				 __global const float *restrict zeros, const int first, const int bytes,
@@ -105,10 +119,15 @@ __kernel EDGE_SINGLE void KERNEL(__global const float *restrict x, __global cons
 	const int pixels = images * td * th * tw, top = (int)get_global_id(1) % blocks * (TILES * TILE_M);
 	const int rows = min(pixels - top, TILES * TILE_M), k = kd * kh * kw * c;
 	__global const uchar *restrict packed = panels + (long)get_global_id(0) * bytes;
+	const int n0 = group * og + (panel - group * per_group) * WIDTH, last = (group + 1) * og;
+#if ONCE
+	float window[WINDOW * WIDTH];
+#else
 	float window[WINDOW * WIDTH], sums[(TILES * TILE_M + 8) * WIDTH];
 
 	for (int i = 0; i < (rows + 7) * TILE_NV; i++)
 		vstore16((float16)(0.0f), i, sums);
+#endif
 	for (int start = 0; start < k && rows > 0; start += step) {
 		const int end = min(start + step, k);
 
@@ -122,7 +141,11 @@ __kernel EDGE_SINGLE void KERNEL(__global const float *restrict x, __global cons
 			EDGE_REPEAT(PART_M, PIXEL)
 			const int run = whole ? kw * c : c, runs = whole ? 1 : kw;
 			for (int col = 0; col < TILE_NV; col += PART_NV) {
+#if ONCE
+				EDGE_REPEAT(PART_M, EDGE_TILE_ZERO)
+#else
 				EDGE_REPEAT(PART_M, RESUME)
+#endif
 				for (int i = start; i < end;) {
 					const int tap = i / run, offset = i - tap * run, count = min(run - offset, end - i);
 					const int kx = tap % runs, ky = tap / runs % kh, kz = tap / runs / kh;
@@ -144,18 +167,27 @@ __kernel EDGE_SINGLE void KERNEL(__global const float *restrict x, __global cons
 						EDGE_REPEAT(PART_M, EDGE_TILE_STEP)
 					}
 				}
+#if ONCE
+				float16 t[PART_M * PART_NV];
+
+				EDGE_REPEAT(PART_M, EDGE_TILE_SAVE)
+				for (int i = 0; i < min(PART_M, rows - row); i++)
+					for (int j = 0; j < PART_NV; j++) {
+						const int n = n0 + (col + j) * 16;
+
+						if (n < last)
+							EDGE_STORE16(t[i * PART_NV + j], PLACE(r0 + i), n, min(last - n, 16));
+					}
+#else
 				EDGE_REPEAT(PART_M, PAUSE)
+#endif
 			}
 		}
 	}
-	const int n0 = group * og + (panel - group * per_group) * WIDTH, last = (group + 1) * og;
+#if !ONCE
 	for (int i = 0; i < rows; i++) {
-		int at = top + i;
-#if TRANSPOSED
-		const int ux = at % tw, uy = at / tw % th, uz = at / tw / th % td, image = at / tw / th / td;
+		const int at = PLACE(top + i);
 
-		at = ((image * od + uz * sz + phz) * oh + uy * sy + phy) * ow + ux * sx + phx;
-#endif
 		for (int j = 0; j < TILE_NV; j++) {
 			const int n = n0 + j * 16;
 
@@ -163,4 +195,5 @@ __kernel EDGE_SINGLE void KERNEL(__global const float *restrict x, __global cons
 				EDGE_STORE16(vload16(i * TILE_NV + j, sums), at, n, min(last - n, 16));
 		}
 	}
+#endif
 }

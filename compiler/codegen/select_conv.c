@@ -118,10 +118,16 @@ static int64_t phase_pixels(const struct convolution *v)
 	return pixels;
 }
 
+/* Whether the kernel's window has place for all inputs. */
+static bool quant_once(int64_t inputs, uint32_t width)
+{
+	return inputs <= (width == 16 ? 640 : 320);
+}
+
 /* Inputs that are unpacked together: as few pieces as the kernel's window allows, all of about one size. */
 static int64_t quant_step(int64_t inputs, uint32_t width)
 {
-	int64_t pieces = ceil_div(inputs, width == 16 ? 256 : 160);
+	int64_t pieces = quant_once(inputs, width) ? 1 : ceil_div(inputs, width == 16 ? 256 : 160);
 
 	return ceil_div(ceil_div(inputs, pieces), 32) * 32;
 }
@@ -148,6 +154,7 @@ static bool select_quant(struct codegen *c, node_id id, const struct convolution
 	build_define_quant(&b, weight);
 	build_define(&b, "TILE_M", height);
 	build_define(&b, "TILES", tiles);
+	build_define(&b, "ONCE", quant_once(cg * taps, width));
 	build_define(&b, "VOLUME", w->dims == 3);
 	build_define(&b, "TRANSPOSED", v->transposed);
 	if (!build_epilogue(&b, DTYPE_F32))

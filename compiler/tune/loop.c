@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PATIENCE = 60, CHECKED = 6 };
+enum { PATIENCE = 60, CHECKED = 8 };
 
 struct job {
 	pthread_t thread;
@@ -113,7 +113,7 @@ static bool finish(struct tuning_run *t, struct job *j)
 	if (process_stopped())
 		return true; /* not an outcome of the configuration */
 	trial.seconds = tune_now() - j->started;
-	trial.o = measure_outcome(&t->measure, &j->result, t->tune->minimize);
+	trial.o = measure_outcome(&t->measure, &j->result, t->tune->minimize, false);
 	if (trial.o.error)
 		trial.o.error = arena_strdup(t->arena, trial.o.error);
 	search_tell(t->search, trial.x, &trial.o);
@@ -135,7 +135,7 @@ static bool heuristic_first(struct tuning_run *t)
 	measure_trial(&t->measure, 0, &knobs, SPLIT_SEARCH, t->measure.rounds, &m);
 	if (process_stopped())
 		return true;
-	trial.o = measure_outcome(&t->measure, &m, t->tune->minimize);
+	trial.o = measure_outcome(&t->measure, &m, t->tune->minimize, false);
 	if (trial.o.error)
 		trial.o.error = arena_strdup(t->arena, trial.o.error);
 	trial.seconds = tune_now() - started;
@@ -227,14 +227,15 @@ static int by_score(const void *x, const void *y)
 	return sa != sb ? (sa > sb) - (sa < sb) : ((*a)->number > (*b)->number) - ((*a)->number < (*b)->number);
 }
 
-static struct outcome again(struct tuning_run *t, const double *x, struct measured *m)
+/* On the samples that the search has not seen. */
+static struct outcome again(struct tuning_run *t, const double *x, bool winner, struct measured *m)
 {
 	struct knob_values knobs = problem_knobs(&t->problem, x);
 	struct outcome o;
 
 	measure_trial(&t->measure, 0, &knobs, t->measure.quality.split ? SPLIT_CHECK : SPLIT_SEARCH,
-		      t->measure.rounds * 2 + 1, m);
-	o = measure_outcome(&t->measure, m, t->tune->minimize);
+		      winner ? t->measure.check_rounds : t->measure.rounds, m);
+	o = measure_outcome(&t->measure, m, t->tune->minimize, winner);
 	if (o.error)
 		o.error = arena_strdup(t->arena, o.error);
 	return o;
@@ -248,7 +249,7 @@ bool loop_verify(struct tuning_run *t)
 	double *initial = config_new(&t->problem.space);
 
 	t->best = NO_TRIAL;
-	t->heuristic = again(t, initial, &m);
+	t->heuristic = again(t, initial, false, &m);
 	t->heuristic.latency_ms = t->measure.reference_ms; /* what ratios are of */
 	t->final = t->heuristic;
 	t->verified = true;
@@ -259,10 +260,10 @@ bool loop_verify(struct tuning_run *t)
 	qsort(list, n, sizeof *list, by_score);
 	t->kept = n ? "nothing that was better in the search held when it was measured again" : "nothing better was found";
 	for (uint32_t i = 0; i < n && i < CHECKED && !process_stopped(); i++) {
-		struct outcome o = again(t, list[i]->x, &m);
+		struct outcome o = again(t, list[i]->x, true, &m);
 
-		/* a time has to be better by more than it varies */
-		if (!outcome_feasible(&o) || !(o.objective < 1 - (t->tune->minimize ? 0 : o.spread))) {
+		/* a time has to be better beyond doubt */
+		if (!outcome_feasible(&o) || !((t->tune->minimize == DECL_MINIMIZE_LATENCY ? m.high : o.objective) < 1)) {
 			fprintf(stderr, "trial %u does not hold: %s\n", list[i]->number,
 				o.failure ? o.error : o.loss > 1 ? "too much quality is lost on other samples"
 				: o.guard > 1 ? "it is slower than the heuristic" : "it is no better than the heuristic");

@@ -5,13 +5,16 @@
 #include "tune/measure.h"
 
 #include "tune/process.h"
+#include "tune/tune.h"
 
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_ROUNDS = 15, TOKENS = 32 };
-#define BENCH_MS 60.0 /* of computing in one bench, about */
+enum { MAX_ROUNDS = 101, LEAST_ROUNDS = 5, TOKENS = 32 };
+#define BENCH_MS 40.0 /* of computing in one bench, about */
+#define MOST_SECONDS 60.0 /* of timing one trial, beyond the least rounds */
+#define TOLERANCE 0.02 /* in the search, of a time that cannot be told from the heuristic's */
 
 /* ---- commands */
 
@@ -207,7 +210,7 @@ static bool bench(const struct measure *m, struct arena *a, uint32_t slot, const
 	return good;
 }
 
-static double middle(double *v, uint32_t n)
+static void sort(double *v, uint32_t n)
 {
 	for (uint32_t i = 1; i < n; i++)
 		for (uint32_t k = i; k && v[k] < v[k - 1]; k--) {
@@ -216,29 +219,73 @@ static double middle(double *v, uint32_t n)
 			v[k] = v[k - 1];
 			v[k - 1] = t;
 		}
+}
+
+static double middle(double *v, uint32_t n)
+{
+	sort(v, n);
 	return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
 }
 
-/* The reference and the trial in turn, so that a clock that drifts hits both. */
+uint32_t median_bound(uint32_t n, double error)
+{
+	double tail = pow(0.5, n), term = tail;
+	uint32_t k = 0;
+
+	while (k < n / 2 && tail <= error) { /* tail: the chance that at most k of n lie below the median */
+		k++;
+		term *= (double)(n - k + 1) / k;
+		tail += term;
+	}
+	return k;
+}
+
+static void summarise(double *ratio, uint32_t n, struct measured *out)
+{
+	double away[MAX_ROUNDS];
+	uint32_t k = median_bound(n, 0.05);
+
+	out->ratio = middle(ratio, n);
+	out->low = ratio[k ? k - 1 : 0];
+	out->high = ratio[n - (k ? k : 1)];
+	for (uint32_t i = 0; i < n; i++)
+		away[i] = fabs(ratio[i] - out->ratio);
+	out->spread = n > 1 ? middle(away, n) : 0;
+}
+
+/* Whether one side is faster beyond doubt, so that more rounds would show nothing new. */
+static bool is_clear(double *ratio, uint32_t n)
+{
+	uint32_t k = median_bound(n, 0.001);
+
+	if (!k)
+		return false;
+	sort(ratio, n);
+	return ratio[k - 1] > 1.01 || ratio[n - k] < 0.99;
+}
+
+/* The reference and the trial in turn, each first in every other round. */
 static bool time_trial(const struct measure *m, struct arena *a, uint32_t slot, const char *plan, uint32_t rounds,
 		       struct measured *out)
 {
-	double ratio[MAX_ROUNDS], away[MAX_ROUNDS], reference, trial;
+	double ratio[MAX_ROUNDS], reference, trial, started = tune_now();
+	uint32_t n;
 
 	rounds = rounds > MAX_ROUNDS ? MAX_ROUNDS : rounds;
-	for (uint32_t i = 0; i < rounds; i++) {
-		bool first = i % 2 == 0;
+	for (n = 0; n < rounds; n++) {
+		bool first = n % 2 == 0;
 
 		if ((first && !bench(m, a, slot, m->reference_plan, &reference, NULL, out)) ||
 		    !bench(m, a, slot, plan, &trial, NULL, out) ||
 		    (!first && !bench(m, a, slot, m->reference_plan, &reference, NULL, out)))
 			return false;
-		ratio[i] = trial / reference;
+		ratio[n] = trial / reference;
+		if (n + 1 >= LEAST_ROUNDS && (tune_now() - started > MOST_SECONDS || is_clear(ratio, n + 1))) {
+			n++;
+			break;
+		}
 	}
-	out->ratio = middle(ratio, rounds);
-	for (uint32_t i = 0; i < rounds; i++)
-		away[i] = fabs(ratio[i] - out->ratio);
-	out->spread = rounds > 1 ? middle(away, rounds) : 0;
+	summarise(ratio, n, out);
 	out->latency_ms = out->ratio * m->reference_ms;
 	return true;
 }
@@ -270,7 +317,7 @@ void measure_trial(const struct measure *m, uint32_t slot, const struct knob_val
 	struct arena a = { 0 };
 	const char *plan = arena_printf(&a, "%s/trial%u.plan", m->folder, slot);
 
-	*out = (struct measured){ .latency_ms = NAN, .ratio = NAN, .spread = NAN };
+	*out = (struct measured){ .latency_ms = NAN, .ratio = NAN, .spread = NAN, .low = NAN, .high = NAN };
 	if (compile(m, &a, knobs, plan, out) && judge(m, &a, slot, plan, split, out) && rounds)
 		/* what is not good enough needs no exact time */
 		time_trial(m, &a, slot, plan, out->quality.loss > m->quality.allowed ? 1 : rounds, out);
@@ -283,18 +330,10 @@ static bool is_wrong(const struct measure *m, const struct measured *x)
 	return m->quality.kind == DECL_QUALITY_NONE && x->quality.divergence > 20 * m->quality.noise + 1e-3;
 }
 
-/* How much slower than the heuristic still counts as equal: what the clock cannot tell, but not much. */
-static double tolerance(const struct measure *m, const struct measured *x)
-{
-	double noise = 2 * (m->noise > 0.01 ? m->noise : 0.01) + 2 * x->spread;
-
-	return noise < 0.05 ? noise : 0.05;
-}
-
-struct outcome measure_outcome(const struct measure *m, const struct measured *x, enum decl_minimize minimize)
+struct outcome measure_outcome(const struct measure *m, const struct measured *x, enum decl_minimize minimize, bool strict)
 {
 	struct outcome o = { .failure = x->failure, .error = x->failure ? x->error : NULL, .objective = NAN,
-			     .bytes = x->bytes, .latency_ms = x->latency_ms, .spread = x->spread,
+			     .bytes = x->bytes, .latency_ms = x->latency_ms, .spread = x->spread, .low = x->low, .high = x->high,
 			     .peak_bytes = x->peak_bytes, .quality = x->quality.value };
 
 	if (o.failure)
@@ -310,7 +349,7 @@ struct outcome measure_outcome(const struct measure *m, const struct measured *x
 	else
 		o.objective = minimize == DECL_MINIMIZE_BYTES ? x->bytes / m->reference_bytes : x->peak_bytes / m->reference_peak;
 	if (minimize != DECL_MINIMIZE_LATENCY && isfinite(x->ratio))
-		o.guard = x->ratio / (1 + tolerance(m, x));
+		o.guard = strict || x->low > 1 ? x->ratio : x->ratio / (1 + TOLERANCE);
 	return o;
 }
 
@@ -369,8 +408,8 @@ bool measure_reference(struct arena *a, struct diag *d, struct measure *m, const
 	if (!judge(m, a, 0, m->reference_plan, SPLIT_SEARCH, &x))
 		return refuse(d, "the heuristic", &x);
 	m->quality.noise = isfinite(x.quality.divergence) ? x.quality.divergence : 0;
-	if (!time_trial(m, a, 0, m->reference_plan, m->rounds < 5 ? 5 : m->rounds, &x))
+	if (!time_trial(m, a, 0, m->reference_plan, m->rounds, &x))
 		return refuse(d, "the heuristic", &x);
-	m->noise = x.spread + fabs(x.ratio - 1);
+	m->noise = x.high - x.low;
 	return true;
 }

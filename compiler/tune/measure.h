@@ -28,7 +28,8 @@ struct measure {
 	const char *const *runner;  /* per slot; NULL: run here */
 	uint32_t slots;
 	double compile_limit_s, run_limit_s;
-	uint32_t rounds;            /* of timing, each the reference and the trial */
+	uint32_t rounds;            /* of timing in the search, each the reference and the trial */
+	uint32_t check_rounds;      /* of timing the winner again */
 	bool generates;             /* the plan makes text */
 	struct quality quality;
 	/* filled by measure_reference() */
@@ -36,13 +37,15 @@ struct measure {
 	const char *cpu;            /* trials are compiled for this instruction set alone; NULL: all */
 	double reference_ms, reference_bytes, reference_peak;
 	uint32_t runs;              /* of a bench */
-	double noise;               /* of the reference's own time against itself: spread of the ratio */
+	double noise;               /* of the reference's own time against itself: how far the ratio's bounds are apart */
 };
 
 struct measured {
 	enum failure_kind failure;
 	char error[240];
-	double bytes, peak_bytes, latency_ms, ratio, spread;
+	double bytes, peak_bytes, latency_ms;
+	/* the trial's time over the reference's: median, median deviation, bounds of the median at 95 % each */
+	double ratio, spread, low, high;
 	struct quality_result quality;
 };
 
@@ -51,7 +54,15 @@ bool measure_reference(struct arena *a, struct diag *d, struct measure *m, const
 /* split: which half of the samples. rounds 0: no timing. Thread-safe for different slots. */
 void measure_trial(const struct measure *m, uint32_t slot, const struct knob_values *knobs, int split, uint32_t rounds,
 		   struct measured *out);
-/* objective: what is minimised, as a ratio to the heuristic's. */
-struct outcome measure_outcome(const struct measure *m, const struct measured *x, enum decl_minimize minimize);
+/*
+ * objective: what is minimised, as a ratio to the heuristic's. strict: of a
+ * winner, whose time may not be above the heuristic's at all; else what cannot be told from it passes.
+ */
+struct outcome measure_outcome(const struct measure *m, const struct measured *x, enum decl_minimize minimize, bool strict);
+/*
+ * Which of n sorted observations bounds the median from below, with an error of at
+ * most `error`: the sign test turned around. 0: n is too small, else 1 for the first.
+ */
+uint32_t median_bound(uint32_t n, double error);
 
 #endif

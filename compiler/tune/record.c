@@ -35,6 +35,8 @@ void outcome_json(const struct outcome *o, struct strbuf *b)
 	member(b, "bytes", o->bytes);
 	member(b, "latency_ms", o->latency_ms);
 	member(b, "spread", o->spread);
+	member(b, "low", o->low);
+	member(b, "high", o->high);
 	member(b, "peak_bytes", o->peak_bytes);
 	member(b, "quality", o->quality);
 }
@@ -117,6 +119,8 @@ static bool read_trial(const struct space *s, const struct jtree *j, struct tria
 	out->o.bytes = jtree_number(j, "bytes", NAN);
 	out->o.latency_ms = jtree_number(j, "latency_ms", NAN);
 	out->o.spread = jtree_number(j, "spread", NAN);
+	out->o.low = jtree_number(j, "low", NAN);
+	out->o.high = jtree_number(j, "high", NAN);
 	out->o.peak_bytes = jtree_number(j, "peak_bytes", NAN);
 	out->o.quality = jtree_number(j, "quality", NAN);
 	return true;

@@ -85,6 +85,8 @@ static void metrics(const struct tuning_run *t, const struct outcome *o, struct 
 	put(b, "bytes", o->bytes, &first);
 	put(b, "latency_ms", o->latency_ms, &first);
 	put(b, "latency_spread", o->spread * t->measure.reference_ms, &first);
+	put(b, "latency_low_ms", o->low * t->measure.reference_ms, &first);
+	put(b, "latency_high_ms", o->high * t->measure.reference_ms, &first);
 	put(b, "peak_bytes", o->peak_bytes, &first);
 	if (t->tune->quality) {
 		put(b, quality_name(t), o->quality, &first);

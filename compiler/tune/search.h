@@ -32,7 +32,8 @@ struct outcome {
 	double loss;          /* of quality, over what is allowed: more than 1 is too much; 0 without a measure */
 	double guard;         /* latency over what is allowed, where something else is minimised; 0: no guard */
 	/* as measured, for records and prompts */
-	double bytes, latency_ms, spread, peak_bytes, quality;
+	double bytes, latency_ms, peak_bytes, quality;
+	double spread, low, high; /* of the time over the heuristic's: its median deviation and the bounds of its median */
 };
 
 /* One number to compare by: feasible ones by their objective, then infeasible ones by how far off, then failures. */

@@ -10,12 +10,14 @@
 
 #include "tune/tensors.h"
 
+#include "quant/quant.h"
+
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const char *const class_name[TENSOR_CLASSES] = {
-	"first", "last", "embedding", "attention", "ffn", "conv", "other"
+	"first", "last", "embedding", "attention", "ffn", "early", "conv", "other"
 };
 
 const char *tensor_class_name(enum tensor_class c)
@@ -96,40 +98,69 @@ static value_id weight_of(const struct graph *g, const struct node *n)
 static bool product_of(const struct graph *g, const struct node *n, struct product_shape *out)
 {
 	const struct shape *w, *y = &graph_value(g, n->out[0])->shape;
-	int64_t elements = shape_elements(y), weights;
+	int64_t elements = shape_elements(y), weights, outputs;
 
 	if (n->op == OP_gather || elements <= 0 || y->rank < 2)
 		return false;
 	w = &graph_value(g, n->in[1])->shape;
 	weights = shape_elements(w);
-	if (n->op == OP_matmul)
-		out->columns = y->dim[y->rank - 1];
-	else
-		out->columns = y->dim[1] / (node_int(n, ATTR_group, 1) > 0 ? node_int(n, ATTR_group, 1) : 1);
+	outputs = out->columns = y->dim[y->rank - 1]; /* images are channels last */
+	if (n->op != OP_matmul && node_int(n, ATTR_group, 1) > 0)
+		out->columns /= node_int(n, ATTR_group, 1);
 	if (out->columns <= 0)
 		return false;
-	out->rows = n->op == OP_matmul ? elements / out->columns : elements / y->dim[1];
-	out->depth = weights / (n->op == OP_matmul ? out->columns : y->dim[1]);
+	out->rows = elements / outputs;
+	out->depth = weights / outputs;
 	out->flops = (uint64_t)(2 * elements) * (uint64_t)(out->depth > 0 ? out->depth : 1);
 	out->count = 1;
 	return true;
 }
 
+/* Depthwise convolutions have no blocks, and so no place in the quantiser's list; halves they may be. */
 static const char *tensor_name(struct arena *a, const struct graph *g, const struct node *n, value_id v,
-			       const struct tensors *before)
+			       const struct quant_tensor *list, uint32_t count)
 {
-	const char *name = graph_value(g, v)->name ? graph_value(g, v)->name : n->name;
+	for (uint32_t i = 0; i < count; i++)
+		if (list[i].value == v)
+			return list[i].name;
+	return graph_value(g, v)->name ? graph_value(g, v)->name : n->name ? n->name : arena_printf(a, "%s_%u", op_name(n->op), v);
+}
 
-	for (uint32_t i = 0; name && i < before->len; i++)
-		if (!strcmp(before->data[i].name, name))
-			name = NULL;
-	return name ? name : arena_printf(a, "w%u", before->len);
+enum { EARLY_PERCENT = 25 };
+
+static uint64_t reuse(const struct tensor *t)
+{
+	return t->flops / (uint64_t)(t->elements ? t->elements : 1);
+}
+
+/* Convolutions at the most pixels, as long as all of them together have few of the weights. */
+static void mark_early(struct tensors *ts)
+{
+	int64_t all = 0, part = 0;
+
+	for (uint32_t i = 0; i < ts->len; i++)
+		all += ts->data[i].class == TENSOR_CONV ? ts->data[i].elements : 0;
+	for (;;) {
+		uint64_t most = 0;
+
+		for (uint32_t i = 0; i < ts->len; i++)
+			if (ts->data[i].class == TENSOR_CONV && reuse(&ts->data[i]) > most)
+				most = reuse(&ts->data[i]);
+		for (uint32_t i = 0; i < ts->len; i++)
+			part += ts->data[i].class == TENSOR_CONV && reuse(&ts->data[i]) == most ? ts->data[i].elements : 0;
+		if (!most || part * 100 > all * EARLY_PERCENT)
+			return;
+		for (uint32_t i = 0; i < ts->len; i++)
+			if (ts->data[i].class == TENSOR_CONV && reuse(&ts->data[i]) == most)
+				ts->data[i].class = TENSOR_EARLY;
+	}
 }
 
 struct tensors tensors_of(struct arena *a, const struct graph *g)
 {
 	struct tensors out = { 0 };
-	uint32_t first = NO_ID, last = NO_ID;
+	uint32_t first = NO_ID, last = NO_ID, count;
+	const struct quant_tensor *list = quant_tensors(a, g, &count);
 
 	for (uint32_t i = 0; i < g->nodes.len; i++) {
 		const struct node *n = graph_node(g, i);
@@ -147,7 +178,7 @@ struct tensors tensors_of(struct arena *a, const struct graph *g)
 		if (k == out.len) {
 			s = &graph_value(g, v)->shape;
 			t = (struct tensor){ .value = v, .elements = shape_elements(s) };
-			t.name = tensor_name(a, g, n, v, &out);
+			t.name = tensor_name(a, g, n, v, list, count);
 			t.class = n->op == OP_gather ? TENSOR_EMBEDDING : n->op != OP_matmul ? TENSOR_CONV
 				: matrix_class(graph_value(g, v)->name, n->name, p.depth, p.columns);
 			vec_push(a, &out, t);
@@ -162,6 +193,7 @@ struct tensors tensors_of(struct arena *a, const struct graph *g)
 		out.data[first].class = TENSOR_FIRST;
 	if (last != NO_ID && out.data[last].class != TENSOR_EMBEDDING)
 		out.data[last].class = TENSOR_LAST;
+	mark_early(&out);
 	return out;
 }
 
@@ -177,8 +209,9 @@ static int by_work(const void *x, const void *y)
 /* Depthwise convolutions have a kernel of their own, without these tiles. */
 static bool is_depthwise(const struct graph *g, const struct node *n)
 {
-	return n->op == OP_conv && node_int(n, ATTR_group, 1) > 1 &&
-	       node_int(n, ATTR_group, 1) == graph_value(g, n->in[0])->shape.dim[1];
+	const struct shape *x = &graph_value(g, n->in[0])->shape;
+
+	return n->op == OP_conv && node_int(n, ATTR_group, 1) > 1 && node_int(n, ATTR_group, 1) == x->dim[x->rank - 1];
 }
 
 struct product_shapes products_of(struct arena *a, const struct graph *g)

@@ -3,7 +3,9 @@
  * tensors.h - the weights of a network whose storage may be chosen, by class.
  *
  * first and last are the first and the last product in execution order, where
- * rounding hurts most; the others go by what uses them.
+ * rounding hurts most; early are convolutions that use few weights at many
+ * pixels, where few bits save little and cost most time; the others go by what
+ * uses them.
  */
 #ifndef EDGE_TUNE_TENSORS_H
 #define EDGE_TUNE_TENSORS_H
@@ -11,14 +13,14 @@
 #include "ir/graph.h"
 
 enum tensor_class {
-	TENSOR_FIRST, TENSOR_LAST, TENSOR_EMBEDDING, TENSOR_ATTENTION, TENSOR_FFN, TENSOR_CONV, TENSOR_OTHER,
+	TENSOR_FIRST, TENSOR_LAST, TENSOR_EMBEDDING, TENSOR_ATTENTION, TENSOR_FFN, TENSOR_EARLY, TENSOR_CONV, TENSOR_OTHER,
 	TENSOR_CLASSES
 };
 
 struct tensor {
 	value_id value;
 	enum tensor_class class;
-	const char *name;  /* of the value, else of its node, else w0, w1...; unique */
+	const char *name;  /* by which quantize knows it (quant.h) */
 	int64_t elements;
 	uint64_t flops;    /* of the products that read it, 0: looked up */
 };

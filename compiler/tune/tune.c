@@ -180,7 +180,10 @@ static void measure_setup(struct tuning_run *t, const char *folder)
 	m->folder = folder;
 	m->compile_limit_s = o->tune.limit_s > 0 ? o->tune.limit_s : 300;
 	m->run_limit_s = o->tune.limit_s > 0 ? o->tune.limit_s : 120;
-	m->rounds = 3;
+	m->rounds = 5;
+	m->check_rounds = o->tune.rounds ? o->tune.rounds : 41;
+	if (m->check_rounds < m->rounds)
+		m->rounds = m->check_rounds;
 	for (uint32_t k = 0; k < t->front.plan->steps.len; k++)
 		m->generates |= t->front.plan->steps.data[k].action == DECL_GENERATE;
 	for (uint32_t i = 0; i < o->settings.len; i++) {
