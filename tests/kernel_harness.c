@@ -314,16 +314,40 @@ static uint32_t list_kernels(struct harness *h, const struct kernel ***out, cons
 	return list.len;
 }
 
+/* What was read from the text of the same kernel in another case; false: some are new. */
+static bool known(struct harness *h, struct map *seen, struct kernel_set *ks)
+{
+	uint32_t where;
+
+	for (uint32_t i = 0; i < ks->kernels.len; i++) {
+		struct kernel *k = &ks->kernels.data[i];
+		const struct kernel *before;
+
+		if (!map_get(seen, k->name, &where))
+			return false;
+		before = &h->cases.data[where >> 8].ks->kernels.data[where & 255];
+		k->param = before->param;
+		k->param_count = before->param_count;
+	}
+	return true;
+}
+
 static void select_cases(struct harness *h)
 {
+	struct map seen = { 0 };
+
 	for (uint32_t i = 0; i < h->cases.len; i++) {
 		struct harness_case *c = &h->cases.data[i];
 
 		if (!c->g || c->ks)
 			continue;
 		c->ks = codegen_select(&h->arena, c->g, &c->target, &h->diag);
-		if (c->ks && !codegen_check(&h->arena, c->ks, &h->diag))
+		if (!c->ks || known(h, &seen, c->ks))
+			continue;
+		if (!codegen_check(&h->arena, c->ks, &h->diag))
 			c->ks = NULL;
+		for (uint32_t k = 0; c->ks && k < c->ks->kernels.len && k < 256; k++)
+			map_put(&h->arena, &seen, c->ks->kernels.data[k].name, i << 8 | k);
 	}
 }
 
@@ -833,8 +857,8 @@ static void unprepare(struct prepared *p)
 	free(p->r.place);
 }
 
-/* Best seconds of launches first .. end - 1, run together. */
-static double time_launches(struct prepared *p, uint32_t first, uint32_t end, int repeat)
+/* Best seconds of launches first .. end - 1, run together, of so many together. */
+static double time_launches(struct prepared *p, uint32_t first, uint32_t end, int repeat, int in_flight)
 {
 	const struct kernel_set *ks = p->r.c->ks;
 	double best = -1, t;
@@ -843,7 +867,7 @@ static double time_launches(struct prepared *p, uint32_t first, uint32_t end, in
 
 	for (j = 0; j < repeat; j++) {
 		t = now(p->r.h);
-		for (k = 0; k < IN_FLIGHT; k++)
+		for (k = 0; k < in_flight; k++)
 			for (i = first; i < end; i++) {
 				const struct launch *l = &ks->launches.data[i];
 				const struct kernel *q = &ks->kernels.data[l->lookup ? 0 : l->kernel];
@@ -860,7 +884,7 @@ static double time_launches(struct prepared *p, uint32_t first, uint32_t end, in
 			}
 		if (!native)
 			cl.clFinish(cl.queue);
-		t = (now(p->r.h) - t) / IN_FLIGHT;
+		t = (now(p->r.h) - t) / in_flight;
 		if (best < 0 || t < best)
 			best = t;
 	}
@@ -877,10 +901,59 @@ double harness_time(struct harness *h, uint32_t index, int repeat, double *each)
 	if (!c->ks)
 		return -1;
 	if (prepare(h, c, &p)) {
-		best = time_launches(&p, 0, c->ks->launches.len, repeat);
+		best = time_launches(&p, 0, c->ks->launches.len, repeat, IN_FLIGHT);
 		for (i = 0; each && i < c->ks->launches.len; i++)
-			each[i] = time_launches(&p, i, i + 1, repeat);
+			each[i] = time_launches(&p, i, i + 1, repeat, IN_FLIGHT);
 	}
 	unprepare(&p);
+	return best;
+}
+
+static int by_value(const void *x, const void *y)
+{
+	double a = *(const double *)x, b = *(const double *)y;
+
+	return (a > b) - (a < b);
+}
+
+double harness_race(struct harness *h, uint32_t first, uint32_t count, int rounds, double *ratio)
+{
+	struct prepared *p = calloc(count, sizeof *p);
+	double *all = calloc((size_t)count * (size_t)rounds, sizeof *all), best = -1;
+	bool ok = true;
+	int times = 1;
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct harness_case *c = &h->cases.data[first + i];
+
+		ok &= c->ks && prepare(h, c, &p[i]);
+	}
+	for (uint32_t i = 0; ok && i < count; i++) { /* once, so that everything is in place */
+		double s = time_launches(&p[i], 0, p[i].r.c->ks->launches.len, 2, 1);
+
+		if (i == 0)
+			times = s < 1e-3 ? (int)(1e-3 / s) + 1 : 1;
+	}
+	for (int r = 0; ok && r < rounds; r++) {
+		double base = 1;
+
+		for (uint32_t i = 0; i < count; i++) {
+			double s = time_launches(&p[i], 0, p[i].r.c->ks->launches.len, 1, times);
+
+			if (i == 0) {
+				base = s;
+				best = best < 0 || s < best ? s : best;
+			}
+			all[i * (uint32_t)rounds + (uint32_t)r] = s / base;
+		}
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		qsort(all + i * (uint32_t)rounds, (size_t)rounds, sizeof *all, by_value);
+		ratio[i] = all[i * (uint32_t)rounds + (uint32_t)rounds / 2];
+		if (p[i].r.c)
+			unprepare(&p[i]);
+	}
+	free(all);
+	free(p);
 	return best;
 }

@@ -68,6 +68,12 @@ bool harness_build_native(struct harness *h, const char **what);
  * where not NULL, gets those of every launch by itself.
  */
 double harness_time(struct harness *h, uint32_t i, int repeat, double *each);
+/*
+ * Cases first .. first + count - 1 in turn, `rounds` times, each for about a
+ * millisecond: ratio[i] is the median of the time of case first + i over that of `first`.
+ * Returns the best seconds of a run of `first`; negative: failed.
+ */
+double harness_race(struct harness *h, uint32_t first, uint32_t count, int rounds, double *ratio);
 void harness_free(struct harness *h);
 
 #endif

@@ -73,6 +73,12 @@ TESTS += %D%/test_kernels_conv
 # Arithmetic rate of the heavy kernels; wants a quiet machine.
 bench-kernels: %D%/bench_kernels
 	%D%/bench_kernels $(CASE)
+# Every tile of a grid against the default, for the shapes of EDGE_NETWORKS (.onnx files); wants a quiet machine.
+check_PROGRAMS += %D%/bench_tiles
+%C%_bench_tiles_SOURCES = %D%/bench_tiles.c $(kernel_harness)
+bench-tiles: %D%/bench_tiles
+	%D%/bench_tiles $(TILES_FLAGS) $(EDGE_NETWORKS)
+.PHONY: bench-tiles
 check_PROGRAMS += %D%/test_network
 %C%_test_network_SOURCES = %D%/test_network.c %D%/eval_graph.c %D%/eval_graph.h
 TESTS += %D%/test_network

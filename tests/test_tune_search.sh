@@ -37,7 +37,7 @@ lines() {
 }
 
 # ---- a whole search, and what compile makes of it
-"$EDGEC" tune net.edge --json >found.json 2>log
+"$EDGEC" tune net.edge --rounds 3 --json >found.json 2>log
 tap_ok $? "a search: $(tail -n 1 log)"
 for key in best baseline config metrics trials failures search seconds lock latency_ms bytes peak_bytes divergence; do
 	grep -q "\"$key\"" found.json || echo "$key"

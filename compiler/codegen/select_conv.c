@@ -11,6 +11,7 @@
 
 #include "codegen/select_gpu.h"
 #include "codegen/select_winograd.h"
+#include "target/tuning.h"
 
 enum { SHORT_RUN = 24 };
 
@@ -244,7 +245,7 @@ bool select_conv(struct codegen *c, node_id id)
 {
 	const struct node *n = graph_node(c->g, id);
 	struct convolution v = { .transposed = n->op == OP_conv_transpose, .group = node_int(n, ATTR_group, 1) };
-	bool quant;
+	bool quant, tuned;
 
 	if (!codegen_want_f32(c, id))
 		return false;
@@ -261,7 +262,9 @@ bool select_conv(struct codegen *c, node_id id)
 	if (!v.transposed && v.group > 1 && v.group == v.w.channels && v.w.dims <= 2)
 		return select_depthwise(c, id, &v);
 	quant = (!v.transposed || v.group == 1) && codegen_quant(c, n->in[1], v.transposed, !v.transposed);
-	if (!v.transposed && v.group == 1 && winograd_pays(c, &v.w, v.outputs, quant))
+	tuned = !quant && !v.transposed &&
+		tuning_tile(c->t, v.w.images * product3(v.w.out), v.outputs, v.w.channels * product3(v.w.kernel));
+	if (!tuned && !v.transposed && v.group == 1 && winograd_pays(c, &v.w, v.outputs, quant))
 		return select_winograd(c, id, v.n, &v.w, v.outputs);
 	if (quant)
 		return select_quant(c, id, &v);

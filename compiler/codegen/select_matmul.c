@@ -77,11 +77,13 @@ struct tile codegen_tile(const struct codegen *c, int64_t rows, int64_t outputs,
 		return t;
 	}
 	t.rows_first = rows > t.height && k * outputs > CACHE_FLOATS;
-	choice = tuning_tile(c->t, rows, outputs);
+	choice = tuning_tile(c->t, rows, outputs, k);
 	if (choice) {
 		t.height = choice->height;
 		if (!c->g->language)
 			t.width = choice->width;
+		if (choice->order)
+			t.rows_first = rows > t.height && choice->order == TILE_SHARE_PANEL;
 	}
 	return t;
 }

@@ -19,41 +19,49 @@
 
 enum { MAX_HEIGHT = 8 };
 
-/* "AxB", each a whole number; `any` may stand for 0. */
-static bool pair(const char *s, bool any, int64_t out[2])
+/* "AxB" and so on: up to `most` whole numbers, of which `any` lets be "*", read as 0; what follows them. How many; 0: none. */
+static unsigned numbers(const char *s, bool any, unsigned most, int64_t *out, const char **rest)
 {
-	for (int i = 0; i < 2; i++) {
+	unsigned n = 0;
+
+	while (n < most) {
 		char *end;
 
 		if (any && *s == '*') {
-			out[i] = 0;
+			out[n] = 0;
 			end = (char *)(uintptr_t)(s + 1);
 		} else {
 			if (*s < '1' || *s > '9')
-				return false;
-			out[i] = strtoll(s, &end, 10);
-			if (out[i] > INT32_MAX)
-				return false;
+				return 0;
+			out[n] = strtoll(s, &end, 10);
+			if (out[n] > INT32_MAX)
+				return 0;
 		}
-		if (*end != (i ? '\0' : 'x'))
-			return false;
-		s = end + 1;
+		n++;
+		s = end;
+		if (*s != 'x')
+			break;
+		s++;
 	}
-	return true;
+	*rest = s;
+	return n;
 }
 
 bool tile_parse(const char *shape, const char *tile, struct tile_choice *out)
 {
-	int64_t s[2], t[2];
+	int64_t s[3] = { 0 }, t[2];
+	const char *end;
+	unsigned n = numbers(shape, true, 3, s, &end);
 
-	if (!pair(shape, true, s) || !pair(tile, false, t))
+	if (n < 2 || *end || numbers(tile, false, 2, t, &end) != 2)
 		return false;
-	if (t[0] > MAX_HEIGHT || (t[1] != 16 && t[1] != 32 && t[1] != 48))
+	*out = (struct tile_choice){ s[0], s[1], s[2], (uint32_t)t[0], (uint32_t)t[1],
+				     *end == 'p' ? TILE_SHARE_PANEL : *end == 'r' ? TILE_SHARE_ROWS : TILE_ORDER_AUTO };
+	if (*end && (out->order == TILE_ORDER_AUTO || end[1]))
 		return false;
-	if (s[0] == 1 && (t[0] != 1 || t[1] > 32))
-		return false; /* one row has a kernel of its own: gemv.cl */
-	*out = (struct tile_choice){ s[0], s[1], (uint32_t)t[0], (uint32_t)t[1] };
-	return true;
+	if (t[0] > MAX_HEIGHT || (t[1] != 16 && t[1] != 24 && t[1] != 32 && t[1] != 48))
+		return false;
+	return s[0] != 1 || (t[0] == 1 && (t[1] == 16 || t[1] == 32) && !out->order); /* one row has a kernel of its own: gemv.cl */
 }
 
 const char *tuning_class(const struct target *t)
@@ -88,24 +96,24 @@ unsigned tuning_read(struct arena *a, const char *text, struct tuning *out)
 	return 0;
 }
 
-static const struct tile_choice *find(const struct tuning *t, int64_t rows, int64_t columns)
+static const struct tile_choice *find(const struct tuning *t, int64_t rows, int64_t columns, int64_t depth)
 {
 	for (uint32_t i = 0; t && i < t->tiles.len; i++) {
 		const struct tile_choice *c = &t->tiles.data[i];
 
 		if ((!c->rows || c->rows == rows) && (!c->columns || c->columns == columns) &&
-		    (rows > 1 || (c->height == 1 && c->width <= 32)))
+		    (!c->depth || c->depth == depth) && (rows > 1 || (c->height == 1 && (c->width == 16 || c->width == 32))))
 			return c;
 	}
 	return NULL;
 }
 
-const struct tile_choice *tuning_tile(const struct target *t, int64_t rows, int64_t columns)
+const struct tile_choice *tuning_tile(const struct target *t, int64_t rows, int64_t columns, int64_t depth)
 {
 	const struct tile_choice *c;
 
 	if (t->kernels == TARGET_GPU_KERNELS)
 		return NULL; /* one tile for all */
-	c = find(t->tuning, rows, columns);
-	return c ? c : find(t->table, rows, columns);
+	c = find(t->tuning, rows, columns, depth);
+	return c ? c : find(t->table, rows, columns, depth);
 }

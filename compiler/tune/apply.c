@@ -58,7 +58,7 @@ static const char *take(struct arena *a, struct tuned *t, struct target *target,
 
 	if (!strncmp(k->name, "tile.", 5)) {
 		if (!tile_parse(k->name + 5, k->value, &tile))
-			return "HEIGHTxWIDTH, with a height of 1 to 8 and a width of 16, 32 or 48 (1x16 or 1x32 for one row)";
+			return "HEIGHTxWIDTH, with a height of 1 to 8 and a width of 16, 24, 32 or 48 (1x16 or 1x32 for one row), and p or r after it for what neighbours share";
 		vec_push(a, &t->tuning.tiles, tile);
 		return NULL;
 	}

@@ -136,6 +136,7 @@ static bool heuristic_first(struct tuning_run *t)
 	if (process_stopped())
 		return true;
 	trial.o = measure_outcome(&t->measure, &m, t->tune->minimize, false);
+	trial.o.guard = fmin(trial.o.guard, 1); /* it is not slower than itself */
 	if (trial.o.error)
 		trial.o.error = arena_strdup(t->arena, trial.o.error);
 	trial.seconds = tune_now() - started;
@@ -247,6 +248,7 @@ bool loop_verify(struct tuning_run *t)
 	uint32_t n = 0;
 	struct measured m;
 	double *initial = config_new(&t->problem.space);
+	const bool timed = t->tune->minimize == DECL_MINIMIZE_LATENCY;
 
 	t->best = NO_TRIAL;
 	t->heuristic = again(t, initial, false, &m);
@@ -263,16 +265,19 @@ bool loop_verify(struct tuning_run *t)
 		struct outcome o = again(t, list[i]->x, true, &m);
 
 		/* a time has to be better beyond doubt */
-		if (!outcome_feasible(&o) || !((t->tune->minimize == DECL_MINIMIZE_LATENCY ? m.high : o.objective) < 1)) {
+		if (!outcome_feasible(&o) || !((timed ? m.high : o.objective) < 1)) {
 			fprintf(stderr, "trial %u does not hold: %s\n", list[i]->number,
 				o.failure ? o.error : o.loss > 1 ? "too much quality is lost on other samples"
 				: o.guard > 1 ? "it is slower than the heuristic" : "it is no better than the heuristic");
 			continue;
 		}
+		if (t->best != NO_TRIAL && m.ratio > 1)
+			continue; /* one that cannot be told from the heuristic is there */
 		t->best = list[i]->number;
 		t->final = o;
 		t->kept = NULL;
-		break;
+		if (timed || !(m.ratio > 1))
+			break;
 	}
 	return !process_stopped();
 }

@@ -11,9 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_ROUNDS = 101, LEAST_ROUNDS = 5, TOKENS = 32 };
+enum { MAX_ROUNDS = 101, LEAST_ROUNDS = 5, TOKENS = 32, MOST_TOKENS = 256, MOST_RUNS = 50 };
 #define BENCH_MS 40.0 /* of computing in one bench, about */
 #define MOST_SECONDS 60.0 /* of timing one trial, beyond the least rounds */
+#define STRICT 0.01    /* most by which a winner's time may be above the heuristic's where many rounds cannot tell them apart */
 #define TOLERANCE 0.02 /* in the search, of a time that cannot be told from the heuristic's */
 
 /* ---- commands */
@@ -185,9 +186,9 @@ static bool run_text(const struct measure *m, struct arena *a, uint32_t slot, co
 static bool bench(const struct measure *m, struct arena *a, uint32_t slot, const char *plan, double *ms, const char **cpu,
 		  struct measured *out)
 {
-	const char *runs = arena_printf(a, "%u", m->runs ? m->runs : 5), *tokens = arena_printf(a, "%d", (int)TOKENS);
+	const char *runs = arena_printf(a, "%u", m->runs ? m->runs : 5), *tokens = arena_printf(a, "%u", m->runs > TOKENS ? m->runs : TOKENS);
 	const char *warm[] = { m->edgert, "bench", plan, "--json", "-n", runs, NULL };
-	const char *text[] = { m->edgert, "generate", plan, "--prompt", "The", "-n", tokens, "--temperature", "0", "--json", NULL };
+	const char *text[] = { m->edgert, "generate", plan, "--prompt", "The", "-n", tokens, "--temperature", "0", "--ignore-end", "--json", NULL };
 	const struct jtree *j = NULL;
 	struct process p;
 	bool good;
@@ -349,7 +350,7 @@ struct outcome measure_outcome(const struct measure *m, const struct measured *x
 	else
 		o.objective = minimize == DECL_MINIMIZE_BYTES ? x->bytes / m->reference_bytes : x->peak_bytes / m->reference_peak;
 	if (minimize != DECL_MINIMIZE_LATENCY && isfinite(x->ratio))
-		o.guard = strict || x->low > 1 ? x->ratio : x->ratio / (1 + TOLERANCE);
+		o.guard = x->low > 1 ? x->ratio : x->ratio / (1 + (strict ? STRICT : TOLERANCE));
 	return o;
 }
 
@@ -391,6 +392,7 @@ bool measure_reference(struct arena *a, struct diag *d, struct measure *m, const
 {
 	struct measured x = { 0 };
 	const char *cpu = NULL;
+	uint32_t most;
 	double ms;
 
 	if (!float_model(a, d, m, heuristic))
@@ -400,7 +402,8 @@ bool measure_reference(struct arena *a, struct diag *d, struct measure *m, const
 		return refuse(d, "the heuristic", &x);
 	if (cpu && (!strncmp(cpu, "x86-64-v", 8) || !strcmp(cpu, "aarch64")))
 		m->cpu = cpu;
-	m->runs = ms > 0 && BENCH_MS / ms < 50 ? (uint32_t)(BENCH_MS / ms) : 50;
+	most = m->generates ? MOST_TOKENS : MOST_RUNS;
+	m->runs = ms > 0 && BENCH_MS / ms < most ? (uint32_t)(BENCH_MS / ms) : most;
 	m->runs = m->runs < 3 ? 3 : m->runs;
 	m->reference_ms = ms;
 	m->reference_bytes = x.bytes;

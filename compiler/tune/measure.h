@@ -56,7 +56,8 @@ void measure_trial(const struct measure *m, uint32_t slot, const struct knob_val
 		   struct measured *out);
 /*
  * objective: what is minimised, as a ratio to the heuristic's. strict: of a
- * winner, whose time may not be above the heuristic's at all; else what cannot be told from it passes.
+ * winner, whose time, where something else is minimised, has to be one that
+ * cannot be told from the heuristic's.
  */
 struct outcome measure_outcome(const struct measure *m, const struct measured *x, enum decl_minimize minimize, bool strict);
 /*

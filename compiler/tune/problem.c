@@ -193,7 +193,7 @@ static bool add_formats(struct problem *p, struct arena *a, struct diag *d, cons
 
 static void add_tiles(struct problem *p, struct arena *a)
 {
-	static const char *const tiles[] = { "auto", "8x48", "6x48", "4x48", "8x32", "6x32", "4x32", "2x32", "8x16", "4x16" };
+	static const char *const tiles[] = { "auto", "8x48", "6x48", "4x48", "8x32", "8x24", "6x32", "4x32", "2x32", "8x16", "4x16" };
 	static const char *const single[] = { "auto", "1x16", "1x32" };
 
 	for (uint32_t i = 0; i < p->products.len && i < MAX_TILES; i++) {
