@@ -310,8 +310,12 @@ int command_tune(struct arena *a, struct diag *d, const struct options *o)
 	signal(SIGTERM, interrupt);
 	signal(SIGPIPE, SIG_IGN);
 	good = (!t.trials || (folder = make_folder(&t))) && prepare(&t, folder) && (!t.trials || search(&t));
-	if (t.record.trials.len)
+	if (t.record.trials.len) {
 		good &= write_html(&t);
+	} else if (good) {
+		diag_error(d, NO_SPAN, "there is nothing to report: \"%s\" has no trials", t.record.path);
+		good = false;
+	}
 	record_close(&t.record);
 	remove_folder(&t, folder);
 	return good ? 0 : 1;
