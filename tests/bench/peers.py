@@ -10,7 +10,7 @@ are NET.inputs/NAME.npy, or NET.ref/input_0_NAME.npy.
 
 Everything is measured in turn, round after round, so that a slow spell of the machine hits all alike;
 medians over the rounds are reported. Ours is measured resident and within 50, 25 and 10 % of the
-weights (plus the activations), compiled for the machine as `edgert probe` finds it. Writes the table and,
+weights (plus the activations), large networks within a quarter of the best peer's memory as well, compiled for the machine as `edgert probe` finds it. Writes the table and,
 beside it, SVG pictures. With --work everything measured is kept in WORK/NETWORK/measured.json, and rounds
 add to those of earlier calls (--rounds 0: only write the report). Needs numpy and onnx.
 """
@@ -27,6 +27,8 @@ sys.dont_write_bytecode = True  # the sources may be read-only
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from common import ENGINES, gather_inputs, link_model, number, peer_row, safe, tool, word  # noqa: E402
 
+LARGE = 100e6  # bytes of weights from which on a plan with a quarter of the best peer's memory is measured
+QUARTER = "1/4 of the best peer's memory"
 SHARES = {"resident": None, "50 %": 0.5, "25 %": 0.25, "10 %": 0.1}
 COLOURS = {"edgert": "#0b7285", "ort": "#adb5bd", "ort-opt": "#868e96", "openvino": "#ffd43b",
            "openvino-cache": "#fab005", "ncnn": "#b2f2bb", "mnn": "#eebefa"}
@@ -50,7 +52,7 @@ class Network:
         self.steps = kept.get("steps", [])    # (predicted ms, measured ms) of a resident run's steps
 
     def plan(self, share):
-        return self.folder / f"{share.split()[0]}.plan"
+        return self.folder / ("quarter.plan" if share == QUARTER else f"{share.split()[0]}.plan")
 
     def save(self):
         self.kept.write_text(json.dumps({"ours": self.ours, "theirs": self.theirs, "steps": self.steps}))
@@ -68,14 +70,32 @@ class Network:
             numbers = tool([self.args.edgec, "compile", source, "-o", self.plan(share), "--json", *budget], self.name)
             whole = whole or numbers
             self.ours.setdefault(share, {"runs": []})["compile"] = numbers
+        if QUARTER in self.ours:
+            self.plan(QUARTER).unlink(missing_ok=True)
+            self.quarter()
+
+    def quarter(self):
+        """Compiles for a process that takes at most a quarter of the best peer's memory, once there is one."""
+        whole, best = self.ours["resident"]["compile"], self.best("rss_mib")
+        if whole["weights_bytes"] < LARGE or not best or (QUARTER in self.ours and self.plan(QUARTER).exists()):
+            return
+        beside = self.mine("resident", "peak_rss_bytes") - whole["planned_peak_bytes"]["device"]
+        budget = int(best[0] * 2**20 / 4 - max(beside, 0) - 2 * 2**20)
+        budget = max(min(budget, whole["planned_peak_bytes"]["device"]), whole["smallest_budget_bytes"])
+        numbers = tool([self.args.edgec, "compile", self.folder / "net.edge", "-o", self.plan(QUARTER), "--json",
+                        "--budget", str(budget)], self.name)
+        self.ours[QUARTER] = {"runs": [], "compile": numbers}
+
+    def bench(self, share):
+        return tool([self.args.edgert, "bench", self.plan(share), "--cold", "-n", self.args.warm, "--json",
+                     "--threads", self.args.threads, *self.inputs()], f"{self.name}, {share}")
 
     def inputs(self):
         return [a for n in self.names for a in ("--input", f"{n}={self.folder / 'inputs' / (safe(n) + '.npy')}")]
 
     def round(self):
         for share, o in self.ours.items():
-            o["runs"].append(tool([self.args.edgert, "bench", self.plan(share), "--cold", "-n", self.args.warm, "--json",
-                                   "--threads", self.args.threads, *self.inputs()], f"{self.name}, {share}"))
+            o["runs"].append(self.bench(share))
         for engine in self.args.engines:
             t = self.theirs.setdefault(engine, {"runs": []})
             if "error" in t:
@@ -85,6 +105,10 @@ class Network:
                 t["error"] = row["error"]
             else:
                 t["runs"].append(row)
+        if QUARTER not in self.ours:
+            self.quarter()
+            if QUARTER in self.ours:
+                self.ours[QUARTER]["runs"].append(self.bench(QUARTER))
 
     def trace(self):
         """The steps of a warm resident run beside what the plan predicted for them."""
@@ -236,6 +260,20 @@ def budget_table(networks):
     return "\n".join(out)
 
 
+def quarter_table(networks):
+    rows = [n for n in networks if QUARTER in n.ours and n.ours[QUARTER]["runs"] and n.best("rss_mib")]
+    if not rows:
+        return ""
+    out = ["", "Networks of over 100 MB with a quarter of the memory of the best peer:", "",
+           "| network | peak MiB | best peer | peak / peer | cold ms | resident | cold / resident |", "|---|---:|---:|---:|---:|---:|---:|"]
+    for n in rows:
+        peak, (best, engine) = n.mine(QUARTER, "peak_rss_bytes") / 2**20, n.best("rss_mib")
+        cold, resident = n.mine(QUARTER, "cold_ms"), n.mine("resident", "cold_ms")
+        out.append(f"| {n.name} | {number(peak)} | {number(best)} ({engine}) | **{peak / best:.2f}** | {number(cold)} | "
+                   f"{number(resident)} | **{cold / resident:.2f}** |")
+    return "\n".join(out) + "\n"
+
+
 def write_report(args, networks):
     out = args.output
     pictures = out.with_suffix("")
@@ -280,7 +318,7 @@ Budget: activations plus that share of the weights. T/T* is the time of a run ov
 own step times and disk rate.
 
 {budget_table(networks)}
-
+{quarter_table(networks)}
 ![budget]({base}/budget.svg)
 ![steps]({base}/steps.svg)
 """)
@@ -306,7 +344,7 @@ def main():
             subprocess.run([args.edgert, "probe", "-o", work / "device.edge"], check=True, capture_output=True)
         networks = [Network(args, m.resolve(), work.resolve()) for m in args.models]
         for n in networks if args.rounds else ():
-            if not all(n.plan(share).exists() and share in n.ours for share in SHARES):
+            if not all(n.plan(share).exists() and share in n.ours for share in n.ours.keys() | SHARES.keys()):
                 print(f"compiling {n.name}", file=sys.stderr, flush=True)
                 n.compile()
                 n.save()
