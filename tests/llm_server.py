@@ -172,6 +172,29 @@ class Handler(BaseHTTPRequestHandler):
             if request.get("response_format", {}).get("type") == "json_schema":
                 return self.send(400, b'{"object": "error", "message": "response_format json_schema is not known"}')
             return self.send(200, answer(good))
+        kind = request.get("response_format", {}).get("type")
+        if mode == "llamacpp":  # a model that is still being loaded, a grammar that cannot be made, thoughts beside the content
+            if n == 1:
+                return self.send(503, b'{"error": {"code": 503, "message": "Loading model", "type": "unavailable_error"}}', Retry_After="0.05")
+            if kind == "json_schema":
+                return self.send(400, b'{"error": {"code": 400, "message": "Failed to parse grammar", "type": "invalid_request_error"}}')
+            reply = json.loads(answer(good, reasoning_content="{\"proposals\": []} would be nothing"))
+            reply["timings"] = {"prompt_n": 900, "predicted_per_second": 33.1}
+            return self.send(200, json.dumps(reply).encode(), "application/json; charset=utf-8")
+        if mode == "ollama":  # no usage, arguments of a call as an object, empty content
+            reply = json.loads(answer("", tool_calls=[{"id": "call_0", "index": 0, "type": "function",
+                                                       "function": {"name": "propose", "arguments": json.loads(good)}}]))
+            del reply["usage"]
+            reply["system_fingerprint"] = "fp_ollama"
+            return self.send(200, json.dumps(reply).encode())
+        if mode == "vllm":  # errors without a wrapper, lists that are there and empty, nulls
+            if request.get("max_tokens", 0) > 512 and n == 1:
+                return self.send(400, b'{"object": "error", "message": "max_tokens is too large: 1024. This model\'s maximum context '
+                                      b'length is 4096 tokens", "type": "BadRequestError", "param": null, "code": 400}')
+            reply = json.loads(answer("```\n" + good + "\n```", tool_calls=[], reasoning_content=None, refusal=None))
+            reply["choices"][0].update({"logprobs": None, "stop_reason": None})
+            reply["usage"]["prompt_tokens_details"] = None
+            return self.send(200, json.dumps(reply).encode())
         if mode == "echo":
             reply = json.loads(answer(good))
             reply["headers"] = dict(self.headers)

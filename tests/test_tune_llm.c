@@ -209,6 +209,7 @@ static void test_modes(struct arena *a)
 		uint32_t trials;
 	} cases[] = {
 		{ "good", true, false, 14 }, { "fenced", true, false, 14 }, { "tools", true, false, 14 }, { "parts", true, false, 14 },
+		{ "llamacpp", true, false, 14 }, { "ollama", true, false, 14 }, { "vllm", true, false, 14 },
 		{ "limit", true, false, 4 }, { "picky", true, false, 14 }, { "malformed", false, true, 10 }, { "truncated", false, true, 10 },
 		{ "html", false, true, 10 }, { "empty", false, true, 10 }, { "refusal", false, true, 10 }, { "reasoning", false, true, 10 },
 		{ "array", false, true, 10 }, { "deep", false, true, 6 }, { "huge", false, true, 4 }, { "nul", false, true, 6 },
