@@ -6,6 +6,7 @@
  */
 #include "config.h"
 
+#include "scene/photo.h"
 #include "scene/frames.h"
 #include "tap.h"
 
@@ -461,6 +462,23 @@ static void check_real(void)
 	attempt_end(&a);
 }
 
+/* A printer's file: four inks, stored as what is missing of each. */
+static void check_inks(void)
+{
+	const uint8_t expected[3] = { 200, 100, 50 };
+	char why[200] = "";
+	struct photo p;
+	int off = 0;
+	bool ok = photo_read("images/ink.jpg", &p, why, sizeof why) && p.width == 32 && p.height == 24;
+
+	for (uint32_t i = 0; ok && i < p.width * p.height; i++)
+		for (int c = 0; c < 3; c++)
+			off = abs(p.rgb[3 * i + c] - expected[c]) > off ? abs(p.rgb[3 * i + c] - expected[c]) : off;
+	tap_ok(ok && off <= 3, "a JPEG in CMYK, colours off by at most %d %s", off, why);
+	if (ok)
+		photo_free(&p);
+}
+
 int main(void)
 {
 	const char *source = getenv("EDGE_SRCDIR");
@@ -477,6 +495,7 @@ int main(void)
 	check_colmap_values();
 	check_transforms_values();
 	check_settings();
+	check_inks();
 	check_limit();
 	check_damaged_files(base);
 	check_real();

@@ -241,6 +241,10 @@ bool scene_frame(const struct scene *s, uint32_t view, uint8_t *rgb, char *why, 
 	struct photo p;
 	bool ok;
 
+	if (s->kept && s->kept[view]) {
+		memcpy(rgb, s->kept[view], (size_t)v->width * v->height * 3);
+		return true;
+	}
 	if (!photo_read(source->path, &p, inner, sizeof inner)) {
 		snprintf(why, why_size, "\"%s\": %s", source->path, inner);
 		return false;

@@ -7,7 +7,7 @@
 
 /*
  * Calls use() for each view in order, on this thread. A few frames are decoded
- * ahead, so memory is that of a few frames. False: use() was, or a photograph
+ * ahead, so memory is that of a few frames beside those that the scene keeps. False: use() was, or a photograph
  * could not be read, which was said. what: for the progress shown.
  */
 bool frames_each(const struct scene *s, struct diag *d, const char *what,

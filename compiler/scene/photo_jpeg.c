@@ -44,6 +44,32 @@ static void message(j_common_ptr j, int level)
 	stop(j);
 }
 
+/* Ink on paper, as far as a screen can show it. Files of Adobe's programs hold how much ink is missing. */
+static void inks_to_rgb(const uint8_t *ink, uint32_t width, bool missing, uint8_t *rgb)
+{
+	for (uint32_t x = 0; x < width; x++)
+		for (int c = 0; c < 3; c++) {
+			int light = missing ? ink[4 * x + c] : 255 - ink[4 * x + c];
+			int black = missing ? ink[4 * x + 3] : 255 - ink[4 * x + 3];
+
+			rgb[3 * x + c] = (uint8_t)((light * black + 127) / 255);
+		}
+}
+
+static bool read_inks(struct jpeg_decompress_struct *j, struct photo *out)
+{
+	/* libjpeg's own memory: an error frees it */
+	JSAMPROW row = j->mem->alloc_large((j_common_ptr)j, JPOOL_IMAGE, (size_t)out->width * 4);
+
+	while (j->output_scanline < j->output_height) {
+		uint8_t *rgb = out->rgb + (size_t)j->output_scanline * out->width * 3;
+
+		jpeg_read_scanlines(j, &row, 1);
+		inks_to_rgb(row, out->width, j->saw_Adobe_marker, rgb);
+	}
+	return jpeg_finish_decompress(j);
+}
+
 static bool read_pixels(struct jpeg_decompress_struct *j, struct photo *out)
 {
 	while (j->output_scanline < j->output_height) {
@@ -57,23 +83,22 @@ static bool read_pixels(struct jpeg_decompress_struct *j, struct photo *out)
 static bool decode(struct jpeg_decompress_struct *j, const struct photo_source *s, struct photo_info *info, struct photo *out,
 		   char *why, size_t why_size)
 {
+	bool inks;
+
 	jpeg_create_decompress(j);
 	j->mem->max_memory_to_use = 1L << 30;
 	jpeg_mem_src(j, s->data, (unsigned long)s->size);
 	jpeg_read_header(j, TRUE);
-	if (j->jpeg_color_space == JCS_CMYK || j->jpeg_color_space == JCS_YCCK) {
-		snprintf(why, why_size, "JPEG in CMYK is not supported");
-		return false;
-	}
+	inks = j->jpeg_color_space == JCS_CMYK || j->jpeg_color_space == JCS_YCCK;
 	*info = (struct photo_info){ j->image_width, j->image_height, false };
 	if (!out)
 		return true;
 	if (!photo_allocate(info, out, why, why_size))
 		return false;
-	j->out_color_space = JCS_RGB;
+	j->out_color_space = inks ? JCS_CMYK : JCS_RGB;
 	j->dct_method = JDCT_ISLOW;
 	jpeg_start_decompress(j);
-	return read_pixels(j, out);
+	return inks ? read_inks(j, out) : read_pixels(j, out);
 }
 
 bool photo_jpeg(const struct photo_source *s, struct photo_info *info, struct photo *out, char *why, size_t why_size)

@@ -21,7 +21,7 @@
 #include <string.h>
 
 /* Small pictures of the training views, for colours. */
-enum { THUMB = 96, MAX_VIEWS = 64 };
+enum { THUMB = 96, MAX_VIEWS = 64, KEPT_MOST = 256 << 20 };
 
 struct thumb {
 	uint32_t view;
@@ -29,6 +29,9 @@ struct thumb {
 };
 
 struct sampler {
+	struct arena *arena;
+	const uint8_t **frames; /* kept */
+	size_t kept;		/* bytes */
 	const struct scene *scene;
 	struct thumb *thumb; /* by number of training view, at most MAX_VIEWS of them, spread over all */
 	uint32_t thumbs;
@@ -140,12 +143,25 @@ static void average(const struct scene_view *v, const uint8_t *rgb, uint32_t tx,
 		out[c] = (uint8_t)((sum[c] + n / 2) / n);
 }
 
+/* The plan wants the frames too: decoding takes longer than anything else does. */
+static void keep_frame(struct sampler *p, uint32_t view, const uint8_t *rgb)
+{
+	const struct scene_view *v = &p->scene->views.data[view];
+	size_t bytes = (size_t)v->width * v->height * 3;
+
+	if (p->kept + bytes > KEPT_MOST)
+		return;
+	p->kept += bytes;
+	p->frames[view] = memcpy(arena_alloc(p->arena, bytes), rgb, bytes);
+}
+
 static bool make_thumb(void *context, uint32_t view, const uint8_t *rgb)
 {
 	struct sampler *p = context;
 	const struct scene_view *v = &p->scene->views.data[view];
 	struct thumb *t;
 
+	keep_frame(p, view, rgb);
 	if (p->thumb_of[view] == UINT32_MAX)
 		return true;
 	t = &p->thumb[p->thumb_of[view]];
@@ -287,9 +303,12 @@ static struct scene_point random_point(struct sampler *p)
 
 bool points_random(struct arena *a, struct diag *d, struct scene *s, uint32_t count, uint64_t seed)
 {
-	struct sampler p = { .scene = s, .state = seed, .distance = focus_distance(s) };
-	bool ok = make_thumbs(d, &p);
+	struct sampler p = { .scene = s, .arena = a, .state = seed, .distance = focus_distance(s) };
+	bool ok;
 
+	p.frames = arena_new_array(a, const uint8_t *, s->views.len);
+	ok = make_thumbs(d, &p);
+	s->kept = p.frames;
 	if (ok)
 		vec_reserve(a, &s->points, count);
 	for (uint32_t i = 0; ok && i < count; i++)

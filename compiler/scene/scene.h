@@ -40,6 +40,7 @@ struct scene {
 	uint64_t frame_bytes;   /* the most of a view: 3 bytes a pixel, RGB */
 	float background[3];    /* 0 .. 1 */
 	double centre[3];       /* mean of the training cameras */
+	const uint8_t **kept;   /* frames by view that were decoded already, or NULL; NULL: none */
 	double extent;          /* 1.1 times the largest distance of a training camera from it */
 };
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-# Writes the captures of this folder; images/b.jpg, a JPEG of 32 x 24 pixels, is the only file that it does not write.
+# Writes the captures of this folder; images/b.jpg and images/ink.jpg (CMYK), JPEGs of 32 x 24 pixels, are the only files
+# that it does not write.
 import json
 import math
 import os
