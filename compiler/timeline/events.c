@@ -12,6 +12,8 @@
 
 #include "dsl.h"
 
+#include <math.h>
+
 static struct edge_window window(const struct decl_window *given, uint32_t every, uint32_t from, uint32_t until)
 {
 	struct edge_window w = { every, from, until };
@@ -53,8 +55,29 @@ static void derive_windows(const struct decl_train *d, struct edge_train *x)
 	}
 }
 
-static void derive_rates(const struct scene *s, struct edge_train *x)
+/*
+ * The policy auto learns as fast as its set bears. Places move in steps that go with the distance between
+ * Gaussians: usual rates are good for PUBLISHED_SET of them, and fewer lie farther apart.
+ */
+enum { PUBLISHED_SET = 3000000 };
+
+static void raise_rates(struct edge_train *x)
 {
+	float apart = sqrtf((float)PUBLISHED_SET / (float)x->cap);
+	float faster = apart < 1.0f ? 1.0f : apart > 20.0f ? 20.0f : apart;
+
+	x->rate_position_first *= faster;
+	x->rate_position_last *= faster;
+	x->rate_scale *= 2.0f;
+	x->rate_sh *= 4.0f;
+	x->settle_from = 0.7f;
+	x->rate_settled = 0.2f;
+}
+
+void derive_rates(struct plan_maker *k)
+{
+	const struct scene *s = k->r->scene;
+	struct edge_train *x = &k->t->train;
 	float extent = s->extent > 0.0 ? (float)s->extent : 1.0f;
 
 	x->extent = extent;
@@ -71,6 +94,8 @@ static void derive_rates(const struct scene *s, struct edge_train *x)
 	x->rate_sh = 1.25e-4f;
 	x->epsilon = 1e-15f;
 	x->ssim_weight = 0.2f;
+	if (x->policy == EDGE_POLICY_AUTO)
+		raise_rates(x);
 }
 
 static void derive_policy(struct edge_train *x)
@@ -105,7 +130,6 @@ void derive_schedule(struct plan_maker *k)
 	x->reorder_every = at_least(x->steps / 28, 20);
 	x->seed = d->seed;
 	derive_windows(d, x);
-	derive_rates(k->r->scene, x);
 	derive_policy(x);
 }
 

@@ -29,6 +29,14 @@ struct plan_maker {
 	uint32_t buffer[EDGE_BUFFER_ROLES]; /* index in t->buffers */
 };
 
+enum { MOST_DEGREE = 3 };
+
+static inline void set_degree(struct edge_train *x, uint32_t degree)
+{
+	x->sh_degree = degree;
+	x->parameters = 11 + 3 * (degree + 1) * (degree + 1);
+}
+
 static inline uint32_t tiles_across(const struct edge_train *x)
 {
 	return x->stride / SPLAT_TILE;
@@ -48,8 +56,9 @@ void place_buffers(struct plan_maker *k);
 /* Bytes of one Gaussian (without keys), of one key, and of everything else. */
 void count_bytes(const struct plan_maker *k, struct edge_train *x);
 
-/* events.c: windows, rates, then the list of what happens when. */
+/* events.c: windows; rates, which go with the cap; the list of what happens when. */
 void derive_schedule(struct plan_maker *k);
+void derive_rates(struct plan_maker *k);
 void list_events(struct plan_maker *k);
 
 /* steps.c: kernels and how they are launched. False: an error was said. */

@@ -14,6 +14,8 @@
  *
  * Moments shrink before the cap does: a set that is twice as large gains more
  * than rounded moments lose, because what they are means of is noise anyway.
+ * So do colours that change with the direction: of the 59 numbers of a Gaussian
+ * they are 45, and twice as many places show more than twice as many colours.
  */
 #include "config.h"
 
@@ -180,17 +182,20 @@ static void set_capacity(struct edge_train *x, uint32_t capacity, double keys)
 static bool fit_budget(struct plan_maker *k, uint64_t budget)
 {
 	struct edge_train *x = &k->t->train;
-	/* in this order: what is given up first stands last */
+	/* what is given up first stands first; the colours' degree is the policy auto's to give up, others are as published */
 	static const struct {
-		uint32_t bits;
+		uint32_t bits, degree;
 		double keys;
-	} choice[] = { { 32, 4.0 }, { 32, 2.0 }, { 16, 2.0 }, { 16, 1.0 }, { 8, 1.0 } };
+	} choice[] = { { 32, 3, 4.0 }, { 32, 3, 2.0 }, { 16, 3, 2.0 }, { 16, 3, 1.0 }, { 8, 3, 1.0 },
+		       { 8, 2, 1.0 }, { 8, 1, 1.0 } };
+	const uint32_t choices = sizeof choice / sizeof *choice - (x->policy == EDGE_POLICY_AUTO ? 0 : 2);
 	uint32_t wanted = ((uint32_t)(unlimited_cap(k->r->scene, x->steps) * overshoot(x)) + 15) / 16 * 16, got = 0;
 
-	for (uint32_t i = 0; i < sizeof choice / sizeof *choice; i++) {
+	for (uint32_t i = 0; i < choices; i++) {
 		x->moment_bits = choice[i].bits;
+		set_degree(x, choice[i].degree);
 		got = budget ? capacity_within(k, x, budget, choice[i].keys) : wanted;
-		if (got >= wanted || i + 1 == sizeof choice / sizeof *choice) {
+		if (got >= wanted || i + 1 == choices) {
 			set_capacity(x, got < wanted ? got : wanted, choice[i].keys);
 			break;
 		}
@@ -203,6 +208,8 @@ static uint64_t smallest_budget(const struct plan_maker *k)
 	struct edge_train x = k->t->train;
 
 	x.moment_bits = 8;
+	if (x.policy == EDGE_POLICY_AUTO)
+		set_degree(&x, 1);
 	set_capacity(&x, 16, 1.0);
 	return device_bytes(k, &x);
 }
@@ -233,8 +240,9 @@ bool derive_memory(struct plan_maker *k)
 	}
 	x->first_gaussians = r->scene->points.len < x->cap ? r->scene->points.len : x->cap;
 	count_bytes(k, x);
-	add_note(k, "memory", "%u Gaussians of %u bytes each, %u keys of %u bytes, %llu bytes besides; moments of %u bits",
+	add_note(k, "memory", "%u Gaussians of %u bytes each, %u keys of %u bytes, %llu bytes besides; moments of %u bits, "
+		 "colours of degree %u",
 		 x->capacity, (unsigned)x->bytes_per_gaussian, x->key_capacity, (unsigned)x->bytes_per_key,
-		 (ull)x->bytes_fixed, x->moment_bits);
+		 (ull)x->bytes_fixed, x->moment_bits, x->sh_degree);
 	return true;
 }

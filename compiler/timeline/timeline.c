@@ -2,7 +2,7 @@
 /*
  * timeline.c - from a scene and a number of bytes to everything that a training run does.
  *
- *	schedule (windows, rates)  ->  memory (cap, moments, keys)  ->  events, buffers, kernels
+ *	schedule (windows)  ->  memory (cap, colours, moments, keys)  ->  rates, buffers, events, kernels
  */
 #include "config.h"
 
@@ -53,8 +53,7 @@ struct timeline *timeline_make(struct arena *a, const struct timeline_request *r
 	if (!check_scene(&k))
 		return NULL;
 	x->steps = r->train->steps;
-	x->sh_degree = 3;
-	x->parameters = 11 + 3 * (x->sh_degree + 1) * (x->sh_degree + 1);
+	set_degree(x, MOST_DEGREE);
 	x->tile_width = x->tile_height = SPLAT_TILE;
 	x->width = r->scene->width;
 	x->height = r->scene->height;
@@ -65,6 +64,7 @@ struct timeline *timeline_make(struct arena *a, const struct timeline_request *r
 	derive_schedule(&k);
 	if (!derive_memory(&k))
 		return NULL;
+	derive_rates(&k);
 	place_buffers(&k);
 	list_events(&k);
 	return make_steps(&k) ? t : NULL;

@@ -30,7 +30,8 @@ static enum edge_status check_numbers(struct check *c)
 				 x->centre[1], x->centre[2], x->rate_position_first, x->rate_position_last,
 				 x->rate_scale, x->rate_rotation, x->rate_opacity, x->rate_colour, x->rate_sh,
 				 x->epsilon, x->ssim_weight, x->gradient_threshold, x->split_scale, x->opacity_min,
-				 x->scale_max, x->growth, x->noise, x->opacity_decay, x->scale_decay, x->new_opacity };
+				 x->scale_max, x->growth, x->noise, x->opacity_decay, x->scale_decay, x->new_opacity,
+				 x->settle_from, x->rate_settled };
 
 	for (size_t i = 0; i < sizeof number / sizeof *number; i++)
 		if (!isfinite(number[i]))
@@ -40,6 +41,8 @@ static enum edge_status check_numbers(struct check *c)
 			BAD("train: number %zu is %g", i, (double)number[i]);
 	if (x->rate_position_first <= 0 || x->rate_position_last <= 0)
 		BAD("train: the positions' rate is not above 0");
+	if (x->settle_from > 1 || x->rate_settled > 1)
+		BAD("train: rates fall from %g of the steps on to %g", (double)x->settle_from, (double)x->rate_settled);
 	for (size_t i = 0; i < sizeof x->reserved / sizeof *x->reserved; i++)
 		if (x->reserved[i] != 0 && c->p->header->prefix.minor == EDGE_PLAN_MINOR)
 			BAD("train: a reserved field is not zero");

@@ -34,9 +34,11 @@ static void dump_timeline(FILE *out, const struct edge_train *t)
 	fprintf(out, "\n  background %.9g %.9g %.9g extent %.9g centre %.9g %.9g %.9g\n", (double)t->background[0],
 		(double)t->background[1], (double)t->background[2], (double)t->extent, (double)t->centre[0],
 		(double)t->centre[1], (double)t->centre[2]);
-	fprintf(out, "  rates position %.9g to %.9g scale %.9g rotation %.9g opacity %.9g colour %.9g sh %.9g epsilon %.9g\n",
+	fprintf(out, "  rates position %.9g to %.9g scale %.9g rotation %.9g opacity %.9g colour %.9g sh %.9g epsilon %.9g"
+		" settle from %.9g to %.9g\n",
 		(double)t->rate_position_first, (double)t->rate_position_last, (double)t->rate_scale, (double)t->rate_rotation,
-		(double)t->rate_opacity, (double)t->rate_colour, (double)t->rate_sh, (double)t->epsilon);
+		(double)t->rate_opacity, (double)t->rate_colour, (double)t->rate_sh, (double)t->epsilon,
+		(double)t->settle_from, (double)t->rate_settled);
 	fprintf(out, "  ssim %.9g gradient %.9g split %.9g opacity min %.9g scale max %.9g growth %.9g noise %.9g"
 		" decay %.9g %.9g new opacity %.9g\n",
 		(double)t->ssim_weight, (double)t->gradient_threshold, (double)t->split_scale, (double)t->opacity_min,

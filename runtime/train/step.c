@@ -22,19 +22,28 @@ static void put_float(struct train *t, uint32_t word, double x)
 	memcpy(&t->state[word], &v, sizeof v);
 }
 
+/* What is left of the rates towards the end; the positions' falls all the time, by itself. */
+static double settled(const struct edge_train *x, double at)
+{
+	if (!(x->rate_settled > 0) || at <= x->settle_from)
+		return 1.0;
+	return pow(x->rate_settled, (at - x->settle_from) / (1.0 - x->settle_from));
+}
+
 static void put_rates(struct train *t, uint32_t step)
 {
 	const struct edge_train *x = t->plan;
 	double at = (double)step / x->steps, age = (double)(t->counters.adam_steps + 1);
+	const double left = settled(x, at);
 	double place = exp(log(x->rate_position_first) * (1 - at) + log(x->rate_position_last) * at);
 
 	t->state[STATE_STEP] = step;
 	put_float(t, STATE_RATES, place);
-	put_float(t, STATE_RATES + 1, x->rate_scale);
-	put_float(t, STATE_RATES + 2, x->rate_rotation);
-	put_float(t, STATE_RATES + 3, x->rate_opacity);
-	put_float(t, STATE_RATES + 4, x->rate_colour);
-	put_float(t, STATE_RATES + 5, x->rate_sh);
+	put_float(t, STATE_RATES + 1, x->rate_scale * left);
+	put_float(t, STATE_RATES + 2, x->rate_rotation * left);
+	put_float(t, STATE_RATES + 3, x->rate_opacity * left);
+	put_float(t, STATE_RATES + 4, x->rate_colour * left);
+	put_float(t, STATE_RATES + 5, x->rate_sh * left);
 	put_float(t, STATE_UNBIAS1, 1 / (1 - pow(0.9, age)));
 	put_float(t, STATE_UNBIAS2, 1 / (1 - pow(0.999, age)));
 	put_float(t, STATE_EPSILON, x->epsilon);

@@ -350,7 +350,9 @@ struct edge_train {
 	float noise;		  /* of relocation: added to positions */
 	float opacity_decay, scale_decay; /* weights of their means in the loss */
 	float new_opacity;	  /* of a Gaussian made from a pixel */
-	float reserved[4];
+	/* from this share of the steps on (0 .. 1) the other rates fall exponentially, to rate_settled times at the end; 0: never */
+	float settle_from, rate_settled;
+	float reserved[2];
 	uint64_t bytes_per_gaussian, bytes_per_key, bytes_fixed; /* device: capacity, key_capacity times, once */
 };
 
