@@ -364,13 +364,15 @@ static void test_reinitialise(const char *plan)
 static double without_gradient(const struct edge_train *x, uint32_t k, double p, double m, double v, uint32_t n)
 {
 	for (uint32_t step = 1; step <= n; step++) {
-		double place = x->rate_position_first * pow(x->rate_position_last / x->rate_position_first, (double)step / x->steps);
+		double at = (double)step / x->steps, late = (at - x->settle_from) / (1 - x->settle_from);
+		double left = x->rate_settled > 0 && late > 0 ? pow(x->rate_settled, late) : 1;
+		double place = x->rate_position_first * pow(x->rate_position_last / x->rate_position_first, at);
 		double rate = k < 3 ? place : k < 6 ? x->rate_scale : k < 10 ? x->rate_rotation : k == 10 ? x->rate_opacity :
 			      x->rate_colour;
 
 		m *= 0.9;
 		v *= 0.999;
-		p -= rate * m / (1 - pow(0.9, step)) / (sqrt(v / (1 - pow(0.999, step))) + x->epsilon);
+		p -= (k < 3 ? 1 : left) * rate * m / (1 - pow(0.9, step)) / (sqrt(v / (1 - pow(0.999, step))) + x->epsilon);
 	}
 	return p;
 }

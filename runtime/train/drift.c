@@ -18,21 +18,22 @@
 
 #include <math.h>
 
-static void fill(struct train *t, uint32_t step)
+/* The rates but the positions' are factors of what stands in the table: those of step `rated`. */
+static void fill(struct train *t, uint32_t step, uint32_t rated)
 {
 	const double q = 0.9 / sqrt(0.999), age = t->counters.adam_steps;
 	const struct edge_train *x = t->plan;
 	const double fall = log(x->rate_position_last / x->rate_position_first) / x->steps;
 	double all = 0, place = 0, rate = x->rate_position_first * exp(fall * (step - 1.0));
 	double beta1 = pow(0.9, age), beta2 = pow(0.999, age);
-	const double back = exp(-fall);
+	const double back = exp(-fall), now = settled_rate(x, rated);
 
 	t->drift[0][0] = t->drift[1][0] = 0;
 	for (uint32_t k = 1; k <= MISSED_MOST; k++) {
 		/* step `age` + 1 - k; there is none before the first */
 		double w = k <= age ? sqrt(1 - beta2) / (1 - beta1) : 0;
 
-		all = q * (w + all);
+		all = q * (w * settled_rate(x, (double)step - k) / now + all);
 		place = q * (w * rate + place);
 		t->drift[0][k] = (float)all;
 		t->drift[1][k] = (float)place;
@@ -42,10 +43,15 @@ static void fill(struct train *t, uint32_t step)
 	}
 }
 
+static enum edge_status put(struct train *t, struct failure *f)
+{
+	return train_write(t, EDGE_BUFFER_STATE, 4 * STATE_DRIFT, t->drift, sizeof t->drift, f);
+}
+
 enum edge_status drift_write(struct train *t, uint32_t step, struct failure *f)
 {
-	fill(t, step);
-	return train_write(t, EDGE_BUFFER_STATE, 4 * STATE_DRIFT, t->drift, sizeof t->drift, f);
+	fill(t, step, step);
+	return put(t, f);
 }
 
 enum edge_status drift_settle(struct train *t, struct failure *f)
@@ -54,7 +60,8 @@ enum edge_status drift_settle(struct train *t, struct failure *f)
 
 	t->state[STATE_COUNT] = t->counters.gaussians;
 	t->state[STATE_CATCH_UP] = 1;
-	if ((st = drift_write(t, t->counters.done + 1, f)) == EDGE_OK &&
+	fill(t, t->counters.done + 1, t->counters.done);
+	if ((st = put(t, f)) == EDGE_OK &&
 	    (st = train_write(t, EDGE_BUFFER_STATE, 0, t->state, 4 * STATE_OUT, f)) == EDGE_OK &&
 	    (st = train_launch(t, EDGE_TRAIN_UPDATE, f)) == EDGE_OK)
 		st = train_finish(t, f);

@@ -68,6 +68,9 @@ enum edge_status draw_band(struct train *t, uint32_t band, bool add, struct fail
 enum edge_status draw_recount(struct train *t, struct failure *f);
 
 /* drift.c: what Gaussians without a gradient owe */
+/* step.c: what is left of the rates at a step; the positions' falls all the time, by itself */
+double settled_rate(const struct edge_train *x, double step);
+
 enum edge_status drift_write(struct train *t, uint32_t step, struct failure *f);
 enum edge_status drift_settle(struct train *t, struct failure *f); /* nothing is owed afterwards */
 

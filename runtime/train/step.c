@@ -22,9 +22,10 @@ static void put_float(struct train *t, uint32_t word, double x)
 	memcpy(&t->state[word], &v, sizeof v);
 }
 
-/* What is left of the rates towards the end; the positions' falls all the time, by itself. */
-static double settled(const struct edge_train *x, double at)
+double settled_rate(const struct edge_train *x, double step)
 {
+	double at = step / x->steps;
+
 	if (!(x->rate_settled > 0) || at <= x->settle_from)
 		return 1.0;
 	return pow(x->rate_settled, (at - x->settle_from) / (1.0 - x->settle_from));
@@ -34,7 +35,7 @@ static void put_rates(struct train *t, uint32_t step)
 {
 	const struct edge_train *x = t->plan;
 	double at = (double)step / x->steps, age = (double)(t->counters.adam_steps + 1);
-	const double left = settled(x, at);
+	const double left = settled_rate(x, step);
 	double place = exp(log(x->rate_position_first) * (1 - at) + log(x->rate_position_last) * at);
 
 	t->state[STATE_STEP] = step;
