@@ -20,6 +20,7 @@
 #include <string.h>
 
 enum { LAMBDAS = 400 };
+#define FASTER 0.96 /* a guard that is certainly less than the heuristic's own */
 
 struct probe {
 	uint32_t knob;
@@ -323,6 +324,7 @@ static bool greedy_ask(void *state, double *x)
 static void learn(struct greedy_state *g, const double *x, const struct outcome *o)
 {
 	uint32_t knob = NO_ID;
+	double gain;
 
 	for (uint32_t k = 0; k < g->space->knobs.len; k++) {
 		if (x[k] == g->space->knobs.data[k].initial)
@@ -337,7 +339,10 @@ static void learn(struct greedy_state *g, const double *x, const struct outcome 
 	}
 	if (!g->gain[knob])
 		return;
-	g->gain[knob][(uint32_t)x[knob]] = o->failure || o->guard > 1 ? INFINITY : o->objective - 1;
+	gain = o->objective - 1;
+	if (fabs(gain) < 1e-3 && o->guard > 0 && o->guard < FASTER)
+		gain = -1e-3 * (1 - o->guard); /* costs nothing, and is time that something smaller may take */
+	g->gain[knob][(uint32_t)x[knob]] = o->failure || o->guard > 1 ? INFINITY : gain;
 	if (!g->space->knobs.data[knob].damage) /* estimates have a scale of their own */
 		g->harm[knob][(uint32_t)x[knob]] = o->failure ? INFINITY : o->loss - g->base_loss;
 }
