@@ -151,13 +151,13 @@ static struct shape_key cut(struct shape_key k)
 			k.rows = k.rows / 2 + k.rows % 2;
 		else if (!k.rows && k.h * k.w / k.stride / k.stride > 400 && k.h > 8)
 			k.h = k.h / 2 + k.h % 2;
-		else if (k.rows && k.columns > 400 && k.columns % 2 == 0)
+		else if (k.rows && k.columns > 400)
 			k.columns /= 2;
-		else if (!k.rows && k.out > 250 && k.out % 2 == 0)
+		else if (!k.rows && k.out > 250)
 			k.out /= 2;
-		else if (k.rows && k.depth > 2048 && k.depth % 2 == 0)
+		else if (k.rows && k.depth > 2048)
 			k.depth /= 2;
-		else if (!k.rows && k.in > 250 && k.in % 2 == 0)
+		else if (!k.rows && k.in > 250)
 			k.in /= 2;
 		else if (k.rows > 200)
 			k.rows = k.rows / 2 + k.rows % 2;

@@ -48,6 +48,7 @@ bool select_rows_by_quant(struct codegen *c, node_id id, const struct rows_by_pa
 	} else {
 		build_define(&b, "TILE_M", height);
 		build_define(&b, "TILES", tiles);
+		build_define(&b, "ONCE", p->k <= (w->packing.width == 16 ? 640 : 320));
 	}
 	if (!build_epilogue(&b, DTYPE_F32))
 		return false;
