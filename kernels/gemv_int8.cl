@@ -75,7 +75,7 @@ __kernel EDGE_SINGLE void KERNEL(__global const char *restrict a, __global const
 	for (int start = 0; start < k; start += QUANT_ELEMENTS, b += QUANT_BLOCK) {
 		const int e = QUANT_STORED(start);
 
-		for (int i = 0; i < e; i += QUANT_PART) {
+		__attribute__((opencl_unroll_hint(QUANT_UNROLL))) for (int i = 0; i < e; i += QUANT_PART) {
 			const int part = start + i, numbers = part / ROW_PART * ROW_PART_BYTES;
 			const int at = numbers + part % ROW_PART, sum = numbers + ROW_SUM + part % ROW_PART / 16 * 4;
 
