@@ -46,6 +46,8 @@ static enum edge_status load_plan(struct edgert_session *s, const struct edgert_
 			       "plan \"%s\" holds machine code, which is not to be run here; "
 			       "compile it for a device with backend opencl",
 			       options->plan);
+	if (options->text && s->plan.meta->kind != EDGE_PLAN_GENERATE)
+		return rt_fail(&s->failure, EDGE_ARGUMENT, "plan \"%s\" does not generate text", options->plan);
 	if (purpose && s->plan.meta->kind == purpose->kind)
 		return purpose->adjust ? purpose->adjust(purpose->ctx, &s->plan, &s->failure) : EDGE_OK;
 	if (purpose && purpose->kind == EDGE_PLAN_TRAIN)

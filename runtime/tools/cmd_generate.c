@@ -327,6 +327,7 @@ static int parse(int argc, char **argv, struct generate *g)
 	if (!g->prompt == !g->token_file)
 		return tool_usage_error("%s needs --prompt TEXT, or --tokens FILE.npy", argv[0]);
 	g->session.plan = argv[optind];
+	g->session.text = true;
 	return TOOL_OK;
 }
 

@@ -208,6 +208,7 @@ int cmd_perplexity(int argc, char **argv)
 	if (!p.path)
 		return tool_usage_error("%s needs --text FILE", argv[0]);
 	p.session.plan = argv[optind];
+	p.session.text = true;
 	if (edgert_open(&p.session, &s) != EDGE_OK)
 		status = tool_error("%s", edgert_last_error(NULL));
 	else if (work(&p, s, &f) != EDGE_OK)

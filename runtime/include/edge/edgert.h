@@ -50,6 +50,7 @@ struct edgert_options {
 	bool pin;           /* native plans: each of these threads, the caller's too, stays on one CPU */
 	bool no_native; /* refuse a plan that holds machine code */
 	bool no_cache;	/* do not keep what the driver builds, nor use what was kept */
+	bool text;	/* refuse a plan that generates no text */
 	bool resident;	/* refuse a plan that streams; have all weights in memory when opened */
 	bool profile; /* keep times: edgert_step_time(), edgert_read_time() */
 };
