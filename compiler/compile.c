@@ -174,6 +174,8 @@ static bool choose_activations(struct compilation *c)
 		for (uint32_t i = 0; i < c->project->quantizes.len; i++)
 			if (c->project->quantizes.data[i].model == c->model_of[k])
 				q = &c->project->quantizes.data[i];
+		if (c->graph[k])
+			tables_as_stored(c->graph[k]);
 		if (c->graph[k] && !activations_quantize(c->graph[k], q ? mode[q->activations] : ACTIVATIONS_AUTO, &c->target,
 							 q ? q->activations_span : NO_SPAN, c->diag))
 			return false;

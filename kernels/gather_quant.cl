@@ -4,7 +4,8 @@
  *
  * A row of the table is a panel of one channel (quant.clh), so its bytes are
  * those that the format has. Few rows are chosen, so a byte at a time will do.
- * An index outside is moved to the nearest that exists.
+ * An index outside is moved to the nearest that exists. AT(r) is the index of row r:
+ * r itself where the table holds the rows already chosen.
  */
 #ifndef EDGE_PRELUDE
 #include "prelude.clh"
@@ -17,6 +18,9 @@
 #endif
 #ifndef INDEX
 #define INDEX long
+#endif
+#ifndef AT
+#define AT(r) index[r]
 #endif
 #ifndef EDGE_QUANT
 #include "quant.clh"
@@ -72,7 +76,7 @@ __kernel EDGE_SINGLE void KERNEL(__global const uchar *restrict table, __global 
 	const int first = (int)get_global_id(0) * block, last = min(first + block, count);
 
 	for (int r = first; r < last; r++) {
-		INDEX at = index[r];
+		INDEX at = AT(r);
 
 		at = clamp(at < 0 ? at + n : at, (INDEX)0, (INDEX)(n - 1));
 		for (int i = 0; i < k; i += 16) {

@@ -145,6 +145,7 @@ uint32_t codegen_quant_weight(struct codegen *c, value_id v, uint32_t width, uin
 void describe_quant(const struct graph *g, struct weight *w); /* sets the sizes */
 uint64_t quant_row_bytes(enum dtype t, int64_t k);
 void build_define_quant(struct build *b, uint32_t weight);
+void build_define_format(struct build *b, enum dtype t, uint32_t width);
 bool pack_quant(const struct graph *g, const struct weight *w, uint32_t first, uint32_t granules, void *out,
 		struct diag *d);
 struct rows_by_panels;
@@ -310,6 +311,8 @@ bool select_arg(struct codegen *c, node_id id); /* arg_max, arg_min */
 bool select_softmax(struct codegen *c, node_id id); /* and log_softmax */
 bool select_norm(struct codegen *c, node_id id); /* layer_norm, rms_norm, group_norm */
 bool select_attention(struct codegen *c, node_id id);
+bool select_stored_rows(struct codegen *c, node_id id);
+bool select_decode_rows(struct codegen *c, node_id id);
 bool select_quantize_rows(struct codegen *c, node_id id);
 bool select_matmul_rows(struct codegen *c, node_id id);
 bool select_rope_angles(struct codegen *c, node_id id);

@@ -186,11 +186,11 @@ bool pack_quant(const struct graph *g, const struct weight *w, uint32_t first, u
 	struct block_format f = block_format(p->dtype);
 	int64_t k = data_row(x), rows = shape_elements(&x->source_shape) / k, groups = p->groups ? p->groups : 1;
 	uint64_t row_bytes = block_row_bytes(p->dtype, k), panel_bytes = quant_row_bytes(p->dtype, k) * p->width;
-	int64_t each = rows / groups, panels = p->width == 1 ? rows : ceil_div(each, p->width);
+	int64_t each = rows / groups, panels = p->width == 1 && !p->groups ? rows : ceil_div(each, p->width);
 	uint8_t *row = xmalloc(row_bytes);
 	bool ok = true;
 
-	if (p->width == 1) { /* a table, of one granule */
+	if (p->width == 1 && !p->groups) { /* a table for a kernel, of one granule */
 		granules = (uint32_t)rows;
 		each = rows;
 	}
@@ -272,7 +272,7 @@ void describe_quant(const struct graph *g, struct weight *w)
 	int64_t k = data_row(x), rows = shape_elements(&x->source_shape) / k, groups = w->packing.groups;
 
 	w->granule_bytes = quant_row_bytes(w->packing.dtype, k) * w->packing.width;
-	if (w->packing.width == 1) {
+	if (w->packing.width == 1 && !groups) {
 		w->granules = 1;
 		w->granule_bytes *= (uint64_t)rows;
 	} else {
@@ -281,15 +281,21 @@ void describe_quant(const struct graph *g, struct weight *w)
 	}
 }
 
-void build_define_quant(struct build *b, uint32_t weight)
+void build_define_format(struct build *b, enum dtype t, uint32_t width)
 {
 	static const int kind[] = { [BLOCK_SYMMETRIC] = 0, [BLOCK_ASYMMETRIC] = 1, [BLOCK_TABLE] = 2,
 				    [BLOCK_SUPER_MIN] = 3, [BLOCK_SUPER] = 4 };
-	const struct packing *p = &b->c->ks->weights.data[weight].packing;
-	struct block_format f = block_format(p->dtype);
+	struct block_format f = block_format(t);
 
 	build_define(b, "QUANT_BITS", f.bits);
 	build_define(b, "QUANT_KIND", kind[f.kind]);
 	build_define(b, "QUANT_ELEMENTS", f.elements);
-	build_define(b, "TILE_NV", p->width < 16 ? 1 : p->width / 16);
+	build_define(b, "TILE_NV", width < 16 ? 1 : width / 16);
+}
+
+void build_define_quant(struct build *b, uint32_t weight)
+{
+	const struct packing *p = &b->c->ks->weights.data[weight].packing;
+
+	build_define_format(b, p->dtype, p->width);
 }

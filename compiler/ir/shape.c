@@ -552,7 +552,8 @@ bool infer_node(const struct graph *g, const struct node *n, enum dtype *dtype, 
 		break;
 	default:
 		good = n->op == OP_map ? infer_map(&c) :
-		       n->op == OP_quantize_rows || n->op == OP_matmul_rows ? infer_rows(&c) : infer_language(&c);
+		       n->op == OP_quantize_rows || n->op == OP_matmul_rows ? infer_rows(&c) :
+		       n->op == OP_stored_rows || n->op == OP_decode_rows ? infer_stored(&c) : infer_language(&c);
 		break;
 	}
 	if (!good)

@@ -28,6 +28,7 @@ bool infer_heavy(struct inference *c);
 bool infer_along_axes(struct inference *c);
 bool infer_language(struct inference *c); /* shape_language.c */
 bool infer_rows(struct inference *c);	   /* shape_rows.c */
+bool infer_stored(struct inference *c);
 
 /* What an attribute's value has to be. */
 enum attr_kind attr_key_kind(enum attr_key k);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* shape_rows.c - shapes of products of integers: rows of codes, and such rows times a matrix. */
+/* shape_rows.c - shapes of rows of codes, of such rows times a matrix, and of a table's rows as it stores them. */
 #include "config.h"
 
 #include "ir/shape.h"
@@ -43,4 +43,30 @@ bool infer_rows(struct inference *c)
 	c->dtype[0] = DTYPE_F32;
 	c->shape[0] = out;
 	return true;
+}
+
+/* stored_rows: table, index -> bytes of each row; decode_rows: such bytes, table -> f32. */
+bool infer_stored(struct inference *c)
+{
+	bool decode = c->n->op == OP_decode_rows;
+	const struct value *table = infer_input(c, decode ? 1 : 0), *from = infer_input(c, decode ? 0 : 1);
+	const int64_t *shape;
+	uint32_t rank;
+
+	if (table->kind != VALUE_CONST || table->dtype != DTYPE_F32 || table->shape.rank != 2)
+		return infer_fail(c, "its table is no constant matrix of f32");
+	rank = decode ? from->shape.rank : from->shape.rank + 1;
+	if (rank < 1 || rank > MAX_RANK || (decode ? from->dtype != DTYPE_I8 : from->dtype != DTYPE_I32 && from->dtype != DTYPE_I64))
+		return infer_fail(c, "it takes %s", decode ? "rows of i8" : "indices");
+	shape = infer_list(c, ATTR_shape, rank);
+	if (!shape)
+		return false;
+	c->dtype[0] = decode ? DTYPE_F32 : DTYPE_I8;
+	c->shape[0].rank = rank;
+	for (uint32_t i = 0; i < rank; i++) {
+		c->shape[0].dim[i] = shape[i];
+		if (shape[i] < 1 || (i + 1 < rank && shape[i] != from->shape.dim[i]))
+			return infer_fail(c, "its shape does not fit its rows");
+	}
+	return !decode || shape[rank - 1] == table->shape.dim[1] || infer_fail(c, "its rows are not those of its table");
 }
