@@ -139,14 +139,14 @@ TRAIN_FLAGS = --share 20 --share 10 --scene bonsai=colmap:$(EDGE_SCENES)/bonsai:
 bench-train: edgec$(EXEEXT) edgert$(EXEEXT)
 	$${EDGE_PYTHON:-python3} $(srcdir)/%D%/bench/train.py --edgec ./edgec --edgert ./edgert $(TRAIN_FLAGS) \
 		$(BENCH_FLAGS) -o $(srcdir)/doc/training.md
+# ... and its speed: SPEED_FLAGS="--scene FOLDER"; minutes
+bench-train-speed: edgec$(EXEEXT) edgert$(EXEEXT)
+	$${EDGE_PYTHON:-python3} $(srcdir)/%D%/bench/train_speed.py --edgec ./edgec --edgert ./edgert $(SPEED_FLAGS) \
+		-o $(srcdir)/doc/training.md
 # Language models beside llama.cpp: LLAMA_COLD is the program that measures it, LLM_MODELS are GGUF files.
 bench-llm: edgec$(EXEEXT) edgert$(EXEEXT)
 	$${EDGE_PYTHON:-python3} $(srcdir)/%D%/bench/llm.py --edgec ./edgec --edgert ./edgert --peer "$(LLAMA_COLD)" \
 		$(BENCH_FLAGS) -o $(srcdir)/doc/benchmarks-llm.md $(LLM_MODELS)
-# ... and its speed: SPEED_FLAGS="--scene FOLDER"; minutes
-bench-train-speed: edgec$(EXEEXT) edgert$(EXEEXT)
-	$${EDGE_PYTHON:-python3} $(srcdir)/%D%/bench/train_speed.py %D%/bench/llm.py --edgec ./edgec --edgert ./edgert $(SPEED_FLAGS) \
-		-o $(srcdir)/doc/training.md
 .PHONY: bench bench-llm bench-train-speed bench-chain bench-kernels bench-peers bench-quantization bench-train
 EXTRA_DIST += %D%/bench/quantization.py %D%/bench/chain.py %D%/bench/common.py %D%/bench/peers.py %D%/bench/README.md %D%/bench/train.py %D%/bench/train_speed.py %D%/bench/llm.py
 check_PROGRAMS += %D%/test_native_math %D%/test_native_types

@@ -145,7 +145,7 @@ def table(a, kept):
     put(f"Written by `make bench-llm`. {platform.machine()}, {a.threads} threads; both in turn, medians of the rounds; ours / llama.cpp, and their ratio.")
     put(f"Prefill: {PROMPT} tokens; decode: {DECODED} tokens, one at a time; both warm. First token: after {SHORT} tokens, from the start of a process whose")
     put("model is not in the page cache. T* is the time that the disk, read past the page cache in the same minute, takes for the plan's resident weights.")
-    put("The models have random weights. `F` is memory: the process' peak over weights, cache and 16 MB.\n")
+    put("The models have random weights. `F` is the process' peak over its planned memory and 16 MB.\n")
     put("| model | prefill tokens/s | ratio | decode tokens/s | ratio | first token ms | ratio | over T* | process MB | ratio | F |")
     put("|---|---|---|---|---|---|---|---|---|---|---|")
     for name, r in kept.items():
