@@ -23,7 +23,8 @@ __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void KERNEL(
 	__local float batch[ITEMS * R_COLOURS];
 	__local uint living;
 	const int item = (int)get_local_id(0), wide = (int)state[STATE_TILES_X];
-	const int tile = (int)get_group_id(0) + (int)state[STATE_TILE_FIRST], inside = tile < (int)state[STATE_TILE_END];
+	const int tile = splat_tile((int)get_group_id(0), (int)get_num_groups(0), (int)state[STATE_TILE_FIRST],
+				    (int)state[STATE_TILE_END]), inside = tile >= 0;
 	const int px = (inside ? tile % wide : 0) * TILE_W + item % TILE_W;
 	const int py = (inside ? tile / wide : 0) * TILE_H + item / TILE_W;
 	const long stride = (long)state[STATE_STRIDE], plane = stride * (long)state[STATE_ROWS];

@@ -20,21 +20,24 @@
 
 __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void KERNEL(
 	__global const uint *restrict state, __global const float *restrict records, __global const uint *restrict tiles,
-	__global const uint *restrict lists, __global const float *restrict gradient, __global float *restrict slots EDGE_WI)
+	__global const uint *restrict lists, __global float *restrict gradient, __global float *restrict image,
+	__global float *restrict slots EDGE_WI)
 {
 	__local float value[SLOT * ITEMS], part[SLOT * 16];
 	const int item = (int)get_local_id(0), wide = (int)state[STATE_TILES_X];
-	const int tile = (int)get_group_id(0) + (int)state[STATE_TILE_FIRST], inside = tile < (int)state[STATE_TILE_END];
+	const int tile = splat_round_tile(state, tiles, (int)get_group_id(0), (int)get_num_groups(0)), inside = tile >= 0;
 	const int px = (inside ? tile % wide : 0) * TILE_W + item % TILE_W;
 	const int py = (inside ? tile / wide : 0) * TILE_H + item / TILE_W;
 	const long stride = (long)state[STATE_STRIDE], plane = stride * (long)state[STATE_ROWS];
-	const uint base = tiles[state[STATE_TILE_FIRST]], end = inside ? tiles[tile + 1] - base : 0u;
-	__global const float *from = gradient + py * stride + px;
+	const uint base = tiles[state[STATE_TILE_FIRST]], begin = state[STATE_ENTRY_FIRST];
+	const uint list = inside ? tiles[tile] - base : 0u, list_end = inside ? tiles[tile + 1] - base : 0u;
+	const uint first = max(list, begin), end = min(list_end, state[STATE_ENTRY_END]);
+	__global float *from = gradient + py * stride + px, *kept = image + py * stride + px;
 	const float red = from[0], green = from[plane], blue = from[2 * plane];
 	const float error = fabs(red) + fabs(green) + fabs(blue);
-	float t = 1.0f, rest = from[3 * plane];
+	float t = first > list ? kept[0] : 1.0f, rest = from[3 * plane];
 
-	for (uint i = inside ? tiles[tile] - base : 0u; i < end; i++) {
+	for (uint i = first; i < end; i++) {
 		__global const float *s = records + (long)lists[i] * RECORD;
 		const float dy = s[R_V] - (float)py, k = s[R_K1] * (s[R_U] - (float)px) + s[R_K2] * dy;
 		const float e = s[R_LOG] - s[R_K3] * dy * dy - k * k;
@@ -81,7 +84,11 @@ __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void KERNEL(
 
 			for (int n = 1; n < 16; n++)
 				sum = item == WEIGHT ? max(sum, part[item * 16 + n]) : sum + part[item * 16 + n];
-			slots[(long)i * SLOT + item] = sum;
+			slots[(long)(i - begin) * SLOT + item] = sum;
 		}
+	}
+	if (inside && end < list_end) {
+		kept[0] = t;
+		from[3 * plane] = rest;
 	}
 }

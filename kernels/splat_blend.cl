@@ -20,14 +20,15 @@ __kernel EDGE_SINGLE void KERNEL(__global const uint *restrict state, __global c
 				 __global const uint *restrict tiles, __global const uint *restrict lists,
 				 __global float *restrict image EDGE_WI)
 {
-	const int tile = (int)get_global_id(0) + (int)state[STATE_TILE_FIRST], wide = (int)state[STATE_TILES_X];
+	const int wide = (int)state[STATE_TILES_X], first_tile = (int)state[STATE_TILE_FIRST];
+	const int tile = splat_tile((int)get_global_id(0), (int)get_global_size(0), first_tile, (int)state[STATE_TILE_END]);
 	float16 t[SPLAT_BLOCKS], red[SPLAT_BLOCKS], green[SPLAT_BLOCKS], blue[SPLAT_BLOCKS];
 	const long stride = (long)state[STATE_STRIDE], plane = stride * (long)state[STATE_ROWS];
 	uint living = 0xffff;
 
-	if (tile < (int)state[STATE_TILE_END]) {
+	if (tile >= 0) {
 		const int x0 = tile % wide * TILE_W, y0 = tile / wide * TILE_H;
-		const uint base = tiles[state[STATE_TILE_FIRST]], first = tiles[tile] - base;
+		const uint base = tiles[first_tile], first = tiles[tile] - base;
 		const uint end = tiles[tile + 1] - base;
 		__global float *to = image + y0 * stride + x0;
 		float middle_k[16], middle_y[16];

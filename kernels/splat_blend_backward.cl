@@ -6,6 +6,10 @@
  * and none has to be kept: gradient plane 3 holds the gradient times the
  * finished pixel, and what is left of it after an entry is what comes from
  * behind. Each entry's sums over the tile's pixels go to its own slot.
+ *
+ * There are few slots: a round does so many entries of the band's lists, which stand one behind the
+ * other. A tile whose list goes on in the next round leaves its transmittances in the picture's first
+ * plane, which is over, and what is left of the gradients where it was.
  */
 #ifndef EDGE_PRELUDE
 #include "prelude.clh"
@@ -38,18 +42,20 @@ EDGE_OVERLOAD float16 EDGE_FN(sums)(const float16 *a)
 
 __kernel EDGE_SINGLE void KERNEL(__global const uint *restrict state, __global const float *restrict records,
 				 __global const uint *restrict tiles, __global const uint *restrict lists,
-				 __global const float *restrict gradient, __global float *restrict slots EDGE_WI)
+				 __global float *restrict gradient, __global float *restrict image,
+				 __global float *restrict slots EDGE_WI)
 {
-	const int tile = (int)get_global_id(0) + (int)state[STATE_TILE_FIRST], wide = (int)state[STATE_TILES_X];
+	const int tile = splat_round_tile(state, tiles, (int)get_global_id(0), (int)get_global_size(0));
+	const int wide = (int)state[STATE_TILES_X];
 	float16 t[SPLAT_BLOCKS], rest[SPLAT_BLOCKS], red[SPLAT_BLOCKS], green[SPLAT_BLOCKS], blue[SPLAT_BLOCKS];
 	const long stride = (long)state[STATE_STRIDE], plane = stride * (long)state[STATE_ROWS];
 	uint living = 0xffff;
 
-	if (tile < (int)state[STATE_TILE_END]) {
+	if (tile >= 0) {
 		const int x0 = tile % wide * TILE_W, y0 = tile / wide * TILE_H;
-		const uint base = tiles[state[STATE_TILE_FIRST]], first = tiles[tile] - base;
-		const uint end = tiles[tile + 1] - base;
-		__global const float *from = gradient + y0 * stride + x0;
+		const uint base = tiles[state[STATE_TILE_FIRST]], begin = state[STATE_ENTRY_FIRST];
+		const uint first = max(tiles[tile] - base, begin), end = min(tiles[tile + 1] - base, state[STATE_ENTRY_END]);
+		__global float *from = gradient + y0 * stride + x0, *kept = image + y0 * stride + x0;
 		float middle_k[16], middle_y[16];
 		uint i;
 
@@ -57,15 +63,20 @@ __kernel EDGE_SINGLE void KERNEL(__global const uint *restrict state, __global c
 		splat_read_tile(from + plane, stride, green);
 		splat_read_tile(from + 2 * plane, stride, blue);
 		splat_read_tile(from + 3 * plane, stride, rest);
-		for (int b = 0; b < SPLAT_BLOCKS; b++)
-			t[b] = (float16)(1.0f);
+		if (first > tiles[tile] - base) {
+			splat_read_tile(kept, stride, t);
+			living = splat_living(t, living);
+		} else {
+			for (int b = 0; b < SPLAT_BLOCKS; b++)
+				t[b] = (float16)(1.0f);
+		}
 		for (i = first; i < end && living; i++) {
 			__global const float *s = records + (long)lists[i] * RECORD;
 			const float k1 = s[R_K1], k2 = s[R_K2], k3 = s[R_K3];
 			const float16 down = SPLAT_Y - 1.5f, along = k1 * (SPLAT_X - 1.5f) + k2 * down;
 			float16 h0 = (float16)(0.0f), h1 = h0, h2 = h0, k0 = h0, k1s = h0, kk = h0, cr = h0, cg = h0, cb = h0, top = h0,
 				bad = h0;
-			__global float *slot = slots + (long)i * SLOT;
+			__global float *slot = slots + (long)(i - begin) * SLOT;
 			float16 middle[2];
 			uint blocks;
 
@@ -118,7 +129,11 @@ __kernel EDGE_SINGLE void KERNEL(__global const uint *restrict state, __global c
 			if ((i - first) % 32 == 31)
 				living = splat_living(t, living);
 		}
-		for (uint n = i * SLOT; n < end * SLOT; n++)
+		for (uint n = (i - begin) * SLOT; n < (end - begin) * SLOT; n++)
 			slots[n] = 0.0f;
+		if (end < tiles[tile + 1] - base) {
+			splat_write_tile(t, kept, stride);
+			splat_write_tile(rest, from + 3 * plane, stride);
+		}
 	}
 }

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * splat_gather.cl - a Gaussian's slots, added up.
+ * splat_gather.cl - a round's slots, added to the sums of their Gaussians.
  *
- * Goes over the blocks as splat_tile_list did, backward, taking back what that
- * added to the counts, so the places of a Gaussian's entries need not be kept.
- * Sums go on where those of the band before ended: their order, and so every
- * bit of them, does not depend on the bands.
+ * A work-item looks at all of the round's entries and does those of its own Gaussians, sixty-four of
+ * which stand side by side. It goes tile by tile as the lists stand, and sums go on where those of
+ * the round and the band before ended: so no bit of them depends on rounds, bands or threads.
  */
 #ifndef EDGE_PRELUDE
 #include "prelude.clh"
@@ -17,53 +16,59 @@
 #define KERNEL splat_gather
 #endif
 
-__kernel EDGE_SINGLE void KERNEL(__global const uint *restrict state, __global const float *restrict records,
-				 __global const uint *restrict order, __global const uint *restrict tiles,
-				 __global uint *restrict counts, __global const float *restrict slots,
+#define OWNER(id) ((id) >> 6 & (BLOCKS - 1))
+#define SOON 4 /* vectors of entries */
+
+EDGE_OVERLOAD void EDGE_FN(clear)(__global const uint *restrict shown, int block, int count, __global float *gradients)
+{
+	for (int i = block * 64; i < count; i += BLOCKS * 64)
+		for (int k = i; k < min(i + 64, count); k += 16)
+			if (shown[k / 16])
+				for (int n = 0; n < GRADIENT; n++)
+					vstore16((float16)(0.0f), n, gradients + (long)k * GRADIENT);
+}
+
+/* Which of sixteen entries are the work-item's, as bits. */
+EDGE_OVERLOAD uint EDGE_FN(own)(__global const uint *restrict lists, uint n, uint block)
+{
+	uint own = 0;
+
+	if (n >= 16)
+		return splat_bits(OWNER(vload16(0, lists)) == block);
+	for (uint l = 0; l < n; l++)
+		own |= OWNER(lists[l]) == block ? 1u << l : 0u;
+	return own;
+}
+
+__kernel EDGE_SINGLE void KERNEL(__global const uint *restrict state, __global const uint *restrict lists,
+				 __global const uint *restrict chunks, __global const float *restrict slots,
 				 __global float *restrict gradients, __global float *restrict statistics EDGE_WI)
 {
-	const int block = (int)get_global_id(0), wide = (int)state[STATE_TILES_X];
-	const int first = (int)state[STATE_TILE_FIRST], end = (int)state[STATE_TILE_END];
-	const int row0 = first / wide, row1 = (end + wide - 1) / wide;
-	const long all = (long)state[STATE_VISIBLE], plane = (long)state[STATE_CAPACITY];
-	const uint base = tiles[first], most = state[STATE_KEYS];
-	const bool add = state[STATE_BAND_ADD] != 0;
-	__global uint *at = counts + (long)block * wide * (int)state[STATE_TILES_Y];
+	const uint block = (uint)get_global_id(0), first = state[STATE_ENTRY_FIRST], n = state[STATE_ENTRY_END] - first;
+	const long plane = (long)state[STATE_CAPACITY];
 
-	for (int last = (int)(block * all / BLOCKS), i = (int)((block + 1) * all / BLOCKS) - 1; i >= last; i--) {
-		const uint soon = order[max(i - 12, last)];
-		const uint id = order[i];
-		__global const float *r = records + (long)id * RECORD;
-		__global float *g = gradients + (long)id * GRADIENT;
-		const uint rows = as_uint(r[R_SPAN_Y]);
-		float sum[GRADIENT], weight = 0.0f, error = statistics[STAT_ERROR * plane + id];
+	if (first == 0 && state[STATE_BAND_ADD] == 0u)
+		EDGE_FN(clear)(SHOWN(chunks, plane), (int)block, (int)state[STATE_COUNT], gradients);
+	for (uint i = 0; i < n; i += 16) {
+		if (i + 16 * SOON + 16 <= n)
+			for (uint m = EDGE_FN(own)(lists + first + i + 16 * SOON, 16, block); m; m &= m - 1) {
+				const long id = (long)lists[first + i + 16 * SOON + (uint)splat_lowest(m)];
 
-		splat_record_soon(records, soon);
-		SPLAT_SOON(gradients + (long)soon * GRADIENT);
-		SPLAT_SOON(statistics + STAT_WEIGHT * plane + soon);
-		SPLAT_SOON(statistics + STAT_ERROR * plane + soon);
-		for (int k = 0; k < GRADIENT; k++)
-			sum[k] = add ? g[k] : 0.0f;
-		for (int row = max(row0, (int)(rows & 0xffffu)); row < min(row1, (int)(rows >> 16)); row++) {
-			const uint span = splat_tiles(r, rows, row);
-			const int x0 = max((int)(span & 0xffffu), first - row * wide);
-			const int x1 = min((int)(span >> 16), end - row * wide);
-
-			for (int x = x0; x < x1; x++) {
-				const uint place = --at[row * wide + x] - base;
-				__global const float *s = slots + (long)place * SLOT;
-
-				if (place >= most)
-					continue;
-				for (int k = 0; k < GRADIENT; k++)
-					sum[k] += s[k];
-				weight = max(weight, s[GRADIENT]);
-				error += s[GRADIENT + 1];
+				SPLAT_SOON(gradients + id * GRADIENT);
+				SPLAT_SOON(gradients + id * GRADIENT + GRADIENT - 1);
+				SPLAT_SOON(statistics + STAT_WEIGHT * plane + id);
+				SPLAT_SOON(statistics + STAT_ERROR * plane + id);
 			}
+		for (uint m = EDGE_FN(own)(lists + first + i, n - i, block); m; m &= m - 1) {
+			const uint at = i + (uint)splat_lowest(m);
+			const long id = (long)lists[first + at];
+			__global const float *s = slots + (long)at * SLOT;
+			__global float *g = gradients + id * GRADIENT, *stat = statistics + id;
+
+			for (int k = 0; k < GRADIENT; k++)
+				g[k] += s[k];
+			stat[STAT_WEIGHT * plane] = max(stat[STAT_WEIGHT * plane], s[GRADIENT]);
+			stat[STAT_ERROR * plane] += s[GRADIENT + 1];
 		}
-		for (int k = 0; k < GRADIENT; k++)
-			g[k] = sum[k];
-		statistics[STAT_WEIGHT * plane + id] = max(statistics[STAT_WEIGHT * plane + id], weight);
-		statistics[STAT_ERROR * plane + id] = error;
 	}
 }

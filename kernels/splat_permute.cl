@@ -15,7 +15,7 @@
 #define KERNEL splat_permute
 #endif
 
-#define PARTS 8
+#define PARTS 6
 
 #define MOVE(T, column)                                                                                                \
 	do {                                                                                                           \

@@ -2,8 +2,8 @@
 /*
  * splat_tile_list.cl - the lists of a band's tiles, each from near to far.
  *
- * counts go from the begins of each block's part to their ends; gather goes
- * back over them, so that a band can be listed again.
+ * counts go from the begins of each block's part to their ends: tiles are counted anew before
+ * bands are listed again.
  */
 #ifndef EDGE_PRELUDE
 #include "prelude.clh"

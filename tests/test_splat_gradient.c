@@ -103,7 +103,6 @@ static void put_gradient(struct train *t, const struct splat_scene *s, const flo
 
 static void backward(struct train *t, struct failure *f)
 {
-	uint32_t bands = t->state[STATE_BANDS];
 	float one = 1.0f;
 
 	memset(t->state + STATE_RATES, 0, 6 * 4);
@@ -111,16 +110,7 @@ static void backward(struct train *t, struct failure *f)
 	memcpy(t->state + STATE_UNBIAS2, &one, 4);
 	memset(t->state + STATE_EPSILON, 0, 4 * 4);
 	must(train_write(t, EDGE_BUFFER_STATE, 0, t->state, 4 * STATE_OUT, f), f);
-	if (bands > 1)
-		must(draw_recount(t, f), f);
-	for (uint32_t b = 0; b < bands; b++) {
-		if (bands > 1) {
-			must(draw_band(t, b, b > 0, f), f);
-			must(train_launch(t, EDGE_TRAIN_TILE_LIST, f), f);
-		}
-		must(train_launch(t, EDGE_TRAIN_BLEND_BACKWARD, f), f);
-		must(train_launch(t, EDGE_TRAIN_GATHER, f), f);
-	}
+	must(draw_backward(t, f), f);
 	must(train_launch(t, EDGE_TRAIN_UPDATE, f), f);
 	must(train_finish(t, f), f);
 }

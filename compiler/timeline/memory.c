@@ -27,6 +27,8 @@
 
 typedef unsigned long long ull;
 
+enum { LEAST_SLOTS = 1024 };
+
 struct buffer_plan {
 	uint32_t role, region;
 	const char *name;
@@ -54,7 +56,7 @@ static uint32_t list_buffers(const struct plan_maker *k, const struct edge_train
 		{ EDGE_BUFFER_GRADIENTS, EDGE_REGION_MODEL, "gradients on the screen", 4 * SPLAT_GRADIENT, 0, 0 },
 		{ EDGE_BUFFER_ORDER, EDGE_REGION_MODEL, "order by depth", 4, 0, 0 },
 		{ EDGE_BUFFER_LISTS, EDGE_REGION_KEYS, "lists of tiles", 0, 4, 0 },
-		{ EDGE_BUFFER_SLOTS, EDGE_REGION_KEYS, "sums by list entry", 0, 4 * SPLAT_SLOT, 0 },
+		{ EDGE_BUFFER_SLOTS, EDGE_REGION_KEYS, "sums by list entry", 0, 0, (uint64_t)4 * SPLAT_SLOT * x->slot_capacity },
 		{ EDGE_BUFFER_CHUNKS, EDGE_REGION_MODEL, "chunks", 1, 0, 0 },
 		{ EDGE_BUFFER_TILES, EDGE_REGION_IMAGE, "begins of lists", 0, 0, 4 * (2 * tiles + 4) },
 		{ EDGE_BUFFER_COUNTS, EDGE_REGION_IMAGE, "counts by tile", 0, 0, 4 * SPLAT_BLOCKS * digits },
@@ -132,6 +134,19 @@ void place_buffers(struct plan_maker *k)
 	}
 }
 
+/*
+ * Lists with room for so many keys a Gaussian. Of sums by entry there are few: the way back goes through
+ * the lists in rounds, which cost two launches each, so a round should have work for all threads.
+ */
+static void set_lists(struct edge_train *x, double keys)
+{
+	const uint32_t few = x->capacity < LEAST_SLOTS ? x->capacity : LEAST_SLOTS;
+	const uint32_t share = keys > 2.0 ? x->capacity / 2 : x->capacity / 16;
+
+	x->key_capacity = (uint32_t)(keys * x->capacity);
+	x->slot_capacity = share < few ? few : share;
+}
+
 /* Gaussians that a budget is good for with such moments and so many keys for each; 0: none. */
 static uint32_t capacity_within(const struct plan_maker *k, struct edge_train *x, uint64_t budget, double keys)
 {
@@ -141,7 +156,7 @@ static uint32_t capacity_within(const struct plan_maker *k, struct edge_train *x
 		uint32_t middle = low + (high - low) / 2;
 
 		x->capacity = middle * 16;
-		x->key_capacity = (uint32_t)(keys * x->capacity);
+		set_lists(x, keys);
 		if (device_bytes(k, x) <= budget)
 			low = middle;
 		else
@@ -176,7 +191,7 @@ static void set_capacity(struct edge_train *x, uint32_t capacity, double keys)
 {
 	x->capacity = capacity;
 	x->cap = (uint32_t)(capacity / overshoot(x));
-	x->key_capacity = (uint32_t)(keys * capacity);
+	set_lists(x, keys);
 }
 
 static bool fit_budget(struct plan_maker *k, uint64_t budget)

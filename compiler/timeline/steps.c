@@ -5,6 +5,9 @@
  * Which Gaussians there are, which view and which band are words of the state
  * buffer, so every launch has one size, that of the full capacity and the
  * largest view; work-items beyond what there is return at once.
+ *
+ * Memory that is idle serves twice: what is sorted, and what events need for a moment, lies where the
+ * gradients on the screen will be, and the set is put in order through the records' memory.
  */
 #include "config.h"
 
@@ -31,22 +34,22 @@ struct step_plan {
 
 static const struct step_plan plans[] = {
 	{ EDGE_TRAIN_PROJECT, "splat_project", "project", NULL, 0, BY_CHUNK,
-	  { B(STATE), B(PARAMETERS), B(PROJECTED), B(SLOTS), B(CHUNKS) } },
+	  { B(STATE), B(PARAMETERS), B(PROJECTED), B(GRADIENTS), B(CHUNKS) } },
 	{ EDGE_TRAIN_SORT_COUNT_1, "splat_sort_count", "sort: count", "PASS", 0, BY_BLOCK,
-	  { B(STATE), B(SLOTS), B(CHUNKS), B(COUNTS) } },
+	  { B(STATE), B(GRADIENTS), B(CHUNKS), B(COUNTS) } },
 	{ EDGE_TRAIN_SORT_PLACE_1, "splat_sort_place", "sort: place", "FIRST", 1, ONE, { B(STATE), B(COUNTS) } },
 	{ EDGE_TRAIN_SORT_MOVE_1, "splat_sort_move", "sort: move", "PASS", 0, BY_BLOCK,
-	  { B(STATE), B(SLOTS), B(CHUNKS), B(COUNTS), B(ORDER) } },
+	  { B(STATE), B(GRADIENTS), B(CHUNKS), B(COUNTS), B(ORDER) } },
 	{ EDGE_TRAIN_SORT_COUNT_2, "splat_sort_count", "sort: count", "PASS", 1, BY_BLOCK,
-	  { B(STATE), B(SLOTS), B(CHUNKS), B(COUNTS) } },
+	  { B(STATE), B(GRADIENTS), B(CHUNKS), B(COUNTS) } },
 	{ EDGE_TRAIN_SORT_PLACE_2, "splat_sort_place", "sort: place", "FIRST", 0, ONE, { B(STATE), B(COUNTS) } },
 	{ EDGE_TRAIN_SORT_MOVE_2, "splat_sort_move", "sort: move", "PASS", 1, BY_BLOCK,
-	  { B(STATE), B(SLOTS), B(CHUNKS), B(COUNTS), B(ORDER) } },
+	  { B(STATE), B(GRADIENTS), B(CHUNKS), B(COUNTS), B(ORDER) } },
 	{ EDGE_TRAIN_SORT_COUNT_3, "splat_sort_count", "sort: count", "PASS", 2, BY_BLOCK,
-	  { B(STATE), B(SLOTS), B(CHUNKS), B(COUNTS) } },
+	  { B(STATE), B(GRADIENTS), B(CHUNKS), B(COUNTS) } },
 	{ EDGE_TRAIN_SORT_PLACE_3, "splat_sort_place", "sort: place", "FIRST", 0, ONE, { B(STATE), B(COUNTS) } },
 	{ EDGE_TRAIN_SORT_MOVE_3, "splat_sort_move", "sort: move", "PASS", 2, BY_BLOCK,
-	  { B(STATE), B(SLOTS), B(CHUNKS), B(COUNTS), B(ORDER) } },
+	  { B(STATE), B(GRADIENTS), B(CHUNKS), B(COUNTS), B(ORDER) } },
 	{ EDGE_TRAIN_TILE_COUNT, "splat_tile_count", "count tiles", NULL, 0, BY_BLOCK,
 	  { B(STATE), B(PROJECTED), B(ORDER), B(COUNTS) } },
 	{ EDGE_TRAIN_TILE_PLACE, "splat_tile_place", "place tiles", NULL, 0, ONE, { B(STATE), B(TILES), B(COUNTS) } },
@@ -59,19 +62,19 @@ static const struct step_plan plans[] = {
 	{ EDGE_TRAIN_LOSS_B, "splat_loss", "loss", NULL, 0, BY_LOSS,
 	  { B(STATE), B(IMAGE), B(FRAME_B), B(IMAGE_GRADIENT), B(LOSS) } },
 	{ EDGE_TRAIN_BLEND_BACKWARD, "splat_blend_backward", "blend backward", NULL, 0, BY_TILE,
-	  { B(STATE), B(PROJECTED), B(TILES), B(LISTS), B(IMAGE_GRADIENT), B(SLOTS) } },
+	  { B(STATE), B(PROJECTED), B(TILES), B(LISTS), B(IMAGE_GRADIENT), B(IMAGE), B(SLOTS) } },
 	{ EDGE_TRAIN_GATHER, "splat_gather", "gather", NULL, 0, BY_BLOCK,
-	  { B(STATE), B(PROJECTED), B(ORDER), B(TILES), B(COUNTS), B(SLOTS), B(GRADIENTS), B(STATISTICS) } },
+	  { B(STATE), B(LISTS), B(CHUNKS), B(SLOTS), B(GRADIENTS), B(STATISTICS) } },
 	{ EDGE_TRAIN_UPDATE, "splat_update", "update", NULL, 0, BY_CHUNK,
 	  { B(STATE), B(PARAMETERS), B(MOMENT1), B(MOMENT2), B(CHUNKS), B(GRADIENTS), B(STATISTICS) } },
 	{ EDGE_TRAIN_RELOCATE, "splat_relocate", "relocate", NULL, 0, ONE,
-	  { B(STATE), B(PARAMETERS), B(MOMENT1), B(MOMENT2), B(STATISTICS), B(SLOTS) } },
+	  { B(STATE), B(PARAMETERS), B(MOMENT1), B(MOMENT2), B(STATISTICS), B(GRADIENTS) } },
 	{ EDGE_TRAIN_RELOCATE, "splat_replace", "replace", NULL, 0, ONE,
-	  { B(STATE), B(PARAMETERS), B(MOMENT1), B(MOMENT2), B(STATISTICS), B(SLOTS), B(COUNTS) } },
+	  { B(STATE), B(PARAMETERS), B(MOMENT1), B(MOMENT2), B(STATISTICS), B(GRADIENTS), B(COUNTS) } },
 	{ EDGE_TRAIN_DENSIFY, "splat_densify", "densify", NULL, 0, ONE,
-	  { B(STATE), B(PARAMETERS), B(MOMENT1), B(MOMENT2), B(STATISTICS), B(SLOTS), B(COUNTS) } },
+	  { B(STATE), B(PARAMETERS), B(MOMENT1), B(MOMENT2), B(STATISTICS), B(GRADIENTS), B(COUNTS) } },
 	{ EDGE_TRAIN_PRUNE, "splat_prune", "prune", NULL, 0, ONE,
-	  { B(STATE), B(PARAMETERS), B(MOMENT1), B(MOMENT2), B(STATISTICS), B(SLOTS), B(COUNTS) } },
+	  { B(STATE), B(PARAMETERS), B(MOMENT1), B(MOMENT2), B(STATISTICS), B(GRADIENTS), B(COUNTS) } },
 	{ EDGE_TRAIN_COMPENSATE, "splat_compensate", "compensate", NULL, 0, ONE,
 	  { B(STATE), B(PARAMETERS), B(MOMENT1), B(MOMENT2), B(STATISTICS), B(PROJECTED), B(TILES), B(LISTS),
 	    B(IMAGE_GRADIENT), B(IMAGE), B(FRAME_A), B(FRAME_B) } },
@@ -80,9 +83,9 @@ static const struct step_plan plans[] = {
 	{ EDGE_TRAIN_REPLACE, "splat_reinitialise", "replace the set", "REPLACE", 1, ONE,
 	  { B(STATE), B(PARAMETERS), B(MOMENT1), B(MOMENT2), B(STATISTICS), B(PROJECTED), B(TILES), B(LISTS), B(IMAGE) } },
 	{ EDGE_TRAIN_REORDER, "splat_reorder", "find an order", NULL, 0, ONE,
-	  { B(STATE), B(PARAMETERS), B(SLOTS), B(COUNTS) } },
+	  { B(STATE), B(PARAMETERS), B(PROJECTED), B(COUNTS) } },
 	{ EDGE_TRAIN_PERMUTE, "splat_permute", "put in order", NULL, 0, BY_PART,
-	  { B(STATE), B(PARAMETERS), B(MOMENT1), B(MOMENT2), B(STATISTICS), B(SLOTS) } },
+	  { B(STATE), B(PARAMETERS), B(MOMENT1), B(MOMENT2), B(STATISTICS), B(PROJECTED) } },
 };
 
 #undef B

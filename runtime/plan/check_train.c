@@ -16,7 +16,7 @@
 #define BAD(...) return check_fail(c, EDGE_BAD, __VA_ARGS__)
 typedef unsigned long long ull;
 
-enum { TILE = 16, STATE_BYTES = 2560, LOSS_W = 64, LOSS_H = 32, PLACES = 1 << 24 };
+enum { TILE = 16, STATE_BYTES = 2560, SLOT_BYTES = 44, LOSS_W = 64, LOSS_H = 32, PLACES = 1 << 24 };
 
 static bool window_ok(const struct edge_window *w)
 {
@@ -43,9 +43,8 @@ static enum edge_status check_numbers(struct check *c)
 		BAD("train: the positions' rate is not above 0");
 	if (x->settle_from > 1 || x->rate_settled > 1)
 		BAD("train: rates fall from %g of the steps on to %g", (double)x->settle_from, (double)x->rate_settled);
-	for (size_t i = 0; i < sizeof x->reserved / sizeof *x->reserved; i++)
-		if (x->reserved[i] != 0 && c->p->header->prefix.minor == EDGE_PLAN_MINOR)
-			BAD("train: a reserved field is not zero");
+	if (x->reserved != 0 && c->p->header->prefix.minor == EDGE_PLAN_MINOR)
+		BAD("train: a reserved field is not zero");
 	return EDGE_OK;
 }
 
@@ -70,6 +69,8 @@ static enum edge_status check_timeline(struct check *c)
 		BAD("train: pictures of %u x %u in %u x %u", x->width, x->height, x->stride, x->rows);
 	if ((uint64_t)x->capacity * (x->stride / TILE) * (x->rows / TILE) > UINT32_MAX)
 		BAD("train: more places in lists than can be counted");
+	if (!x->slot_capacity)
+		BAD("train: no room for sums of list entries");
 	if (!window_ok(&x->densify) || !window_ok(&x->prune) || !window_ok(&x->compensate) || !window_ok(&x->relocate))
 		BAD("train: a window without a step");
 	if (x->bytes_per_gaussian > PLACES || x->bytes_per_key > PLACES ||
@@ -143,6 +144,7 @@ static uint64_t least_bytes(const struct check *c, uint32_t role)
 	case EDGE_BUFFER_MOMENT1:
 	case EDGE_BUFFER_MOMENT2: return x->moment_bits / 8 * cap * x->parameters;
 	case EDGE_BUFFER_STATISTICS: return 20 * cap;
+	case EDGE_BUFFER_SLOTS: return SLOT_BYTES * (uint64_t)x->slot_capacity;
 	case EDGE_BUFFER_TILES: return 4 * (2 * tiles + 2);
 	case EDGE_BUFFER_IMAGE: return 12 * (uint64_t)x->stride * x->rows;
 	case EDGE_BUFFER_LOSS:

@@ -18,8 +18,8 @@ static void dump_window(FILE *out, const char *name, const struct edge_window *w
 
 static void dump_timeline(FILE *out, const struct edge_train *t)
 {
-	fprintf(out, "train steps %" PRIu32 " policy %s cap %" PRIu32 " capacity %" PRIu32 " first %" PRIu32 " keys %" PRIu32 "\n",
-		t->steps, policy_names[t->policy], t->cap, t->capacity, t->first_gaussians, t->key_capacity);
+	fprintf(out, "train steps %" PRIu32 " policy %s cap %" PRIu32 " capacity %" PRIu32 " first %" PRIu32 " keys %" PRIu32 " slots %" PRIu32 "\n",
+		t->steps, policy_names[t->policy], t->cap, t->capacity, t->first_gaussians, t->key_capacity, t->slot_capacity);
 	fprintf(out, "  degree %" PRIu32 " every %" PRIu32 " parameters %" PRIu32 " moments %" PRIu32 " bits seed %" PRIu64 "\n",
 		t->sh_degree, t->sh_every, t->parameters, t->moment_bits, t->seed);
 	fprintf(out, "  views %" PRIu32 " held out %" PRIu32 " of %" PRIu32 "x%" PRIu32 " tiles %" PRIu32 "x%" PRIu32

@@ -17,6 +17,7 @@ enum state_word {
 	STATE_FOCAL = 28, STATE_CENTRE = 30, STATE_CLAMP = 32, STATE_CAMERA = 36, STATE_BACKGROUND = 39,
 	STATE_RATES = 42, STATE_UNBIAS1 = 48, STATE_UNBIAS2 = 49, STATE_EPSILON = 50, STATE_OPACITY_DECAY = 51,
 	STATE_SCALE_DECAY = 52, STATE_NOISE = 53, STATE_SSIM_WEIGHT = 54, STATE_EXTENT = 55, STATE_ARGUMENT = 56,
+	STATE_ENTRY_FIRST = 56, STATE_ENTRY_END = 57, /* between events */
 	STATE_OUT = 64, STATE_VISIBLE = 64, STATE_TOTAL_KEYS = 65, STATE_BANDS = 66, STATE_ADDED = 68,
 	STATE_REMOVED = 69, STATE_WORDS = 128, STATE_DRIFT = 128
 };
@@ -67,10 +68,12 @@ enum edge_status draw(struct train *t, struct failure *f);
 enum edge_status draw_band(struct train *t, uint32_t band, bool add, struct failure *f);
 enum edge_status draw_recount(struct train *t, struct failure *f);
 
-/* drift.c: what Gaussians without a gradient owe */
 /* step.c: what is left of the rates at a step; the positions' falls all the time, by itself */
 double settled_rate(const struct edge_train *x, double step);
+/* step.c: from the gradient of the picture, and the lists that drawing it left, to the sums of each Gaussian */
+enum edge_status draw_backward(struct train *t, struct failure *f);
 
+/* drift.c: what Gaussians without a gradient owe */
 enum edge_status drift_write(struct train *t, uint32_t step, struct failure *f);
 enum edge_status drift_settle(struct train *t, struct failure *f); /* nothing is owed afterwards */
 

@@ -70,9 +70,45 @@ static enum edge_status read_loss(struct train *t, float *loss, struct failure *
 	return EDGE_OK;
 }
 
-static enum edge_status backward(struct train *t, struct failure *f)
+/* So many entries of a band's lists as there are slots for their sums. */
+static enum edge_status round_back(struct train *t, uint32_t first, uint32_t end, struct failure *f)
 {
-	uint32_t bands = t->state[STATE_BANDS];
+	enum edge_status st;
+
+	/* the queue may still read what is about to change */
+	if (first && (st = train_finish(t, f)) != EDGE_OK)
+		return st;
+	t->state[STATE_ENTRY_FIRST] = first;
+	t->state[STATE_ENTRY_END] = end;
+	if ((st = train_write(t, EDGE_BUFFER_STATE, 4 * STATE_ENTRY_FIRST, t->state + STATE_ENTRY_FIRST, 8, f)) != EDGE_OK ||
+	    (st = train_launch(t, EDGE_TRAIN_BLEND_BACKWARD, f)) != EDGE_OK)
+		return st;
+	return train_launch(t, EDGE_TRAIN_GATHER, f);
+}
+
+/* How many entries the present band's lists have. */
+static enum edge_status band_entries(struct train *t, uint32_t *entries, struct failure *f)
+{
+	uint32_t begin = 0, end = 0;
+	enum edge_status st;
+
+	*entries = t->state[STATE_TOTAL_KEYS];
+	if (t->state[STATE_BANDS] > 1) {
+		if ((st = train_read(t, EDGE_BUFFER_TILES, 4 * (uint64_t)t->state[STATE_TILE_FIRST], &begin, 4, f)) != EDGE_OK ||
+		    (st = train_read(t, EDGE_BUFFER_TILES, 4 * (uint64_t)t->state[STATE_TILE_END], &end, 4, f)) != EDGE_OK ||
+		    (st = train_finish(t, f)) != EDGE_OK)
+			return st;
+		*entries = end - begin;
+	}
+	if (*entries > t->plan->key_capacity)
+		return rt_fail(f, EDGE_DEVICE, "the device counted %u keys in a band, which has room for %u", *entries,
+			       t->plan->key_capacity);
+	return EDGE_OK;
+}
+
+enum edge_status draw_backward(struct train *t, struct failure *f)
+{
+	uint32_t bands = t->state[STATE_BANDS], slots = t->plan->slot_capacity, entries;
 	enum edge_status st = EDGE_OK;
 
 	if (bands > 1 && (st = draw_recount(t, f)) != EDGE_OK)
@@ -81,11 +117,14 @@ static enum edge_status backward(struct train *t, struct failure *f)
 		if (bands > 1 && ((st = draw_band(t, b, b > 0, f)) != EDGE_OK ||
 				  (st = train_launch(t, EDGE_TRAIN_TILE_LIST, f)) != EDGE_OK))
 			return st;
-		if ((st = train_launch(t, EDGE_TRAIN_BLEND_BACKWARD, f)) != EDGE_OK ||
-		    (st = train_launch(t, EDGE_TRAIN_GATHER, f)) != EDGE_OK)
+		if ((st = band_entries(t, &entries, f)) != EDGE_OK || (st = round_back(t, 0, entries < slots ? entries : slots, f)) != EDGE_OK)
+			return st;
+		for (uint32_t e = slots; e < entries && st == EDGE_OK; e += entries - e < slots ? entries - e : slots)
+			st = round_back(t, e, entries - e < slots ? entries : e + slots, f);
+		if (st != EDGE_OK)
 			return st;
 	}
-	return train_launch(t, EDGE_TRAIN_UPDATE, f);
+	return st;
 }
 
 /* The step's photograph is there when it returns, and the next one is on its way. */
@@ -134,7 +173,8 @@ enum edge_status train_step(struct train *t, struct train_step_report *out, stru
 		return st;
 	out->skipped = !isfinite(out->loss);
 	if (!out->skipped) {
-		if ((st = backward(t, f)) != EDGE_OK || (st = train_finish(t, f)) != EDGE_OK)
+		if ((st = draw_backward(t, f)) != EDGE_OK ||
+		    (st = train_launch(t, EDGE_TRAIN_UPDATE, f)) != EDGE_OK || (st = train_finish(t, f)) != EDGE_OK)
 			return st;
 		t->counters.adam_steps++;
 	}

@@ -352,7 +352,8 @@ struct edge_train {
 	float new_opacity;	  /* of a Gaussian made from a pixel */
 	/* from this share of the steps on (0 .. 1) the other rates fall exponentially, to rate_settled times at the end; 0: never */
 	float settle_from, rate_settled;
-	float reserved[2];
+	uint32_t slot_capacity;	  /* entries of lists that the way back does at a time; > 0 */
+	uint32_t reserved;
 	uint64_t bytes_per_gaussian, bytes_per_key, bytes_fixed; /* device: capacity, key_capacity times, once */
 };
 
@@ -401,7 +402,8 @@ enum edge_train_buffer {
 	EDGE_BUFFER_MOMENT1 = 2, EDGE_BUFFER_MOMENT2 = 3, /* columns of moment_bits */
 	EDGE_BUFFER_STATISTICS = 4, /* f32 columns: see kernels/splat.clh */
 	EDGE_BUFFER_PROJECTED = 5, EDGE_BUFFER_GRADIENTS = 6, EDGE_BUFFER_ORDER = 7,
-	EDGE_BUFFER_LISTS = 8, EDGE_BUFFER_SLOTS = 9, /* by key */
+	EDGE_BUFFER_LISTS = 8, /* by key */
+	EDGE_BUFFER_SLOTS = 9, /* slot_capacity times */
 	EDGE_BUFFER_TILES = 10, EDGE_BUFFER_COUNTS = 11,
 	EDGE_BUFFER_IMAGE = 12, EDGE_BUFFER_IMAGE_GRADIENT = 13, EDGE_BUFFER_LOSS = 14,
 	EDGE_BUFFER_FRAME_A = 15, EDGE_BUFFER_FRAME_B = 16,
