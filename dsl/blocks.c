@@ -76,6 +76,7 @@ static const struct setting_spec scene_settings[] = {
 	{ "colmap", "dir:STRING", SETTING_ONCE },
 	{ "transforms", "dir:STRING", SETTING_ONCE },
 	{ "downscale", "v:INT", SETTING_ONCE },
+	{ "images", "dir:STRING", SETTING_ONCE },
 	{ "holdout", "every v:INT", SETTING_ONCE },
 	{ "allow", "missing", SETTING_ONCE },
 	{ "mask", "dir:STRING", SETTING_ONCE },

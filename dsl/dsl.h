@@ -100,6 +100,9 @@ struct decl_scene {
 	enum decl_capture capture;
 	const char *path; /* folder, or file, as it must be opened */
 	struct span path_span;
+	const char *images;  /* folder as written; NULL: not given */
+	const char *images_here; /* the same, beside the file that names it */
+	struct span images_span;
 	uint32_t downscale; /* at least 1 */
 	uint32_t holdout;   /* every n-th view by name is held out; 0: none */
 	bool allow_missing;

@@ -77,6 +77,10 @@ void scene_setting(struct arena *a, struct diag *d, struct decl_scene *out, cons
 		}
 	} else if (is(m, "allow")) {
 		out->allow_missing = true;
+	} else if (is(m, "images")) {
+		out->images = dir->text;
+		out->images_here = ast_path(a, d, dir->span, dir->text);
+		out->images_span = dir->span;
 	} else if (is(m, "mask")) {
 		out->mask = ast_path(a, d, dir->span, dir->text);
 		out->mask_span = dir->span;
@@ -91,6 +95,8 @@ void scene_check(struct diag *d, struct decl_scene *out)
 {
 	if (!out->downscale)
 		out->downscale = 1;
+	if (out->images && out->capture == DECL_CAPTURE_TRANSFORMS)
+		diag_error(d, out->images_span, "transforms.json names the places of its photographs itself");
 	if (out->capture)
 		return;
 	diag_error(d, out->span, "scene \"%s\" has no capture", out->name);

@@ -283,6 +283,15 @@ static void check_settings(void)
 	tap_ok(!a.s && strstr(a.text, "has no mask"), "a mask for each photograph");
 	attempt_end(&a);
 	decl.mask = NULL;
+	decl.images = decl.images_here = "nowhere";
+	attempt(&a, &decl);
+	tap_ok(!a.s && strstr(a.text, "is no folder"), "photographs in a folder that is not there");
+	attempt_end(&a);
+	decl.images = "../../images";
+	attempt(&a, &decl);
+	tap_ok(a.s && a.s->views.len == 3, "photographs in a folder that is named");
+	attempt_end(&a);
+	decl.images = NULL;
 	decl.background = DECL_BACKGROUND_RANDOM;
 	attempt(&a, &decl);
 	tap_ok(!a.s && strstr(a.text, "not supported"), "no random background");

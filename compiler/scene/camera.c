@@ -118,6 +118,17 @@ bool capture_find_camera(const struct capture *c, uint32_t id, uint32_t *index)
 	return map_get(&c->camera_ids, key, index);
 }
 
+bool capture_usable_camera(struct diag *d, const struct capture *c, uint32_t index)
+{
+	const char *refused = c->cameras.data[index].refused;
+
+	if (!refused)
+		return true;
+	diag_error(d, NO_SPAN, "%s", refused);
+	diag_hint(d, "Undistort the photographs to PINHOLE with the tool that made the capture.");
+	return false;
+}
+
 bool capture_add_camera(struct arena *a, struct capture *c, const struct capture_camera *camera)
 {
 	uint32_t same;

@@ -13,6 +13,7 @@ struct capture_camera {
 	uint32_t id; /* as the file numbers them */
 	uint32_t width, height;
 	struct scene_lens lens;
+	const char *refused; /* why no photograph may be by it; NULL: they may */
 };
 
 struct capture_image {
@@ -50,6 +51,8 @@ bool ply_points(struct arena *a, struct diag *d, const char *path, struct captur
 /* False: a camera has this id already. */
 bool capture_add_camera(struct arena *a, struct capture *c, const struct capture_camera *camera);
 bool capture_find_camera(const struct capture *c, uint32_t id, uint32_t *index);
+/* False, and it was said: the camera of a photograph is of a model that is not supported. */
+bool capture_usable_camera(struct diag *d, const struct capture *c, uint32_t index);
 
 /* camera.c: what a lens may be; why[] says what is wrong with it. */
 bool camera_check(const struct capture_camera *c, char *why, size_t why_size);

@@ -45,17 +45,41 @@ static bool stays_inside(const char *name)
 	return true;
 }
 
-/* Photographs lie in FOLDER/images, or beside the model's folder. */
+/* The folder that the language names: in the capture, else beside the file that names it. */
+static const char *named_images(struct arena *a, struct diag *d, const struct decl_scene *decl)
+{
+	const char *inside = *decl->images == '/' ? decl->images : path_join(a, decl->path, decl->images);
+
+	if (is_folder(inside))
+		return inside;
+	if (is_folder(decl->images_here))
+		return decl->images_here;
+	diag_error(d, decl->images_span, "\"%s\" is no folder", inside);
+	return NULL;
+}
+
+/* FOLDER may be sparse/0 itself. Where only scaled photographs were kept, the largest are taken. */
+static const char *usual_images(struct arena *a, struct diag *d, const struct decl_scene *decl)
+{
+	static const char *const places[] = { "images", "../../images", "images_2", "images_4", "images_8" };
+
+	for (uint32_t i = 0; i < sizeof places / sizeof *places; i++) {
+		const char *images = path_join(a, decl->path, places[i]);
+
+		if (is_folder(images))
+			return images;
+	}
+	diag_error(d, decl->path_span, "\"%s\" has no folder \"images\"", decl->path);
+	diag_hint(d, "Where photographs lie elsewhere, say so: images \"FOLDER\";");
+	return NULL;
+}
+
 static bool place_images(struct arena *a, struct diag *d, const struct decl_scene *decl, struct capture *out)
 {
-	const char *images = path_join(a, decl->path, "images");
+	const char *images = decl->images ? named_images(a, d, decl) : usual_images(a, d, decl);
 
-	if (!is_folder(images))
-		images = path_join(a, decl->path, "../../images"); /* FOLDER is sparse/0 itself */
-	if (!is_folder(images)) {
-		diag_error(d, decl->path_span, "\"%s\" has no folder \"images\"", decl->path);
+	if (!images)
 		return false;
-	}
 	for (uint32_t i = 0; i < out->images.len; i++) {
 		struct capture_image *image = &out->images.data[i];
 

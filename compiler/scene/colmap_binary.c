@@ -80,6 +80,15 @@ static bool close_records(struct cursor *c, bool ok)
 	return ok;
 }
 
+static bool add_camera(struct cursor *c, struct arena *a, const struct capture_camera *camera, struct capture *out)
+{
+	if (capture_add_camera(a, out, camera))
+		return true;
+	diag_error(c->diag, NO_SPAN, "\"%s\": camera %d is there twice", c->path, (int32_t)camera->id);
+	return false;
+}
+
+/* A camera of a model that is not supported is an error once a photograph is by it. */
 static bool read_camera(struct cursor *c, struct arena *a, struct capture *out)
 {
 	struct capture_camera camera = { 0 };
@@ -91,15 +100,19 @@ static bool read_camera(struct cursor *c, struct arena *a, struct capture *out)
 	if (!take(c, &head.id, 4) || !take(c, &head.model, 4) || !take(c, &head.width, 8) || !take(c, &head.height, 8))
 		return false;
 	m = camera_model_by_id(head.model);
-	if (!m || !m->supported) {
-		diag_error(c->diag, NO_SPAN, "\"%s\": camera %d has the model %s (%d), which is not supported", c->path,
-			   head.id, m ? m->name : "unknown", head.model);
-		diag_hint(c->diag, "Undistort the photographs to PINHOLE with the tool that made the capture.");
+	if (!m) { /* of a length that nobody knows */
+		diag_error(c->diag, NO_SPAN, "\"%s\": camera %d has the model unknown (%d), which is not supported", c->path,
+			   head.id, head.model);
 		return false;
 	}
 	if (!take(c, param, m->parameters * sizeof *param))
 		return false;
 	camera.id = (uint32_t)head.id;
+	if (!m->supported) {
+		camera.refused = arena_printf(a, "\"%s\": camera %d has the model %s (%d), which is not supported", c->path,
+					      head.id, m->name, head.model);
+		return add_camera(c, a, &camera, out);
+	}
 	camera.width = head.width > CAPTURE_MAX_SIDE ? UINT32_MAX : (uint32_t)head.width;
 	camera.height = head.height > CAPTURE_MAX_SIDE ? UINT32_MAX : (uint32_t)head.height;
 	camera_lens(m, param, &camera.lens);
@@ -107,10 +120,7 @@ static bool read_camera(struct cursor *c, struct arena *a, struct capture *out)
 		diag_error(c->diag, NO_SPAN, "\"%s\": camera %d: %s", c->path, head.id, why);
 		return false;
 	}
-	if (capture_add_camera(a, out, &camera))
-		return true;
-	diag_error(c->diag, NO_SPAN, "\"%s\": camera %d is there twice", c->path, head.id);
-	return false;
+	return add_camera(c, a, &camera, out);
 }
 
 static bool read_name(struct cursor *c, struct arena *a, const char **out)
@@ -149,6 +159,8 @@ static bool read_image(struct cursor *c, struct arena *a, struct capture *out)
 			   c->path, id, image.name, camera);
 		return false;
 	}
+	if (!capture_usable_camera(c->diag, out, image.camera))
+		return false;
 	vec_push(a, &out->images, image);
 	return true;
 }

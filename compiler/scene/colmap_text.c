@@ -129,9 +129,10 @@ static bool read_camera(struct lines *l, struct arena *a, struct capture *out)
 		return malformed(l, "camera", "CAMERA_ID MODEL WIDTH HEIGHT PARAMS...");
 	m = camera_model_by_name(name);
 	if (!m || !m->supported) {
-		wrong(l, "camera %lld has the model %s, which is not supported", id, name);
-		diag_hint(l->diag, "Undistort the photographs to PINHOLE with the tool that made the capture.");
-		return false;
+		camera.id = (uint32_t)id;
+		camera.refused = arena_printf(a, "\"%s\" line %u: camera %lld has the model %s, which is not supported",
+					      l->path, l->number, id, name);
+		return capture_add_camera(a, out, &camera) || wrong(l, "camera %lld is there twice", id);
 	}
 	for (uint32_t i = 0; i < m->parameters; i++)
 		if (!number(l, &param[i]))
@@ -170,6 +171,8 @@ static bool read_image(struct lines *l, struct arena *a, struct capture *out)
 	if (!capture_find_camera(out, (uint32_t)camera, &image.camera))
 		return wrong(l, "image %lld (%s) was taken by camera %lld, which does not exist", id,
 			   image.name, camera);
+	if (!capture_usable_camera(l->diag, out, image.camera))
+		return false;
 	vec_push(a, &out->images, image);
 	next_line(l); /* observations */
 	return true;
@@ -206,6 +209,8 @@ static bool read_records(struct arena *a, struct diag *d, const char *folder, co
 	l.path = path;
 	l.at = file.data ? (const char *)file.data : "";
 	l.end = l.at + file.size;
+	if (file.size >= 3 && !memcmp(l.at, "\xef\xbb\xbf", 3)) /* the mark that Windows editors begin with */
+		l.at += 3;
 	while (ok && next_record(&l))
 		ok = read(&l, a, out);
 	file_unmap(&file);

@@ -276,6 +276,37 @@ static bool take_points(struct importing *m)
 	return true;
 }
 
+static bool sees(const struct scene_view *v, const struct scene_point *p)
+{
+	double at[3] = { (double)p->x, (double)p->y, (double)p->z }, c[3], x, y;
+
+	for (int i = 0; i < 3; i++)
+		c[i] = v->R[3 * i] * at[0] + v->R[3 * i + 1] * at[1] + v->R[3 * i + 2] * at[2] + v->t[i];
+	x = v->fx * c[0] + v->cx * c[2];
+	y = v->fy * c[1] + v->cy * c[2];
+	return c[2] > 0 && x >= 0 && y >= 0 && x <= v->width * c[2] && y <= v->height * c[2];
+}
+
+/* Poses in another convention, or of another reconstruction, train to nothing. */
+static void look_for_points(struct importing *m)
+{
+	const struct scene *s = m->scene;
+	uint32_t blind = 0;
+
+	for (uint32_t i = 0; i < s->views.len; i++) {
+		uint32_t k = 0;
+
+		while (k < s->points.len && !sees(&s->views.data[i], &s->points.data[k]))
+			k++;
+		blind += k == s->points.len;
+	}
+	if (!blind)
+		return;
+	diag_warning(m->diag, m->decl->path_span, "%u of the %u views of scene \"%s\" see none of its points", blind,
+		     s->views.len, m->decl->name);
+	diag_hint(m->diag, "The poses of cameras may be of another convention, or belong to other points.");
+}
+
 struct scene *scene_import(struct arena *a, struct diag *d, const struct decl_scene *decl)
 {
 	struct importing m = { .arena = a, .diag = d, .decl = decl, .scene = arena_new(a, struct scene) };
@@ -299,5 +330,8 @@ struct scene *scene_import(struct arena *a, struct diag *d, const struct decl_sc
 	if (!ok || !look_at_photographs(&m) || !split_views(&m))
 		return NULL;
 	measure_extent(&m);
-	return take_points(&m) ? m.scene : NULL;
+	if (!take_points(&m))
+		return NULL;
+	look_for_points(&m);
+	return m.scene;
 }

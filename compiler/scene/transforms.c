@@ -57,9 +57,9 @@ static bool exists(const char *path)
 static const char *find_photo(struct reading *r, const char *name)
 {
 	static const char *const endings[] = { ".png", ".jpg", ".jpeg", ".JPG", ".PNG", ".JPEG" };
-	const char *path = path_join(r->arena, r->folder, name), *slash = strrchr(name, '/');
+	const char *path = path_join(r->arena, r->folder, name);
 
-	if (exists(path) || strchr(slash ? slash : name, '.') > (slash ? slash + 1 : name))
+	if (exists(path))
 		return path;
 	for (uint32_t i = 0; i < sizeof endings / sizeof *endings; i++) {
 		const char *with = arena_printf(r->arena, "%s%s", path, endings[i]);
@@ -261,7 +261,15 @@ static bool read_frame(struct reading *r, const struct jtree *frame)
 	while (!strncmp(name, "./", 2))
 		name += 2;
 	image.name = arena_strdup(r->arena, name);
-	image.path = find_photo(r, name);
+	image.path = find_photo(r, image.name);
+	if (!exists(image.path) && strchr(name, '\\')) { /* written under Windows */
+		char *slashes = arena_strdup(r->arena, name);
+
+		for (char *p = slashes; (p = strchr(p, '\\'));)
+			*p = '/';
+		image.name = slashes;
+		image.path = find_photo(r, slashes);
+	}
 	image.mask = mask && *mask ? path_join(r->arena, r->folder, mask) : NULL;
 	if (!read_camera(r, frame, image.path, &image.camera) || !read_pose(r, frame, &image))
 		return false;

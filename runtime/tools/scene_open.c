@@ -12,7 +12,7 @@ enum edge_status scene_open(const struct scene_options *o, struct train **out, s
 	struct train_options options = o->train;
 	struct ply_reader *r;
 	enum edge_status st;
-	uint32_t degree;
+	bool left_out;
 
 	*out = NULL;
 	if ((st = ply_open(o->scene, &r, f)) != EDGE_OK)
@@ -20,12 +20,11 @@ enum edge_status scene_open(const struct scene_options *o, struct train **out, s
 	options.render_gaussians = (uint32_t)ply_count(r);
 	st = train_open(&options, out, f);
 	if (st == EDGE_OK) {
-		degree = train_plan(*out)->train->sh_degree;
-		if (ply_degree(r) > degree)
+		st = exchange_load(*out, r, &left_out, f);
+		if (st == EDGE_OK && left_out)
 			fprintf(stderr,
 				"edgert: note: the plan's colours are of degree %u; what \"%s\" has beyond is left out\n",
-				degree, o->scene);
-		st = exchange_load(*out, r, f);
+				train_plan(*out)->train->sh_degree, o->scene);
 	}
 	ply_close(r);
 	if (st != EDGE_OK) {

@@ -73,12 +73,22 @@ enum edge_status exchange_save(struct train *t, const char *path, struct failure
 	return st;
 }
 
-enum edge_status exchange_load(struct train *t, struct ply_reader *from, struct failure *f)
+static bool beyond(const struct block *b, uint32_t count, uint32_t planes)
+{
+	for (uint32_t i = 0; i < count; i++)
+		for (uint32_t k = planes; k < PLY_FLOATS; k++)
+			if (b->row[i][k] != 0)
+				return true;
+	return false;
+}
+
+enum edge_status exchange_load(struct train *t, struct ply_reader *from, bool *left_out, struct failure *f)
 {
 	struct train_counters c = { .gaussians = (uint32_t)ply_count(from), .degree = train_plan(t)->train->sh_degree };
 	struct block *b = rt_alloc(1, sizeof(*b));
 	enum edge_status st = EDGE_OK;
 
+	*left_out = false;
 	if (!b)
 		return rt_fail(f, EDGE_MEMORY, "out of memory");
 	if (ply_count(from) > train_capacity(t))
@@ -86,6 +96,8 @@ enum edge_status exchange_load(struct train *t, struct ply_reader *from, struct 
 			     (unsigned long long)ply_count(from), train_capacity(t));
 	for (uint32_t i = 0; i < c.gaussians && st == EDGE_OK; i += ROWS) {
 		st = ply_read(from, b->row, block_of(i, c.gaussians), f);
+		if (st == EDGE_OK && !*left_out)
+			*left_out = beyond(b, block_of(i, c.gaussians), planes(t));
 		if (st == EDGE_OK)
 			st = write_block(t, b, i, block_of(i, c.gaussians), f);
 	}

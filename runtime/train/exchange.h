@@ -11,8 +11,8 @@ enum edge_status exchange_save(struct train *t, const char *path, struct failure
 
 /*
  * All of the file becomes the set of a session that was opened for so many.
- * Coefficients that the plan's kernels do not know are left out.
+ * Coefficients that the plan's kernels do not know are left out; *left_out: some were not 0.
  */
-enum edge_status exchange_load(struct train *t, struct ply_reader *from, struct failure *f);
+enum edge_status exchange_load(struct train *t, struct ply_reader *from, bool *left_out, struct failure *f);
 
 #endif
