@@ -44,6 +44,9 @@ struct compilation {
 	bool tuning_loaded;
 	uint64_t least; /* of a language model: the smallest budget of any batch; 0: not looked for */
 	struct variants *variants; /* NULL: the plan does not generate */
+	int64_t batch;		    /* tokens of a sweep */
+	bool shared_table;	    /* its table of tokens is its output matrix */
+	bool tables_in_memory;	    /* see graph.h */
 	struct schedule *schedule;
 	int stream; /* percent between the smallest budget and all resident; -1: as the budget says */
 	double started, stage_started;
@@ -65,6 +68,7 @@ enum { MOST_BATCH = 64 };
 static void choose_batch(struct compilation *c, int64_t batch)
 {
 	variants_choose(c->variants, batch);
+	c->batch = batch;
 	c->graphs = c->variants->count;
 	for (uint32_t i = 0; i < c->graphs; i++) {
 		c->graph[i] = NULL;
@@ -160,6 +164,14 @@ static bool quantize(struct compilation *c, uint32_t m, struct graph *g)
 	return true;
 }
 
+static bool shares_table(const struct graph *g)
+{
+	for (uint32_t i = 0; i < g->nodes.len; i++)
+		if (node_shares_table(g, graph_node(g, i)))
+			return true;
+	return false;
+}
+
 /* Whether products with weights in few bits take activations as bytes. */
 static bool choose_activations(struct compilation *c)
 {
@@ -174,8 +186,11 @@ static bool choose_activations(struct compilation *c)
 		for (uint32_t i = 0; i < c->project->quantizes.len; i++)
 			if (c->project->quantizes.data[i].model == c->model_of[k])
 				q = &c->project->quantizes.data[i];
-		if (c->graph[k])
+		if (c->graph[k]) {
+			c->graph[k]->tables_in_memory = c->tables_in_memory;
+			c->shared_table |= shares_table(c->graph[k]);
 			tables_as_stored(c->graph[k]);
+		}
 		if (c->graph[k] && !activations_quantize(c->graph[k], q ? mode[q->activations] : ACTIVATIONS_AUTO, &c->target,
 							 q ? q->activations_span : NO_SPAN, c->diag))
 			return false;
@@ -498,6 +513,33 @@ static struct choice choice_of(const struct compilation *c)
 	return (struct choice){ .arena = c->arena, .diag = c->diag, .opt = c->opt, .project = c->project };
 }
 
+static bool make_again(struct compilation *c, bool tables_in_memory)
+{
+	c->tables_in_memory = tables_in_memory;
+	choose_batch(c, c->batch);
+	return make_graphs(c) && make_kernels(c);
+}
+
+/*
+ * A table of tokens that is also the output matrix lies in the plan once, in the
+ * panels of the product, where all weights stay in memory: its rows are taken from
+ * there. Where weights stream, the matrix comes last and rows are wanted first, so
+ * they are read from a table of their own.
+ */
+static bool share_table(struct compilation *c)
+{
+	uint64_t budget = device_budget(c), least = c->schedule->smallest_budget;
+
+	if (!c->shared_table || c->schedule->streamed_bytes || c->stream >= 0 || c->target.kernels == TARGET_GPU_KERNELS)
+		return true;
+	if (!make_again(c, true) || !make_schedule(c, true))
+		return false;
+	if ((budget && c->schedule->device_bytes > budget && !make_again(c, false)) || !make_schedule(c, false))
+		return false;
+	c->schedule->smallest_budget = least;
+	return true;
+}
+
 static int compile_plan(struct compilation *c)
 {
 	struct choice choice = choice_of(c);
@@ -517,7 +559,7 @@ static int compile_plan(struct compilation *c)
 		return 1;
 	if (emits(c, "kernels"))
 		return emit_kernels(c);
-	if (!make_schedule(c, false))
+	if (!make_schedule(c, false) || !share_table(c))
 		return 1;
 	if (c->least)
 		c->schedule->smallest_budget = c->least;

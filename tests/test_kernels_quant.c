@@ -71,6 +71,29 @@ static void lookup(struct harness *h, enum dtype t, int rows, int k, int count)
 	c->ihigh = rows - 1;
 }
 
+/* A table that is also the matrix of a product, in whose panels its rows are. */
+static void shared(struct harness *h, enum dtype t, int rows, int k, int count)
+{
+	struct graph *g = graph_new(&h->arena, "g");
+	struct shape s = { 2, { rows, k } };
+	struct data random = { .where = DATA_RANDOM, .source_dtype = t, .source_shape = s, .deviation = 1 };
+	value_id table = dtype_is_block(t) ? constant(g, t, s, s, NULL) : graph_add_const(g, "w", DTYPE_F32, s, random);
+	value_id in[2] = { table, graph_add_input(g, "i", DTYPE_I64, (struct shape){ 1, { count } }) };
+	value_id x[2] = { graph_add_input(g, "x", DTYPE_F32, (struct shape){ 2, { 1, k } }), table };
+	struct harness_case *c;
+
+	g->tables_in_memory = g->language = true;
+	in[0] = graph_op(g, &h->diag, OP_gather, in, 2, (struct attr[]){ attr_int(axis, 0) }, 1, NO_SPAN, NULL);
+	x[0] = graph_op(g, &h->diag, OP_matmul, x, 2, (struct attr[]){ attr_int(trans_b, 1) }, 1, NO_SPAN, NULL);
+	graph_add_output(g, x[0], "product");
+	finish(h, g, arena_printf(&h->arena, "table and matrix %d x %d", rows, k), t, in[0]);
+	c = &h->cases.data[h->cases.len - 1];
+	c->ilow = -rows;
+	c->ihigh = rows - 1;
+	if (t == DTYPE_F16 || t == DTYPE_BF16)
+		c->tolerance = t == DTYPE_F16 ? 1e-3 : 1e-2; /* the reference has them as floats */
+}
+
 /* Every kernel costs the test some tenths of a second, so formats take turns. */
 static void formats(struct harness *h)
 {
@@ -80,7 +103,7 @@ static void formats(struct harness *h)
 	for (enum dtype t = DTYPE_Q8_0; t < DTYPE_GROUPED; t++, i++) {
 		int k = (int)block_format(t).elements * (block_format(t).elements == 32 ? 3 : 1);
 
-		product(h, t, 1, 33, k, false);
+		shared(h, t, 33, k, 5);
 		if (i % 2)
 			product(h, t, m[i % 8], 47, k, true);
 		else
@@ -106,6 +129,9 @@ static void formats(struct harness *h)
 	conv(h, block_grouped(5, 64, false), 19, 72, 16, 3, 1, 1, false);
 	conv(h, block_grouped(6, 128, true), 16, 40, 32, 3, 1, 1, false);
 	conv(h, block_grouped(3, 32, false), 15, 136, 40, 3, 1, 1, false);
+	for (i = 0; i < 3; i++)
+		shared(h, (enum dtype[]){ DTYPE_F32, DTYPE_F16, DTYPE_BF16 }[i], 35, 21, 4);
+	shared(h, block_grouped(3, 64, true), 21, 45, 3);
 	product(h, DTYPE_Q4_0, 1, 1, 32, false);
 	product(h, DTYPE_Q8_0, 65, 70, 96, false);
 	product(h, block_grouped(4, 32, false), 1, 64, 1, false);

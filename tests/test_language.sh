@@ -56,6 +56,8 @@ for format in f32 f16 q8_0; do
 	tap_ok $? "$format: perplexity $p, wanted $want"
 	[ "$(json_number "$work/perplexity.json" tokens)" = 1809 ]
 	tap_ok $? "$format: of 1809 tokens"
+	"$EDGERT" dump "$work/p.plan" | grep -q 'op "gather .*node "token_embd"' && ! "$EDGERT" dump "$work/p.plan" | grep -q ' lookup 0'
+	tap_ok $? "$format: tokens' rows come from the output matrix"
 	[ $format != q8_0 ] || continue
 	"$EDGERT" generate "$work/p.plan" --prompt "Once upon a time" -n 128 2>/dev/null |
 		cmp - "$models/stories260K.ref/greedy.txt"
@@ -68,6 +70,8 @@ tap_ok $? "the smallest budget is $smallest"
 for budget in $smallest $((smallest + 300001)); do
 	tap_run "compile for $budget" story f32 f16 --budget "$budget"
 	"$EDGERT" generate "$work/p.plan" --prompt "Once upon a time" -n 128 --json >"$work/text.json"
+	"$EDGERT" dump "$work/p.plan" | grep -q ' lookup 0'
+	tap_ok $? "$budget: rows of a table of its own"
 	[ "$(json_number "$work/text.json" actual_peak_bytes device)" -le "$budget" ]
 	tap_ok $? "$budget: no more than that"
 	"$EDGERT" generate "$work/p.plan" --prompt "Once upon a time" -n 128 2>/dev/null |

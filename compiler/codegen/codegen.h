@@ -151,6 +151,8 @@ bool pack_quant(const struct graph *g, const struct weight *w, uint32_t first, u
 struct rows_by_panels;
 bool select_rows_by_quant(struct codegen *c, node_id id, const struct rows_by_panels *p, value_id weights);
 bool select_gather_quant(struct codegen *c, node_id id, const char *index);
+/* Rows of a matrix that lies in panels for a product. */
+bool select_gather_panels(struct codegen *c, node_id id, const char *index);
 
 /* ---- helpers ---- */
 

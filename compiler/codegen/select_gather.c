@@ -113,6 +113,8 @@ bool select_gather(struct codegen *c, node_id id)
 
 	if (!index || !check_axis(c, id, x->dim[node_int(n, ATTR_axis, 0)]))
 		return false;
+	if (c->g->tables_in_memory && node_shares_table(c->g, n))
+		return select_gather_panels(c, id, index);
 	if (n->op == OP_gather && x->rank == 2 && node_int(n, ATTR_axis, 0) == 0 && codegen_quant(c, n->in[0], 0, 1) &&
 	    graph_value(c->g, n->in[0])->dtype == DTYPE_F32)
 		return select_gather_quant(c, id, index);

@@ -65,30 +65,76 @@ bool select_rows_by_quant(struct codegen *c, node_id id, const struct rows_by_pa
 	return build_launch(&b, panels, few ? 1 : ceil_div(p->rows, height * tiles), 1);
 }
 
-/* Rows of a table in few bits. */
-bool select_gather_quant(struct codegen *c, node_id id, const char *index)
+/* The launch just made reads some rows of its weight, not all of it. */
+static bool reads_rows(struct codegen *c, int64_t count, uint64_t row_bytes, int64_t k)
+{
+	struct launch *l = &c->ks->launches.data[c->ks->launches.len - 1];
+
+	l->bytes = (uint64_t)count * (row_bytes + 4 * (uint64_t)k);
+	return true;
+}
+
+/* Rows of a table in few bits: of one channel a panel, or in the panels of a product. */
+static bool gather_blocks(struct codegen *c, node_id id, const char *index, uint32_t weight)
 {
 	const struct node *n = graph_node(c->g, id);
+	const struct weight *w = &c->ks->weights.data[weight];
 	const struct shape *s = value_shape(c, n->in[0]);
-	int64_t count = value_elements(c, n->in[1]), k = s->dim[s->rank - 1], block;
-	uint32_t weight = codegen_quant_weight(c, n->in[0], 1, 0);
-	int64_t rows = shape_elements(s) / k, bytes = (int64_t)c->ks->weights.data[weight].bytes / rows;
+	int64_t count = value_elements(c, n->in[1]), k = s->dim[s->rank - 1], block = ceil_div(count, 16);
+	int64_t rows = shape_elements(s) / k;
 	struct build b;
 
-	block = ceil_div(count, 16);
 	build_begin(&b, c, id, "gather_quant");
-	build_what(&b, "gather %s", dtype_name(c->ks->weights.data[weight].packing.dtype));
+	build_what(&b, "gather %s", dtype_name(w->packing.dtype));
 	build_define_text(&b, "INDEX", "%s", index);
 	build_define_quant(&b, weight);
+	if (w->packing.width > 1)
+		build_define(&b, "LANES", 16);
 	if (!build_rows(&b, DTYPE_F32, k))
 		return false;
 	build_weight(&b, weight, false);
 	build_value(&b, n->in[1]);
 	build_i32(&b, rows);
 	build_i32(&b, k);
-	build_i32(&b, bytes);
+	build_i32(&b, w->packing.width > 1 ? (int64_t)w->granule_bytes : (int64_t)w->bytes / rows);
 	build_i32(&b, count);
 	build_i32(&b, block);
 	build_out(&b);
-	return build_launch(&b, ceil_div(count, block), 1, 1);
+	return build_launch(&b, ceil_div(count, block), 1, 1) && reads_rows(c, count, quant_row_bytes(w->packing.dtype, k), k);
+}
+
+bool select_gather_quant(struct codegen *c, node_id id, const char *index)
+{
+	return gather_blocks(c, id, index, codegen_quant_weight(c, graph_node(c->g, id)->in[0], 1, 0));
+}
+
+/* The packing is the one that the product asks for: so the matrix is in the plan once. */
+bool select_gather_panels(struct codegen *c, node_id id, const char *index)
+{
+	const struct node *n = graph_node(c->g, id);
+	const struct shape *s = value_shape(c, n->in[0]);
+	int64_t count = value_elements(c, n->in[1]), k = s->dim[1], block = ceil_div(count, 16);
+	enum dtype stored = codegen_storage(c, n->in[0]);
+	uint32_t width = codegen_tile(c, 1, s->dim[0], k).width;
+	struct build b;
+
+	if (codegen_quant(c, n->in[0], 0, 1))
+		return gather_blocks(c, id, index, codegen_quant_weight(c, n->in[0], codegen_quant_width(s->dim[0]), 1));
+	build_begin(&b, c, id, "gather_panels");
+	build_what(&b, "gather %s from panels", dtype_name(stored));
+	build_define_text(&b, "INDEX", "%s", index);
+	build_define_text(&b, "TYPE", "%s", expr_storage(stored));
+	build_define_text(&b, "LOAD(p, i)", "%s", expr_load(c->arena, stored, "(p)", "(i)"));
+	if (!build_rows(&b, DTYPE_F32, k))
+		return false;
+	build_weight(&b, codegen_weight(c, n->in[0], (struct packing){ .kind = PACK_PANELS, .dtype = stored, .width = width,
+									.transposed = true }), false);
+	build_value(&b, n->in[1]);
+	build_i32(&b, s->dim[0]);
+	build_i32(&b, k);
+	build_i32(&b, width);
+	build_i32(&b, count);
+	build_i32(&b, block);
+	build_out(&b);
+	return build_launch(&b, ceil_div(count, block), 1, 1) && reads_rows(c, count, (uint64_t)k * dtype_size(stored), k);
 }

@@ -25,7 +25,7 @@ struct builder {
 	uint32_t file;
 	const struct language_options *o;
 	int64_t layer, vocabulary;
-	value_id state, angles;
+	value_id state, angles, table; /* table: of the tokens */
 	bool failed;
 };
 
@@ -188,7 +188,7 @@ static value_id block(struct builder *b, value_id x)
 static value_id embed(struct builder *b, value_id tokens)
 {
 	struct attr axis = attr_int(axis, 0);
-	value_id in[] = { weight(b, "token_embd.weight", b->vocabulary, b->m.width, false), tokens };
+	value_id in[] = { b->table = weight(b, "token_embd.weight", b->vocabulary, b->m.width, false), tokens };
 	value_id x = op(b, OP_gather, in, 2, &axis, 1, "token_embd");
 
 	return b->m.arch->scaled_embedding ? op2(b, OP_mul, x, scalar(b, sqrt((double)b->m.width))) : x;
@@ -202,7 +202,7 @@ static value_id head(struct builder *b, value_id x, value_id wanted)
 	value_id in[2] = { x, wanted };
 
 	in[0] = norm(b, op(b, OP_gather, in, 2, &axis, 1, "wanted"), "output_norm.weight");
-	in[1] = weight(b, tied ? "token_embd.weight" : "output.weight", b->vocabulary, b->m.width, false);
+	in[1] = tied ? b->table : weight(b, "output.weight", b->vocabulary, b->m.width, false);
 	x = op(b, OP_matmul, in, 2, &turned, 1, "output");
 	if (b->m.output_cap <= 0)
 		return x;

@@ -232,6 +232,8 @@ struct graph {
 	 * it but the choice of kernels, and tables of embeddings are always looked up.
 	 */
 	bool language;
+	/* All weights of a language model are in memory: a table that is a matrix of a product, too, is read there. */
+	bool tables_in_memory;
 };
 
 /* building */
@@ -317,6 +319,8 @@ enum dtype elementwise_dtype(enum op op, const enum dtype *in, uint32_t count, i
 
 /* ir/lookup.c: rows of a large constant, chosen by indices that only a run knows */
 bool node_is_lookup(const struct graph *g, const struct node *n);
+/* A gather of rows of a matrix that a product reads as its weights, row by row an output. */
+bool node_shares_table(const struct graph *g, const struct node *n);
 
 /* ir/print.c, ir/read.c: the text form; reading back gives an equal graph. */
 void graph_print(const struct graph *g, struct strbuf *out);

@@ -16,6 +16,20 @@ enum {
 	SPARSE = 8 /* at most one row in so many is looked up */
 };
 
+bool node_shares_table(const struct graph *g, const struct node *n)
+{
+	if (n->op != OP_gather || n->dead || node_int(n, ATTR_axis, 0) != 0 || graph_value(g, n->in[0])->kind != VALUE_CONST)
+		return false;
+	for (uint32_t i = 0; i < g->nodes.len; i++) {
+		const struct node *by = graph_node(g, i);
+
+		if (!by->dead && (by->op == OP_matmul || by->op == OP_matmul_rows) && by->in[1] == n->in[0] &&
+		    node_int(by, ATTR_trans_b, 0))
+			return true;
+	}
+	return false;
+}
+
 bool node_is_lookup(const struct graph *g, const struct node *n)
 {
 	const struct value *table, *index;
@@ -32,6 +46,8 @@ bool node_is_lookup(const struct graph *g, const struct node *n)
 	elements = shape_elements(&table->shape);
 	count = shape_elements(&index->shape);
 	if (rows < 1 || count < 1 || elements < 1)
+		return false;
+	if (g->tables_in_memory && node_shares_table(g, n))
 		return false;
 	if (g->language)
 		return elements / rows <= MOST_ROW / 4;
