@@ -57,9 +57,12 @@ def link_model(model, folder):
 
 def peer_row(peers, model, inputs, engine, threads, warm):
     """One measurement of another engine: {"cold_ms", "warm_ms", "rss_mib"} or {"error"}."""
+    env = dict(os.environ)
+    if engine == "ncnn":  # its converter is a program of the same environment; others clash with what stands there
+        env["PATH"] = f"{os.path.dirname(sys.executable)}:{env['PATH']}"
     out = subprocess.run([sys.executable, peers, model, "--inputs", inputs, "--engines", engine, "--threads",
                           str(threads), "--warm", str(warm), "--rounds", "1", "--json"],
-                         capture_output=True, text=True)
+                         capture_output=True, text=True, env=env)
     lines = out.stdout.strip().splitlines()
     return json.loads(lines[-1])["results"][0] if lines else {"error": out.stderr.strip()[-160:]}
 
@@ -78,6 +81,26 @@ def evict(path):
     os.fsync(fd)
     os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
     os.close(fd)
+
+
+TOUCH = """
+import mmap, sys
+m = mmap.mmap(-1, int(sys.argv[1]))
+m.madvise(mmap.MADV_HUGEPAGE)
+m[::4096] = bytes(len(m[::4096]))
+"""
+
+
+def settle(size, *files):
+    """The same start for every engine: no file in the page cache, and `size` bytes of memory that the machine has at hand.
+
+    A virtual machine's free memory goes back to its host after a while, and whoever touches it first waits for the
+    host to give it again: up to seconds for a gigabyte, and nothing that an engine could change. A process of ours
+    pays for that before each start.
+    """
+    for file in files:
+        evict(file)
+    subprocess.run([sys.executable, "-c", TOUCH, str(size)], check=True)
 
 
 def number(v, digits=3):

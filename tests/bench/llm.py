@@ -20,7 +20,7 @@ import sys
 import threading
 import time
 
-from common import evict, number, tool
+from common import number, settle, tool
 
 PROMPT, DECODED, SHORT, CONTEXT = 128, 64, 8, 256
 QUARTER_FROM = 1 << 30  # bytes of a model that is also run in a quarter of them
@@ -73,26 +73,6 @@ def disk_rate(path, most=1 << 30, readers=4, piece=1 << 20):
     return end / (time.monotonic() - start)
 
 
-TOUCH = """
-import mmap, sys
-m = mmap.mmap(-1, int(sys.argv[1]))
-m.madvise(mmap.MADV_HUGEPAGE)
-m[::4096] = bytes(len(m[::4096]))
-"""
-
-
-def settle(model, plan):
-    """The same start for both engines: neither file in the page cache, and memory that the machine has at hand.
-
-    A virtual machine's free memory goes back to its host after a while, and whoever touches it first waits for the
-    host to give it again: up to seconds for a gigabyte, and nothing that an engine could change. A process of ours
-    pays for that before each start.
-    """
-    evict(model)
-    evict(plan)
-    subprocess.run([sys.executable, "-c", TOUCH, str(model.stat().st_size * 5 // 4 + (64 << 20))], check=True)
-
-
 def peer(a, model, *options):
     env = dict(os.environ, T0_NS=str(time.monotonic_ns()))
     out = subprocess.run([a.peer, "-m", model, "-t", str(a.threads), "-c", str(CONTEXT), *options],
@@ -113,13 +93,13 @@ def keep(r, key, value):
 
 def cold_round(a, model, plan, prompt, r):
     """A disk that others share is slow now and then: these rounds are cheap, so there are more of them."""
-    settle(model, plan)
+    settle(model.stat().st_size * 5 // 4 + (64 << 20), model, plan)
     keep(r, "peer_first", peer(a, model, "-p", str(SHORT))["ttft_ms"])
-    settle(model, plan)
+    settle(model.stat().st_size * 5 // 4 + (64 << 20), model, plan)
     o = ours(a, plan, prompt[SHORT], 1)
     keep(r, "first", o["first_token_ms"])
     keep(r, "rss", o["peak_rss_bytes"])
-    settle(model, plan)
+    settle(model.stat().st_size * 5 // 4 + (64 << 20), model, plan)
     keep(r, "disk", disk_rate(plan))
 
 

@@ -25,7 +25,7 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True  # the sources may be read-only
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from common import ENGINES, gather_inputs, link_model, number, peer_row, safe, tool, word  # noqa: E402
+from common import ENGINES, gather_inputs, link_model, number, peer_row, safe, settle, tool, word  # noqa: E402
 
 LARGE = 100e6  # bytes of weights from which on a plan with a quarter of the best peer's memory is measured
 QUARTER = "1/4 of the best peer's memory"
@@ -86,7 +86,13 @@ class Network:
                         "--budget", str(budget)], self.name)
         self.ours[QUARTER] = {"runs": [], "compile": numbers}
 
+    def settle(self):
+        """Large networks start on memory that the machine has at hand, every engine alike."""
+        if self.ours["resident"]["compile"]["weights_bytes"] >= LARGE / 4:
+            settle(min(2 * self.ours["resident"]["compile"]["weights_bytes"], 6 << 30))
+
     def bench(self, share):
+        self.settle()
         return tool([self.args.edgert, "bench", self.plan(share), "--cold", "-n", self.args.warm, "--json",
                      "--threads", self.args.threads, *self.inputs()], f"{self.name}, {share}")
 
@@ -100,6 +106,7 @@ class Network:
             t = self.theirs.setdefault(engine, {"runs": []})
             if "error" in t:
                 continue
+            self.settle()
             row = peer_row(self.args.peers, self.link, self.folder / "inputs", engine, self.args.threads, self.args.warm)
             if "error" in row:
                 t["error"] = row["error"]
@@ -295,7 +302,8 @@ def write_report(args, networks):
 
 Made by `make bench-peers`; medians of {" to ".join(str(r) for r in {rounds[0], rounds[-1]})} rounds in which everything is
 measured in turn, {args.threads} threads. Cold: from the start of the process (for the peers, from after their import) to the
-first output, files evicted from the page cache. Memory: peak resident memory of the whole process (for the
+first output, files evicted from the page cache; where weights are large, on memory that another process had just taken and let go
+(a virtual machine's host takes back what is free). Memory: peak resident memory of the whole process (for the
 peers, above the level after import).
 
 The machine, as the plans were compiled for it:
