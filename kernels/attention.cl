@@ -60,20 +60,6 @@
 	mask += rest % d##i * s##i;                                                                \
 	rest /= d##i;
 
-#define LOW(a, b)                                                                                  \
-	(float16)(a.s0, b.s0, a.s1, b.s1, a.s2, b.s2, a.s3, b.s3, a.s4, b.s4, a.s5, b.s5, a.s6, b.s6, a.s7, b.s7)
-#define HIGH(a, b)                                                                                 \
-	(float16)(a.s8, b.s8, a.s9, b.s9, a.sa, b.sa, a.sb, b.sb, a.sc, b.sc, a.sd, b.sd, a.se, b.se, a.sf, b.sf)
-#define ROUND(b, a)                                                                                \
-	const float16 b##0 = LOW(a##0, a##8), b##1 = HIGH(a##0, a##8);                             \
-	const float16 b##2 = LOW(a##1, a##9), b##3 = HIGH(a##1, a##9);                             \
-	const float16 b##4 = LOW(a##2, a##10), b##5 = HIGH(a##2, a##10);                           \
-	const float16 b##6 = LOW(a##3, a##11), b##7 = HIGH(a##3, a##11);                           \
-	const float16 b##8 = LOW(a##4, a##12), b##9 = HIGH(a##4, a##12);                           \
-	const float16 b##10 = LOW(a##5, a##13), b##11 = HIGH(a##5, a##13);                         \
-	const float16 b##12 = LOW(a##6, a##14), b##13 = HIGH(a##6, a##14);                         \
-	const float16 b##14 = LOW(a##7, a##15), b##15 = HIGH(a##7, a##15);
-
 /* Beyond the last key it is read once more; its score is thrown away. */
 #define READ(i) const float16 a##i = edge_load16(p + min(i, left - 1) * D, wide);
 #define KEEP(i) vstore16(turned##i, 0, keys_of + (d + i) * KEYS);
@@ -125,10 +111,7 @@ __kernel EDGE_SINGLE void KERNEL(__global const float *restrict q, __global cons
 
 				READ(0) READ(1) READ(2) READ(3) READ(4) READ(5) READ(6) READ(7)
 				READ(8) READ(9) READ(10) READ(11) READ(12) READ(13) READ(14) READ(15)
-				ROUND(b, a)
-				ROUND(c, b)
-				ROUND(u, c)
-				ROUND(turned, u)
+				EDGE_TURN(a)
 				KEEP(0) KEEP(1) KEEP(2) KEEP(3) KEEP(4) KEEP(5) KEEP(6) KEEP(7)
 				KEEP(8) KEEP(9) KEEP(10) KEEP(11) KEEP(12) KEEP(13) KEEP(14) KEEP(15)
 			}

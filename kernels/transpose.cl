@@ -10,9 +10,6 @@
  *
  * A work-item does `span` values of j. NARROW: m is less than 16 (3 when it is 3, as for images), row_step 1 and
  * the output one flat row; a block is then written as a piece of m * 16 elements.
- *
- * Turning: merging vector k with vector k + 8 lane by lane rotates the eight
- * address bits (row, lane) by one; four rounds exchange row and lane.
  */
 #ifndef EDGE_PRELUDE
 #include "prelude.clh"
@@ -33,24 +30,10 @@
 	row += rest % d##i * t##i;                                                                 \
 	rest /= d##i;
 
-#define LOW(a, b)                                                                                  \
-	(float16)(a.s0, b.s0, a.s1, b.s1, a.s2, b.s2, a.s3, b.s3, a.s4, b.s4, a.s5, b.s5, a.s6, b.s6, a.s7, b.s7)
-#define HIGH(a, b)                                                                                 \
-	(float16)(a.s8, b.s8, a.s9, b.s9, a.sa, b.sa, a.sb, b.sb, a.sc, b.sc, a.sd, b.sd, a.se, b.se, a.sf, b.sf)
-/* One round: b0 b1 = merge(a0, a8), b2 b3 = merge(a1, a9) ... */
-#define ROUND(b, a)                                                                                \
-	const float16 b##0 = LOW(a##0, a##8), b##1 = HIGH(a##0, a##8);                             \
-	const float16 b##2 = LOW(a##1, a##9), b##3 = HIGH(a##1, a##9);                             \
-	const float16 b##4 = LOW(a##2, a##10), b##5 = HIGH(a##2, a##10);                           \
-	const float16 b##6 = LOW(a##3, a##11), b##7 = HIGH(a##3, a##11);                           \
-	const float16 b##8 = LOW(a##4, a##12), b##9 = HIGH(a##4, a##12);                           \
-	const float16 b##10 = LOW(a##5, a##13), b##11 = HIGH(a##5, a##13);                         \
-	const float16 b##12 = LOW(a##6, a##14), b##13 = HIGH(a##6, a##14);                         \
-	const float16 b##14 = LOW(a##7, a##15), b##15 = HIGH(a##7, a##15);
 #define READ(k) const float16 a##k = k < high ? edge_load16(p + k * stride, wide) : (float16)(0.0f);
 #define WRITE(k)                                                                                   \
 	if (k < wide)                                                                              \
-		EDGE_STORE16(w##k, row + (j + k) * row_step, i, high);
+		EDGE_STORE16(turned##k, row + (j + k) * row_step, i, high);
 
 __kernel EDGE_SINGLE void KERNEL(__global const float *restrict x, const int m, const int n, const int span,
 				 const int offset, const int stride, const int row_step, DIM_PARAMS EDGE_OUT EDGE_WI)
@@ -98,10 +81,7 @@ __kernel EDGE_SINGLE void KERNEL(__global const float *restrict x, const int m, 
 
 			READ(0) READ(1) READ(2) READ(3) READ(4) READ(5) READ(6) READ(7)
 			READ(8) READ(9) READ(10) READ(11) READ(12) READ(13) READ(14) READ(15)
-			ROUND(b, a)
-			ROUND(u, b)
-			ROUND(v, u)
-			ROUND(w, v)
+			EDGE_TURN(a)
 			WRITE(0) WRITE(1) WRITE(2) WRITE(3) WRITE(4) WRITE(5) WRITE(6) WRITE(7)
 			WRITE(8) WRITE(9) WRITE(10) WRITE(11) WRITE(12) WRITE(13) WRITE(14) WRITE(15)
 		}

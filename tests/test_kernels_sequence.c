@@ -14,40 +14,69 @@ static void attention(struct harness *h, int sq, int sk, int d, int dv, const ch
 		      sq, d, sk, d, sk, dv, options, sq, dv);
 }
 
-static void masked(struct harness *h, const char *what, const char *mask, int causal)
+static void masked(struct harness *h, const char *what, int sq, int sk, const char *mask, int causal)
 {
 	struct harness_case *c =
 		harness_textf(h, what,
-			      "%%0 \"q\" = input f32[2,3,13,20]\n%%1 \"k\" = input f32[2,3,21,20]\n"
-			      "%%2 \"v\" = input f32[2,3,21,17]\n%%3 \"m\" = input %s\n"
-			      "%%4 = attention(%%0, %%1, %%2, %%3) {scale = 0.3, causal = %d} : f32[2,3,13,17]\n"
-			      "output \"y\" %%4\n", mask, causal);
+			      "%%0 \"q\" = input f32[2,3,%d,20]\n%%1 \"k\" = input f32[2,3,%d,20]\n"
+			      "%%2 \"v\" = input f32[2,3,%d,17]\n%%3 \"m\" = input %s\n"
+			      "%%4 = attention(%%0, %%1, %%2, %%3) {scale = 0.3, causal = %d} : f32[2,3,%d,17]\n"
+			      "output \"y\" %%4\n", sq, sk, sk, mask, causal, sq);
 
 	c->low = -2;
 	c->high = 2;
 }
 
+/* Scores that grow from key to key, far beyond what an exponential can be of: what was summed up must follow. */
+static void growing(struct harness *h, const char *options)
+{
+	static float q[37 * 24], k[150 * 24];
+	struct harness_case *c = harness_textf(
+		h, "scores grow with the key",
+		"%%0 \"q\" = input f32[37,24]\n%%1 \"k\" = input f32[150,24]\n%%2 \"v\" = input f32[150,16]\n"
+		"%%3 = attention(%%0, %%1, %%2) {%s} : f32[37,16]\noutput \"y\" %%3\n", options);
+
+	for (int i = 0; i < 37 * 24; i++)
+		q[i] = i % 24 == 0 ? 1.0f + (float)(i / 24 % 5) : 0.01f * (float)(i % 7);
+	for (int i = 0; i < 150 * 24; i++)
+		k[i] = i % 24 == 0 ? (float)(i / 24 - 70) * 1.5f : 0.01f * (float)(i % 11);
+	harness_input(h, c, 0, q);
+	harness_input(h, c, 1, k);
+	c->tolerance = 1e-4;
+}
+
 static void test_attention(struct harness *h)
 {
-	static float forbid[5 * 7];
+	static float forbid[5 * 7], forbid_many[50 * 71];
 	struct harness_case *c;
 
-	attention(h, 16, 16, 32, 32, "scale = 0.17");
+	attention(h, 8, 16, 32, 32, "scale = 0.17");
 	attention(h, 19, 37, 17, 33, "scale = 0.5");
 	attention(h, 1, 50, 64, 64, "scale = 0.125");
 	attention(h, 5, 3, 3, 1, "scale = 1.0");
-	attention(h, 33, 33, 16, 16, "scale = 0.25, causal = 1");
+	attention(h, 33, 33, 24, 16, "scale = 0.25, causal = 1");
 	attention(h, 9, 40, 16, 16, "scale = 0.25, causal = 1");
+	attention(h, 40, 9, 24, 16, "scale = 0.3");
+	attention(h, 47, 150, 24, 16, "scale = 0.5");
+	attention(h, 70, 131, 24, 16, "scale = 0.2, causal = 1");
+	attention(h, 131, 70, 24, 16, "scale = 0.2, causal = 1");
+	attention(h, 16, 17, 515, 3, "scale = 0.05");
+	growing(h, "scale = 1.0");
+	growing(h, "scale = 1.0, causal = 1");
 	c = harness_text(h, "attention to one key among many, large scores",
 			 "%0 \"q\" = input f32[1,9,8]\n%1 \"k\" = input f32[1,100,8]\n%2 \"v\" = input f32[1,100,8]\n"
 			 "%3 = attention(%0, %1, %2) {scale = 1.0} : f32[1,9,8]\noutput \"y\" %3\n");
 	c->low = -9;
 	c->high = 9;
 	c->tolerance = 1e-4; /* scores of hundreds: their own rounding shows in the exponentials */
-	masked(h, "mask for all heads", "f32[13,21]", 0);
-	masked(h, "mask by batch and key", "f32[2,1,1,21]", 0);
-	masked(h, "mask by row", "f32[3,13,1]", 1);
-	masked(h, "mask by head", "f32[3,1,21]", 1);
+	masked(h, "mask for all heads", 13, 21, "f32[13,21]", 0);
+	masked(h, "mask by batch and key", 13, 21, "f32[2,1,1,21]", 0);
+	masked(h, "mask by row", 13, 21, "f32[3,13,1]", 1);
+	masked(h, "mask by head", 13, 21, "f32[3,1,21]", 1);
+	masked(h, "mask for all heads, many rows", 53, 77, "f32[53,77]", 0);
+	masked(h, "mask by batch and key, many rows", 53, 77, "f32[2,1,1,77]", 0);
+	masked(h, "mask by row, many rows", 53, 77, "f32[3,53,1]", 1);
+	masked(h, "mask by head, many rows", 53, 77, "f32[3,1,77]", 1);
 	c = harness_text(h, "rows that may look at nothing give zeros, epilogue",
 			 "%0 \"q\" = input f32[5,8]\n%1 \"k\" = input f32[7,8]\n%2 \"v\" = input f32[7,8]\n"
 			 "%3 \"m\" = input f32[5,7]\n%4 \"r\" = input f32[5,8]\n"
@@ -55,6 +84,16 @@ static void test_attention(struct harness *h)
 	for (int i = 0; i < 5 * 7; i++)
 		forbid[i] = i / 7 == 2 || i % 7 == 6 ? -INFINITY : 0;
 	harness_input(h, c, 3, forbid);
+	c = harness_text(h, "many rows of which some may look at nothing, epilogue",
+			 "%0 \"q\" = input f32[50,8]\n%1 \"k\" = input f32[71,8]\n%2 \"v\" = input f32[71,8]\n"
+			 "%3 \"m\" = input f32[50,71]\n%4 \"r\" = input f32[50,8]\n"
+			 "%5 = attention(%0, %1, %2, %3; %4) {scale = 0.3} [add(r0, i0) f32] : f32[50,8]\noutput \"y\" %5\n");
+	for (int i = 0; i < 50 * 71; i++) {
+		int row = i / 71, key = i % 71;
+
+		forbid_many[i] = row % 7 == 2 || key % 7 == 6 || (row > 40 && key < 66) ? -INFINITY : 0;
+	}
+	harness_input(h, c, 3, forbid_many);
 }
 
 /* seq 5, batch 3, inputs 7, hidden 19 */

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* select_attention.c - attention: blocks of query rows, scores never stored (attention.cl). */
+/* select_attention.c - attention: blocks of query rows, scores never stored (attention_rows.cl, attention.cl). */
 #include "config.h"
 
 #include "codegen/select_gpu.h"
 
 #include <math.h>
 
-/* ROWS of a tile; of a block as many as fit, with the keys of a step, into the nearest caches and any stack. */
-enum { ROWS = 8, BLOCK_ELEMENTS = 64 * 64, SMALL_HEAD = 128, ITEMS = 6, MAX_HEAD = 2048, KERNEL_DIMS = 8 };
+/* From LANES rows on a row is a lane (attention_rows.cl); two vectors of them, less beside LARGE_HEADs. */
+enum { LANES = 16, LARGE_HEAD = 512, ITEMS = 6, MAX_HEAD = 2048 };
+/* Otherwise: ROWS of a tile; of a block as many as fit, with the keys of a step, into the nearest caches and any stack. */
+enum { ROWS = 8, BLOCK_ELEMENTS = 64 * 64, SMALL_HEAD = 128 };
 
 /* How the mask is read: the strides of its own dims against the scores'. */
 static void mask_strides(const struct shape *m, const struct shape *scores, int64_t stride[MAX_RANK])
@@ -42,6 +44,22 @@ static void define_mask(struct build *b, bool has_mask, uint32_t dims)
 			   "__global const float *restrict mask, const int mask_row, const int mask_col, DIM_PARAMS");
 }
 
+/* Pairs of a query and a key that it may look at. */
+static uint64_t pairs(int64_t sq, int64_t sk, bool causal)
+{
+	int64_t all = sq < sk ? sq : sk; /* rows before the one that sees every key, and it */
+
+	return (uint64_t)(causal ? all * (all + 1) / 2 + (sq - all) * sk : sq * sk);
+}
+
+/* Of attention_rows.cl: vectors of query rows that a work-item does. */
+static int64_t row_vectors(int64_t sq, int64_t batch, int64_t head)
+{
+	bool few = ceil_div(sq, 2 * LANES) * batch < ITEMS;
+
+	return few || head > LARGE_HEAD || sq <= LANES ? 1 : 2;
+}
+
 bool select_attention(struct codegen *c, node_id id)
 {
 	const struct node *n = graph_node(c->g, id);
@@ -49,7 +67,8 @@ bool select_attention(struct codegen *c, node_id id)
 	bool has_mask = node_own_inputs(n) > 3 && n->in[3] != NO_ID;
 	uint32_t r = q->rank, dims = r > 2 ? r - 2 : 1;
 	int64_t sq = q->dim[r - 2], sk = k->dim[r - 2], d = q->dim[r - 1], dv = v->dim[r - 1], batch, block, rows;
-	bool gpu, small = d <= SMALL_HEAD && dv <= SMALL_HEAD;
+	bool gpu = gpu_attention_fits(c, d, dv), lanes = !gpu && sq >= LANES, causal = node_int(n, ATTR_causal, 0) != 0;
+	bool small = d <= SMALL_HEAD && dv <= SMALL_HEAD;
 	struct shape scores = *q;
 	struct build b;
 
@@ -64,16 +83,19 @@ bool select_attention(struct codegen *c, node_id id)
 	while (small && 2 * block * (d > dv ? d : dv) <= BLOCK_ELEMENTS && block < sq &&
 	       ceil_div(sq, 2 * block) * batch >= ITEMS)
 		block *= 2;
-	gpu = gpu_attention_fits(c, d, dv);
-	build_begin(&b, c, id, gpu ? "gpu_attention" : "attention");
+	if (lanes)
+		block = row_vectors(sq, batch, d > dv ? d : dv) * LANES;
+	build_begin(&b, c, id, gpu ? "gpu_attention" : lanes ? "attention_rows" : "attention");
 	build_define(&b, "D", d);
 	build_define(&b, "DV", dv);
-	if (!gpu) {
+	if (lanes) {
+		build_define(&b, "TILE_NV", block / LANES);
+	} else if (!gpu) {
 		build_define(&b, "BLOCK", block);
 		build_define(&b, "TILE_M", rows);
 		build_define(&b, "KEYS", small ? 64 : 16);
 	}
-	build_define(&b, "CAUSAL", node_int(n, ATTR_causal, 0) != 0);
+	build_define(&b, "CAUSAL", causal);
 	define_mask(&b, has_mask, dims);
 	if (!build_epilogue(&b, DTYPE_F32))
 		return false;
@@ -85,7 +107,7 @@ bool select_attention(struct codegen *c, node_id id)
 	build_i32(&b, sq);
 	build_i32(&b, sk);
 	build_out(&b);
-	build_flops(&b, 2 * (uint64_t)(batch * sq * sk) * (uint64_t)(d + dv));
+	build_flops(&b, 2 * (uint64_t)batch * pairs(sq, sk, causal) * (uint64_t)(d + dv));
 	if (gpu)
 		return gpu_attention_launch(&b, sq, batch);
 	return build_launch(&b, ceil_div(sq, block), batch, 1);
