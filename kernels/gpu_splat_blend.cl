@@ -20,7 +20,7 @@ __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void KERNEL(
 	__global const uint *restrict state, __global const float *restrict records, __global const uint *restrict tiles,
 	__global const uint *restrict lists, __global float *restrict image EDGE_WI)
 {
-	__local float batch[ITEMS * R_COLOURS];
+	__local struct splat_record batch[ITEMS];
 	__local uint living;
 	const int item = (int)get_local_id(0), wide = (int)state[STATE_TILES_X];
 	const int tile = splat_tile((int)get_group_id(0), (int)get_num_groups(0), (int)state[STATE_TILE_FIRST],
@@ -39,15 +39,15 @@ __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void KERNEL(
 		barrier(CLK_LOCAL_MEM_FENCE);
 		if (t > 0.0f)
 			living = 1;
-		for (int k = 0; k < R_COLOURS && item < n; k++)
-			batch[item * R_COLOURS + k] = records[(long)lists[first + item] * RECORD + k];
+		if (item < n)
+			batch[item] = splat_record(records + (long)lists[first + item] * RECORD);
 		barrier(CLK_LOCAL_MEM_FENCE);
 		if (!living)
 			break;
 		for (int i = 0; i < n && t > 0.0f; i++) {
-			const __local float *s = batch + i * R_COLOURS;
-			const float dy = s[R_V] - (float)py, k = s[R_K1] * (s[R_U] - (float)px) + s[R_K2] * dy;
-			const float e = s[R_LOG] - s[R_K3] * dy * dy - k * k;
+			const struct splat_record s = batch[i];
+			const float dy = s.v - (float)py, k = s.k1 * (s.u - (float)px) + s.k2 * dy;
+			const float e = s.log - s.k3 * dy * dy - k * k;
 			float alpha, after, w;
 
 			if (e < E_MIN)
@@ -59,9 +59,9 @@ __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void KERNEL(
 				break;
 			}
 			w = alpha * t;
-			red += w * s[R_RED];
-			green += w * s[R_GREEN];
-			blue += w * s[R_BLUE];
+			red += w * s.red;
+			green += w * s.green;
+			blue += w * s.blue;
 			t = after;
 		}
 		barrier(CLK_LOCAL_MEM_FENCE);

@@ -38,9 +38,9 @@ __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void KERNEL(
 	float t = first > list ? kept[0] : 1.0f, rest = from[3 * plane];
 
 	for (uint i = first; i < end; i++) {
-		__global const float *s = records + (long)lists[i] * RECORD;
-		const float dy = s[R_V] - (float)py, k = s[R_K1] * (s[R_U] - (float)px) + s[R_K2] * dy;
-		const float e = s[R_LOG] - s[R_K3] * dy * dy - k * k;
+		const struct splat_record s = splat_record(records + (long)lists[i] * RECORD);
+		const float dy = s.v - (float)py, k = s.k1 * (s.u - (float)px) + s.k2 * dy;
+		const float e = s.log - s.k3 * dy * dy - k * k;
 		float h = 0.0f, w = 0.0f;
 
 		if (t > 0.0f && e >= E_MIN) {
@@ -52,7 +52,7 @@ __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void KERNEL(
 				float x;
 
 				w = alpha * t;
-				x = w * (red * s[R_RED] + green * s[R_GREEN] + blue * s[R_BLUE]);
+				x = w * (red * s.red + green * s.green + blue * s.blue);
 				rest -= x;
 				h = raw <= ALPHA_MAX ? x - rest * (alpha / (1.0f - alpha)) : 0.0f;
 				t = after;

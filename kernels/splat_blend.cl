@@ -38,21 +38,21 @@ __kernel EDGE_SINGLE void KERNEL(__global const uint *restrict state, __global c
 			red[b] = green[b] = blue[b] = (float16)(0.0f);
 		}
 		for (uint i = first; i < end && living; i++) {
-			__global const float *s = records + (long)lists[i] * RECORD;
-			const float k1 = s[R_K1], k2 = s[R_K2], k3 = s[R_K3];
+			const struct splat_record s = splat_record(records + (long)lists[i] * RECORD);
+			const float k1 = s.k1, k2 = s.k2, k3 = s.k3;
 			/* from a block's middle to its pixels */
 			const float16 down = SPLAT_Y - 1.5f, along = k1 * (SPLAT_X - 1.5f) + k2 * down;
 			float16 middle[2];
 			uint blocks;
 
 			SPLAT_SOON(records + (long)lists[min(i + 4, end - 1)] * RECORD);
-			blocks = living & splat_reach(s, s[R_U] - (float)x0, s[R_V] - (float)y0, &middle[0], &middle[1]);
+			blocks = living & splat_reach(&s, s.u - (float)x0, s.v - (float)y0, &middle[0], &middle[1]);
 			vstore16(middle[0], 0, middle_k);
 			vstore16(middle[1], 0, middle_y);
 			for (; blocks; blocks &= blocks - 1) {
 				const int b = splat_lowest(blocks);
 				const float16 dy = middle_y[b] - down, k = middle_k[b] - along;
-				const float16 e = (s[R_LOG] - k3 * dy * dy) - k * k;
+				const float16 e = (s.log - k3 * dy * dy) - k * k;
 				const int16 hit = e >= E_MIN;
 				float16 alpha, after, w;
 				int16 live;
@@ -61,9 +61,9 @@ __kernel EDGE_SINGLE void KERNEL(__global const uint *restrict state, __global c
 				after = t[b] - t[b] * alpha;
 				live = hit & (after >= T_MIN);
 				w = select((float16)(0.0f), alpha * t[b], live);
-				red[b] += w * s[R_RED];
-				green[b] += w * s[R_GREEN];
-				blue[b] += w * s[R_BLUE];
+				red[b] += w * s.red;
+				green[b] += w * s.green;
+				blue[b] += w * s.blue;
 				t[b] = select(t[b], select(-fabs(t[b]), after, live), hit);
 			}
 			if ((i - first) % 32 == 31)

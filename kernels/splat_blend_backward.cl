@@ -71,8 +71,8 @@ __kernel EDGE_SINGLE void KERNEL(__global const uint *restrict state, __global c
 				t[b] = (float16)(1.0f);
 		}
 		for (i = first; i < end && living; i++) {
-			__global const float *s = records + (long)lists[i] * RECORD;
-			const float k1 = s[R_K1], k2 = s[R_K2], k3 = s[R_K3];
+			const struct splat_record s = splat_record(records + (long)lists[i] * RECORD);
+			const float k1 = s.k1, k2 = s.k2, k3 = s.k3;
 			const float16 down = SPLAT_Y - 1.5f, along = k1 * (SPLAT_X - 1.5f) + k2 * down;
 			float16 h0 = (float16)(0.0f), h1 = h0, h2 = h0, k0 = h0, k1s = h0, kk = h0, cr = h0, cg = h0, cb = h0, top = h0,
 				bad = h0;
@@ -81,13 +81,13 @@ __kernel EDGE_SINGLE void KERNEL(__global const uint *restrict state, __global c
 			uint blocks;
 
 			SPLAT_SOON(records + (long)lists[min(i + 4, end - 1)] * RECORD);
-			blocks = living & splat_reach(s, s[R_U] - (float)x0, s[R_V] - (float)y0, &middle[0], &middle[1]);
+			blocks = living & splat_reach(&s, s.u - (float)x0, s.v - (float)y0, &middle[0], &middle[1]);
 			vstore16(middle[0], 0, middle_k);
 			vstore16(middle[1], 0, middle_y);
 			for (; blocks; blocks &= blocks - 1) {
 				const int b = splat_lowest(blocks);
 				const float16 dy = middle_y[b] - down, k = middle_k[b] - along;
-				const float16 e = (s[R_LOG] - k3 * dy * dy) - k * k;
+				const float16 e = (s.log - k3 * dy * dy) - k * k;
 				const int16 hit = e >= E_MIN;
 				float16 raw, alpha, after, w, x, h;
 				int16 live;
@@ -99,7 +99,7 @@ __kernel EDGE_SINGLE void KERNEL(__global const uint *restrict state, __global c
 				after = t[b] - t[b] * alpha;
 				live = hit & (after >= T_MIN);
 				w = select((float16)(0.0f), alpha * t[b], live);
-				x = w * (red[b] * s[R_RED] + green[b] * s[R_GREEN] + blue[b] * s[R_BLUE]);
+				x = w * (red[b] * s.red + green[b] * s.green + blue[b] * s.blue);
 				rest[b] -= x;
 				h = x - rest[b] * (alpha / (1.0f - alpha));
 				h = select((float16)(0.0f), h, live & (raw <= ALPHA_MAX));

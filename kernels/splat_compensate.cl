@@ -98,10 +98,9 @@ EDGE_OVERLOAD void EDGE_FN(add)(__global const uint *restrict state, const struc
 	float d[3];
 
 	splat_ray(state, (float)c, (float)y, d);
-	for (int k = 0; k < PARAMETERS; k++)
-		x->p[k * x->plane + to] = 0.0f;
+	splat_clear(x, to);
 	for (int k = 0; k < STAT_COLUMNS; k++)
-		x->s[k * x->plane + to] = 0.0f;
+		splat_set_stat(x, k, to, 0.0f);
 	for (int k = 0; k < 3; k++) {
 		x->p[k * x->plane + to] = splat_float(state, STATE_CAMERA + k) + depth * d[k];
 		x->p[(P_SCALE + k) * x->plane + to] = log(1.2f * depth / splat_float(state, STATE_FOCAL));
@@ -114,7 +113,7 @@ EDGE_OVERLOAD void EDGE_FN(add)(__global const uint *restrict state, const struc
 }
 
 __kernel EDGE_SINGLE void KERNEL(__global uint *restrict state, __global float *parameters, __global MOMENT1 *m,
-				 __global MOMENT2 *v, __global float *statistics, __global const float *restrict records,
+				 __global MOMENT2 *v, __global STAT *statistics, __global const float *restrict records,
 				 __global const uint *restrict tiles, __global const uint *restrict lists,
 				 __global const float *restrict gradient, __global float *restrict work,
 				 __global const uchar *restrict even, __global const uchar *restrict odd EDGE_WI)

@@ -18,7 +18,7 @@
 #endif
 
 __kernel EDGE_SINGLE void KERNEL(__global uint *restrict state, __global float *parameters, __global MOMENT1 *m,
-				 __global MOMENT2 *v, __global float *statistics, __global uint *scratch,
+				 __global MOMENT2 *v, __global STAT *statistics, __global uint *scratch,
 				 __global uint *counts EDGE_WI)
 {
 	const long plane = (long)state[STATE_CAPACITY], count = (long)state[STATE_COUNT];
@@ -32,8 +32,8 @@ __kernel EDGE_SINGLE void KERNEL(__global uint *restrict state, __global float *
 	if (get_global_id(0) > 0)
 		return;
 	for (long i = 0; i < count; i++) {
-		const float seen = statistics[STAT_SEEN * plane + i];
-		const float g = seen > 0.0f ? statistics[STAT_GRADIENT * plane + i] / seen : 0.0f;
+		const float seen = splat_stat(&x, STAT_SEEN, i);
+		const float g = seen > 0.0f ? splat_stat(&x, STAT_GRADIENT, i) / seen : 0.0f;
 
 		gradient[i] = g >= least ? g : 0.0f;
 		asked += g >= least;
@@ -61,12 +61,12 @@ __kernel EDGE_SINGLE void KERNEL(__global uint *restrict state, __global float *
 			splat_scatter(&x, to, i, 0.3f, seed + 2u * (uint)i);
 		}
 		for (int k = 0; k < STATS; k++)
-			statistics[k * plane + to] = statistics[k * plane + i];
+			x.s[k * plane + to] = x.s[k * plane + i];
 		added++;
 	}
 	for (long i = 0; i < count + added; i++) {
-		statistics[STAT_GRADIENT * plane + i] = 0.0f;
-		statistics[STAT_SEEN * plane + i] = 0.0f;
+		splat_set_stat(&x, STAT_GRADIENT, i, 0.0f);
+		splat_set_stat(&x, STAT_SEEN, i, 0.0f);
 	}
 	state[STATE_ADDED] = (uint)added;
 	state[STATE_REMOVED] = 0;

@@ -18,14 +18,15 @@
 
 #define OWNER(id) ((id) >> 6 & (BLOCKS - 1))
 #define SOON 4 /* vectors of entries */
+#define CHANCE(x) (as_uint(x) * 0x9e3779b1u >> 16) /* of rounding: from the number itself, so it depends on nothing else */
 
-EDGE_OVERLOAD void EDGE_FN(clear)(__global const uint *restrict shown, int block, int count, __global float *gradients)
+EDGE_OVERLOAD void EDGE_FN(clear)(__global const uint *restrict shown, int block, int count, __global SUM *gradients)
 {
 	for (int i = block * 64; i < count; i += BLOCKS * 64)
 		for (int k = i; k < min(i + 64, count); k += 16)
 			if (shown[k / 16])
 				for (int n = 0; n < GRADIENT; n++)
-					vstore16((float16)(0.0f), n, gradients + (long)k * GRADIENT);
+					splat_put16((float16)(0.0f), (uint16)(0u), gradients + (long)k * GRADIENT + 16 * n);
 }
 
 /* Which of sixteen entries are the work-item's, as bits. */
@@ -42,7 +43,7 @@ EDGE_OVERLOAD uint EDGE_FN(own)(__global const uint *restrict lists, uint n, uin
 
 __kernel EDGE_SINGLE void KERNEL(__global const uint *restrict state, __global const uint *restrict lists,
 				 __global const uint *restrict chunks, __global const float *restrict slots,
-				 __global float *restrict gradients, __global float *restrict statistics EDGE_WI)
+				 __global SUM *restrict gradients, __global STAT *restrict statistics EDGE_WI)
 {
 	const uint block = (uint)get_global_id(0), first = state[STATE_ENTRY_FIRST], n = state[STATE_ENTRY_END] - first;
 	const long plane = (long)state[STATE_CAPACITY];
@@ -63,12 +64,14 @@ __kernel EDGE_SINGLE void KERNEL(__global const uint *restrict state, __global c
 			const uint at = i + (uint)splat_lowest(m);
 			const long id = (long)lists[first + at];
 			__global const float *s = slots + (long)at * SLOT;
-			__global float *g = gradients + id * GRADIENT, *stat = statistics + id;
+			__global SUM *g = gradients + id * GRADIENT;
+			__global STAT *weight = statistics + STAT_WEIGHT * plane + id, *error = statistics + STAT_ERROR * plane + id;
 
 			for (int k = 0; k < GRADIENT; k++)
-				g[k] += s[k];
-			stat[STAT_WEIGHT * plane] = max(stat[STAT_WEIGHT * plane], s[GRADIENT]);
-			stat[STAT_ERROR * plane] += s[GRADIENT + 1];
+				splat_put(splat_get(g + k) + s[k], CHANCE(s[k]), g + k);
+			if (splat_get(weight) < s[GRADIENT])
+				splat_put(s[GRADIENT], NEAREST, weight);
+			splat_put(splat_get(error) + s[GRADIENT + 1], CHANCE(s[GRADIENT + 1]), error);
 		}
 	}
 }

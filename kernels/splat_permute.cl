@@ -29,7 +29,7 @@
 
 __kernel EDGE_SINGLE void KERNEL(__global const uint *restrict state, __global float *restrict parameters,
 				 __global MOMENT1 *restrict m, __global MOMENT2 *restrict v,
-				 __global float *restrict statistics, __global uint *scratch EDGE_WI)
+				 __global STAT *restrict statistics, __global uint *scratch EDGE_WI)
 {
 	const long plane = (long)state[STATE_CAPACITY], count = (long)state[STATE_COUNT];
 	const int part = (int)get_global_id(0);
@@ -38,11 +38,16 @@ __kernel EDGE_SINGLE void KERNEL(__global const uint *restrict state, __global f
 
 	if (part >= PARTS)
 		return;
-	for (int k = part; k < PARAMETERS; k += PARTS) {
-		MOVE(float, parameters + k * plane);
-		MOVE(MOMENT1, m + k * plane);
-		MOVE(MOMENT2, v + k * plane);
+	for (int k = part; k < P_HIGHER + HIGHER_COLUMNS; k += PARTS) {
+		if (k < P_HIGHER)
+			MOVE(float, parameters + k * plane);
+		else
+			MOVE(HIGHER, SPLAT_HIGHER(parameters, plane, 0) + (k - P_HIGHER) * plane);
+		if (k < MOMENTS) {
+			MOVE(MOMENT1, m + k * plane);
+			MOVE(MOMENT2, v + k * plane);
+		}
 		if (k < STAT_COLUMNS)
-			MOVE(float, statistics + k * plane);
+			MOVE(STAT, statistics + k * plane);
 	}
 }

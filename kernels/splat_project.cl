@@ -18,8 +18,8 @@
 #endif
 
 /* Records of sixteen Gaussians, lane by lane. */
-EDGE_OVERLOAD void EDGE_FN(vector)(__global const uint *restrict state, __global const float *restrict p, long plane,
-				   float16 *f, int16 *rect)
+EDGE_OVERLOAD void EDGE_FN(vector)(__global const uint *restrict state, __global const float *restrict p,
+				   __global const HIGHER *restrict higher, long plane, float16 *f, int16 *rect)
 {
 	const float width = (float)state[STATE_WIDTH], height = (float)state[STATE_HEIGHT];
 	struct splat_geometry g;
@@ -52,13 +52,13 @@ EDGE_OVERLOAD void EDGE_FN(vector)(__global const uint *restrict state, __global
 	}
 	splat_direction(state, p, plane, d);
 	splat_harmonics(d, (int)state[STATE_DEGREE], y);
-	splat_colour(p, plane, (int)state[STATE_DEGREE], y, rgb);
+	splat_colour(p, higher, plane, (int)state[STATE_DEGREE], y, rgb);
 	for (int c = 0; c < 3; c++)
 		f[R_RED + c] = max(rgb[c], (float16)(0.0f));
 	seen = seen & (rgb[0] + rgb[1] + rgb[2] < 1e30f);
 	rect[0] = rect[0] / TILE_W | ((rect[1] + (TILE_W - 1)) / TILE_W) << 16;
 	rect[1] = select((int16)(0), rect[2] / TILE_H | ((rect[3] + (TILE_H - 1)) / TILE_H) << 16, seen);
-	f[RECORD] = g.tz;
+	f[RECORD_NUMBERS] = g.tz;
 }
 
 __kernel EDGE_SINGLE void KERNEL(__global const uint *restrict state, __global const float *restrict parameters,
@@ -73,35 +73,36 @@ __kernel EDGE_SINGLE void KERNEL(__global const uint *restrict state, __global c
 
 	if (first < count) {
 		for (int i = first; i < last; i += 16) {
-			float16 f[RECORD + 1];
+			float16 f[RECORD_NUMBERS + 1];
 			int16 rect[4];
-			float lane[(RECORD + 1) * 16];
+			float lane[(RECORD_NUMBERS + 1) * 16], number[R_COLOURS];
 			int box[32];
 			const int lanes = min(16, last - i);
 			uint seen;
 
-			EDGE_FN(vector)(state, parameters + i, plane, f, rect);
+			EDGE_FN(vector)(state, parameters + i, SPLAT_HIGHER_CONST(parameters, plane, i), plane, f, rect);
 			seen = splat_bits(rect[1] != 0) & (0xffffu >> (16 - lanes));
 			shown[i / 16] = seen;
 			if (seen == 0) {
 				for (int l = 0; l < lanes; l++)
-					records[(long)(i + l) * RECORD + R_SPAN_Y] = 0.0f;
+					splat_no_record(records + (long)(i + l) * RECORD);
 				continue;
 			}
-			for (int k = 0; k <= RECORD; k++)
+			for (int k = 0; k <= RECORD_NUMBERS; k++)
 				vstore16(f[k], k, lane);
 			vstore16(rect[0], 0, box);
 			vstore16(rect[1], 1, box);
 			for (int l = 0; l < lanes; l++) {
 				__global float *r = records + (long)(i + l) * RECORD;
 
-				r[R_SPAN_Y] = as_float(box[16 + l]);
-				if (box[16 + l] == 0)
+				if (box[16 + l] == 0) {
+					splat_no_record(r);
 					continue;
-				for (int k = 0; k < R_SPAN_X; k++)
-					r[k] = lane[16 * k + l];
-				r[R_SPAN_X] = as_float(box[l]);
-				keys[first + n] = as_uint(lane[16 * RECORD + l]);
+				}
+				for (int k = 0; k < R_COLOURS; k++)
+					number[k] = lane[16 * k + l];
+				splat_write_record(number, (uint)box[l], (uint)box[16 + l], r);
+				keys[first + n] = as_uint(lane[16 * RECORD_NUMBERS + l]);
 				keys[plane + first + n] = (uint)(i + l);
 				n++;
 			}

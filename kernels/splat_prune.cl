@@ -19,7 +19,7 @@
 #endif
 
 __kernel EDGE_SINGLE void KERNEL(__global uint *restrict state, __global float *parameters, __global MOMENT1 *m,
-				 __global MOMENT2 *v, __global float *statistics, __global uint *scratch,
+				 __global MOMENT2 *v, __global STAT *statistics, __global uint *scratch,
 				 __global uint *counts EDGE_WI)
 {
 	const long plane = (long)state[STATE_CAPACITY], count = (long)state[STATE_COUNT];
@@ -34,7 +34,7 @@ __kernel EDGE_SINGLE void KERNEL(__global uint *restrict state, __global float *
 	for (long i = 0; i < count; i++) {
 		const int drop = !(splat_opacity(&x, i) >= least) || splat_size(&x, i) > huge;
 
-		weight[i] = drop ? 0.0f : statistics[STAT_WEIGHT * plane + i] + 1e-30f;
+		weight[i] = drop ? 0.0f : splat_stat(&x, STAT_WEIGHT, i) + 1e-30f;
 		gone += drop;
 	}
 	if (gone == count) { /* never all */
@@ -62,10 +62,10 @@ __kernel EDGE_SINGLE void KERNEL(__global uint *restrict state, __global float *
 		splat_move(&x, --end, hole++);
 	}
 	for (long i = 0; i < end; i++)
-		statistics[STAT_WEIGHT * plane + i] *= 0.8f;
+		splat_set_stat(&x, STAT_WEIGHT, i, 0.8f * splat_stat(&x, STAT_WEIGHT, i));
 	for (long i = end; i < count; i++)
 		for (int k = 0; k < STATS; k++)
-			statistics[k * plane + i] = 0.0f;
+			splat_set_stat(&x, k, i, 0.0f);
 	state[STATE_ADDED] = 0;
 	state[STATE_REMOVED] = (uint)(count - end);
 }

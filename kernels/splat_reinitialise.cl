@@ -66,14 +66,14 @@ EDGE_OVERLOAD void EDGE_FN(sample)(__global uint *restrict state, const struct s
 }
 
 __kernel EDGE_SINGLE void KERNEL(__global uint *restrict state, __global float *parameters, __global MOMENT1 *m,
-				 __global MOMENT2 *v, __global float *statistics, __global const float *restrict records,
+				 __global MOMENT2 *v, __global STAT *statistics, __global const float *restrict records,
 				 __global const uint *restrict tiles, __global const uint *restrict lists,
 				 __global const float *restrict image EDGE_WI)
 {
 	const long plane = (long)state[STATE_CAPACITY];
 	const struct splat_set x = { parameters, statistics, m, v, plane };
 	__global float *points = (__global float *)m;
-	const long room = plane * PARAMETERS * (long)sizeof(MOMENT1) / (POINT * 4);
+	const long room = plane * MOMENTS * (long)sizeof(MOMENT1) / (POINT * 4);
 
 	if (get_global_id(0) > 0)
 		return;
@@ -83,8 +83,7 @@ __kernel EDGE_SINGLE void KERNEL(__global uint *restrict state, __global float *
 		const long n = min((long)state[STATE_ADDED], (long)state[EVENT_MOST]);
 
 		for (long i = 0; i < n; i++) {
-			for (int k = 0; k < PARAMETERS; k++)
-				parameters[k * plane + i] = 0.0f;
+			splat_clear(&x, i);
 			for (int k = 0; k < 3; k++) {
 				parameters[k * plane + i] = points[i * POINT + k];
 				parameters[(P_SCALE + k) * plane + i] = log(points[i * POINT + 3]);
@@ -96,7 +95,7 @@ __kernel EDGE_SINGLE void KERNEL(__global uint *restrict state, __global float *
 		for (long i = 0; i < plane; i++) {
 			splat_forget(&x, i);
 			for (int k = 0; k < STATS; k++)
-				statistics[k * plane + i] = 0.0f;
+				splat_set_stat(&x, k, i, 0.0f);
 		}
 		state[STATE_ADDED] = (uint)n;
 		state[STATE_REMOVED] = state[STATE_COUNT];

@@ -46,7 +46,7 @@ EDGE_OVERLOAD float EDGE_FN(weight)(const struct splat_set *x, float least, long
 }
 
 __kernel EDGE_SINGLE void KERNEL(__global uint *restrict state, __global float *parameters, __global MOMENT1 *m,
-				 __global MOMENT2 *v, __global float *statistics, __global uint *scratch EDGE_WI)
+				 __global MOMENT2 *v, __global STAT *statistics, __global uint *scratch EDGE_WI)
 {
 	const long plane = (long)state[STATE_CAPACITY], count = (long)state[STATE_COUNT];
 	const struct splat_set x = { parameters, statistics, m, v, plane };
@@ -108,5 +108,5 @@ __kernel EDGE_SINGLE void KERNEL(__global uint *restrict state, __global float *
 	state[STATE_REMOVED] = 0;
 	for (long i = 0; i < count + max(used - dead, 0l); i++)
 		for (int k = 0; k < STATS; k++)
-			statistics[k * plane + i] = 0.0f;
+			splat_set_stat(&x, k, i, 0.0f);
 }

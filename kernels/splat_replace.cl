@@ -81,7 +81,7 @@ EDGE_OVERLOAD long EDGE_FN(free_places)(const struct splat_set *x, long count, l
 	/* those with little weight have the large keys */
 	for (long i = 0; i < count; i++) {
 		const int clear = !(splat_opacity(x, i) > least);
-		const float w = x->s[STAT_WEIGHT * x->plane + i];
+		const float w = splat_stat(x, STAT_WEIGHT, i);
 
 		key[i] = clear ? 0.0f : w < DROP_WEIGHT ? 1.0f + DROP_WEIGHT - max(w, 0.0f) : 0.0f;
 		if (clear)
@@ -105,7 +105,7 @@ EDGE_OVERLOAD long EDGE_FN(free_places)(const struct splat_set *x, long count, l
 }
 
 __kernel EDGE_SINGLE void KERNEL(__global uint *restrict state, __global float *parameters, __global MOMENT1 *m,
-				 __global MOMENT2 *v, __global float *statistics, __global uint *scratch,
+				 __global MOMENT2 *v, __global STAT *statistics, __global uint *scratch,
 				 __global uint *counts EDGE_WI)
 {
 	const long plane = (long)state[STATE_CAPACITY], count = (long)state[STATE_COUNT];
@@ -127,8 +127,8 @@ __kernel EDGE_SINGLE void KERNEL(__global uint *restrict state, __global float *
 	want = places + grow;
 	/* exponential waiting times with the errors as rates: the shortest ones are the draw */
 	for (long i = 0; i < count; i++) {
-		const float seen = statistics[STAT_SEEN * plane + i];
-		const float error = max(statistics[STAT_ERROR * plane + i], 0.0f), pull = max(statistics[STAT_GRADIENT * plane + i], 0.0f);
+		const float seen = splat_stat(&x, STAT_SEEN, i);
+		const float error = max(splat_stat(&x, STAT_ERROR, i), 0.0f), pull = max(splat_stat(&x, STAT_GRADIENT, i), 0.0f);
 		const float rate = seen > 0.0f ? sqrt(error * pull) / seen : 0.0f;
 
 		key[i] = rate > 0.0f && rate < 1e30f ? rate / max(-log(1.0f - splat_uniform(seed + (uint)i)), 1e-9f) : 0.0f;
@@ -148,5 +148,5 @@ __kernel EDGE_SINGLE void KERNEL(__global uint *restrict state, __global float *
 	state[STATE_REMOVED] = 0;
 	for (long i = 0; i < count + max(used - places, 0l); i++)
 		for (int k = 0; k < STATS; k++)
-			statistics[k * plane + i] = k == STAT_WEIGHT ? FADE * statistics[k * plane + i] : 0.0f;
+			splat_set_stat(&x, k, i, k == STAT_WEIGHT ? FADE * splat_stat(&x, k, i) : 0.0f);
 }

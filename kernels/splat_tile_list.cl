@@ -29,7 +29,7 @@ __kernel EDGE_SINGLE void KERNEL(__global const uint *restrict state, __global c
 	for (int i = (int)(block * all / BLOCKS), last = (int)((block + 1) * all / BLOCKS) - 1; i <= last; i++) {
 		const uint id = order[i];
 		__global const float *r = records + (long)id * RECORD;
-		const uint rows = as_uint(r[R_SPAN_Y]);
+		const uint rows = splat_rows(r);
 
 		splat_record_soon(records, order[min(i + 12, last)]);
 		for (int row = max(row0, (int)(rows & 0xffffu)); row < min(row1, (int)(rows >> 16)); row++) {

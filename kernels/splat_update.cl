@@ -20,6 +20,10 @@
  * as sign, 5 bits of exponent and 2 of mantissa, the root of the second as 5 and
  * 3. Both round up or down by chance in proportion to what is lost, without
  * which small changes of a slow mean would never arrive.
+ *
+ * COMPACT: higher colour coefficients have no moments of their own. Their functions have the
+ * same mean square over all directions as the constant one, so the colour's second moment says
+ * how large their gradients are; the first moment would only smooth what is slow anyway.
  */
 #ifndef EDGE_PRELUDE
 #include "prelude.clh"
@@ -31,11 +35,13 @@
 #define KERNEL splat_update
 #endif
 
+#define MOST_STEP 3.0f /* of a coefficient without moments, in rates */
 #define BETA1 0.9f
 #define BETA2 0.999f
 
 struct EDGE_FN(adam) {
 	__global float *p;
+	__global HIGHER *higher; /* of the parameters */
 	__global MOMENT1 *m;
 	__global MOMENT2 *v;
 	long plane;
@@ -120,6 +126,35 @@ EDGE_OVERLOAD void EDGE_FN(step)(struct EDGE_FN(adam) *a, int k, float16 gradien
 	STORE_M(m, at);
 	STORE_V(v, at);
 }
+
+#if COMPACT
+EDGE_OVERLOAD void EDGE_FN(coefficient)(struct EDGE_FN(adam) *a, int column, float16 step, float rate)
+{
+	__global HIGHER *p = a->higher + column * a->plane;
+
+	a->random = a->random * 1664525u + 1013904223u;
+	splat_put_higher(splat_higher(p) - rate * clamp(step, (float16)(-MOST_STEP), (float16)(MOST_STEP)), a->random >> 16, p);
+}
+
+/* The higher coefficients' steps. */
+EDGE_OVERLOAD void EDGE_FN(higher)(struct EDGE_FN(adam) *a, int n, const float16 *y, const float16 *rgb, float rate)
+{
+	float16 scale[3], all = (float16)(0.0f), grey;
+
+	for (int j = 0; j < 3; j++) {
+		const float16 v = VARIANCE(LOAD_V((P_COLOUR + j) * a->plane)) * a->unbias2;
+
+		scale[j] = rgb[j] / (sqrt(v) + a->epsilon);
+		all += v;
+	}
+	grey = (rgb[0] + rgb[1] + rgb[2]) / (sqrt(all) + a->epsilon);
+	for (int k = 1; k < min(n, GREY); k++)
+		for (int j = 0; j < 3; j++)
+			EDGE_FN(coefficient)(a, HIGHER_AT(k, j), y[k] * scale[j], rate);
+	for (int k = GREY; k < n; k++)
+		EDGE_FN(coefficient)(a, HIGHER_AT(k, 0), y[k] * grey, rate);
+}
+#endif
 
 /* What so many steps missed come to. */
 EDGE_OVERLOAD void EDGE_FN(lateness)(__global const uint *restrict state, float16 missed, struct EDGE_FN(adam) *a)
@@ -242,14 +277,14 @@ EDGE_OVERLOAD void EDGE_FN(geometry)(__global const uint *restrict state, const 
 }
 
 /* The nine sums of sixteen Gaussians; zero where the view did not show one, or where one is no number. */
-EDGE_OVERLOAD int16 EDGE_FN(sums)(__global const float *restrict gradients, uint shown, float16 *sum)
+EDGE_OVERLOAD int16 EDGE_FN(sums)(__global const SUM *restrict gradients, uint shown, float16 *sum)
 {
 	float lane[GRADIENT * 16];
 	int16 ok;
 
 	for (int l = 0; l < 16; l++)
 		for (int k = 0; k < GRADIENT; k++)
-			lane[16 * k + l] = shown >> l & 1u ? gradients[l * GRADIENT + k] : 0.0f;
+			lane[16 * k + l] = shown >> l & 1u ? splat_get(gradients + l * GRADIENT + k) : 0.0f;
 	ok = ((int16)((int)shown) >> SPLAT_LANES_I & 1) != 0;
 	for (int k = 0; k < GRADIENT; k++) {
 		sum[k] = vload16(k, lane);
@@ -263,7 +298,7 @@ EDGE_OVERLOAD int16 EDGE_FN(sums)(__global const float *restrict gradients, uint
 /* Gradients of all but the colour, and of that what its sums and y come to; the statistics. */
 EDGE_OVERLOAD void EDGE_FN(backward)(__global const uint *restrict state, const struct splat_geometry *g,
 				     const struct EDGE_FN(adam) *a, int16 shown, float16 opacity, float16 *sum, float16 *y,
-				     float16 *out, __global float *s)
+				     float16 *out, __global STAT *s)
 {
 	const int degree = (int)state[STATE_DEGREE], n = (degree + 1) * (degree + 1);
 	float16 c[16], d[3], rgb[3], dd[3], place[2], length, dot;
@@ -271,18 +306,20 @@ EDGE_OVERLOAD void EDGE_FN(backward)(__global const uint *restrict state, const 
 	EDGE_FN(geometry)(state, g, sum, out, place);
 	place[0] *= 0.5f * (float)state[STATE_WIDTH];
 	place[1] *= 0.5f * (float)state[STATE_HEIGHT];
-	vstore16(vload16(0, s) + sqrt(place[0] * place[0] + place[1] * place[1]), 0, s);
+	splat_put16(splat_get16(s) + sqrt(place[0] * place[0] + place[1] * place[1]), a->random >> 16, s);
 	out[P_OPACITY] = (1.0f - opacity) * sum[0];
 	length = splat_direction(state, a->p, a->plane, d);
 	splat_harmonics(d, degree, y);
-	splat_colour(a->p, a->plane, degree, y, rgb);
+	splat_colour(a->p, a->higher, a->plane, degree, y, rgb);
 	for (int k = 0; k < 3; k++)
 		sum[6 + k] = select(sum[6 + k], (float16)(0.0f), rgb[k] < 0.0f);
-	for (int k = 0; k < n; k++) {
-		__global const float *sh = a->p + (P_COLOUR + 3 * k) * a->plane;
+	for (int k = 1; k < min(n, GREY); k++) {
+		__global const HIGHER *sh = a->higher + HIGHER_AT(k, 0) * a->plane;
 
-		c[k] = sum[6] * vload16(0, sh) + sum[7] * vload16(0, sh + a->plane) + sum[8] * vload16(0, sh + 2 * a->plane);
+		c[k] = sum[6] * splat_higher(sh) + sum[7] * splat_higher(sh + a->plane) + sum[8] * splat_higher(sh + 2 * a->plane);
 	}
+	for (int k = GREY; k < n; k++)
+		c[k] = (sum[6] + sum[7] + sum[8]) * splat_higher(a->higher + HIGHER_AT(k, 0) * a->plane);
 	EDGE_FN(direction)(d, degree, c, dd);
 	dot = d[0] * dd[0] + d[1] * dd[1] + d[2] * dd[2];
 	for (int k = 0; k < 3; k++)
@@ -314,7 +351,7 @@ EDGE_OVERLOAD void EDGE_FN(wander)(__global const uint *restrict state, const st
 
 /* Sixteen Gaussians' steps. */
 EDGE_OVERLOAD void EDGE_FN(steps)(__global const uint *restrict state, struct EDGE_FN(adam) *a, const float16 *out,
-				  const float16 *y, const float16 *rgb)
+				  const float16 *y, const float16 *rgb, int pulled)
 {
 	__global const float *rate = (__global const float *)state + STATE_RATES;
 	const int degree = (int)state[STATE_DEGREE], n = (degree + 1) * (degree + 1);
@@ -326,18 +363,25 @@ EDGE_OVERLOAD void EDGE_FN(steps)(__global const uint *restrict state, struct ED
 	for (int k = 0; k < 4; k++)
 		EDGE_FN(step)(a, P_ROTATION + k, out[P_ROTATION + k], rate[2]);
 	EDGE_FN(step)(a, P_OPACITY, out[P_OPACITY], rate[3]);
-	for (int k = 0; k < n; k++)
+	for (int j = 0; j < 3; j++)
+		EDGE_FN(step)(a, P_COLOUR + j, y[0] * rgb[j], rate[4]);
+#if COMPACT
+	if (pulled)
+		EDGE_FN(higher)(a, n, y, rgb, rate[5]);
+#else
+	for (int k = 1; k < n; k++)
 		for (int j = 0; j < 3; j++)
-			EDGE_FN(step)(a, P_COLOUR + 3 * k + j, y[k] * rgb[j], rate[k ? 5 : 4]);
+			EDGE_FN(step)(a, P_COLOUR + 3 * k + j, y[k] * rgb[j], rate[5]);
+#endif
 }
 
 EDGE_OVERLOAD void EDGE_FN(sixteen)(__global const uint *restrict state, struct EDGE_FN(adam) *a,
-				    __global const float *restrict gradients, uint seen, __global float *s, int first)
+				    __global const SUM *restrict gradients, uint seen, __global STAT *s, int first)
 {
 	const float noise = splat_float(state, STATE_NOISE), fade = splat_float(state, STATE_OPACITY_DECAY);
 	const float shrink = splat_float(state, STATE_SCALE_DECAY);
 	const int all = noise > 0.0f || fade > 0.0f || shrink > 0.0f;
-	float16 sum[GRADIENT], out[11], y[16], missed = vload16(0, s + STAT_MISSED * a->plane), opacity;
+	float16 sum[GRADIENT], out[11], y[16], missed = splat_get16(s + STAT_MISSED * a->plane), opacity;
 	struct splat_geometry g;
 	int16 shown = (int16)(0);
 	int pulled = 0;
@@ -348,10 +392,11 @@ EDGE_OVERLOAD void EDGE_FN(sixteen)(__global const uint *restrict state, struct 
 		shown = EDGE_FN(sums)(gradients, seen, sum);
 		for (int k = 0; k < GRADIENT; k++)
 			pulled |= splat_any(sum[k] != 0.0f);
-		vstore16(vload16(0, s + a->plane) + select((float16)(0.0f), (float16)(1.0f), shown), 0, s + a->plane);
+		splat_put16(splat_get16(s + a->plane) + select((float16)(0.0f), (float16)(1.0f), shown), a->random & 0xffffu,
+			    s + a->plane);
 	}
 	if (a->own && !all && !pulled && !splat_any(missed >= (float)MISSED_MOST)) {
-		vstore16(missed + 1.0f, 0, s + STAT_MISSED * a->plane);
+		splat_put16(missed + 1.0f, (uint16)(0u), s + STAT_MISSED * a->plane);
 		return;
 	}
 	EDGE_FN(lateness)(state, missed, a);
@@ -371,16 +416,16 @@ EDGE_OVERLOAD void EDGE_FN(sixteen)(__global const uint *restrict state, struct 
 		for (int k = 0; k < 3; k++)
 			out[P_SCALE + k] += shrink * edge_exp(vload16(0, a->p + (P_SCALE + k) * a->plane));
 	}
-	EDGE_FN(steps)(state, a, out, y, sum + 6);
+	EDGE_FN(steps)(state, a, out, y, sum + 6, pulled);
 	if (noise > 0.0f && a->own)
 		EDGE_FN(wander)(state, &g, opacity, first, a->p, a->plane);
-	vstore16((float16)(0.0f), 0, s + STAT_MISSED * a->plane);
+	splat_put16((float16)(0.0f), (uint16)(0u), s + STAT_MISSED * a->plane);
 }
 
 __kernel EDGE_SINGLE void KERNEL(__global const uint *restrict state, __global float *restrict parameters,
 				 __global MOMENT1 *restrict moment1, __global MOMENT2 *restrict moment2,
-				 __global const uint *restrict chunks, __global const float *restrict gradients,
-				 __global float *restrict statistics EDGE_WI)
+				 __global const uint *restrict chunks, __global const SUM *restrict gradients,
+				 __global STAT *restrict statistics EDGE_WI)
 {
 	const int count = (int)state[STATE_COUNT], begin = (int)get_global_id(0) * CHUNK;
 	const int last = min(begin + CHUNK, count), own = state[STATE_CATCH_UP] == 0u;
@@ -388,7 +433,7 @@ __kernel EDGE_SINGLE void KERNEL(__global const uint *restrict state, __global f
 	__global const uint *shown = SHOWN(chunks, plane);
 
 	for (int i = begin; i < last; i += 16) {
-		struct EDGE_FN(adam) a = { .p = parameters + i, .m = moment1 + i, .v = moment2 + i, .plane = plane,
+		struct EDGE_FN(adam) a = { .p = parameters + i, .higher = SPLAT_HIGHER(parameters, plane, i), .m = moment1 + i, .v = moment2 + i, .plane = plane,
 					   .unbias1 = splat_float(state, STATE_UNBIAS1),
 					   .unbias2 = splat_float(state, STATE_UNBIAS2),
 					   .epsilon = splat_float(state, STATE_EPSILON),

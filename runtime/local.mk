@@ -22,7 +22,7 @@ libruntime_la_SOURCES = %D%/version.c \
 	%D%/exec/open.c %D%/exec/prepare.c %D%/exec/report.c %D%/exec/run.c %D%/exec/session.h \
 	%D%/image/deflate.c %D%/image/deflate.h %D%/image/huffman.c %D%/image/huffman.h \
 	%D%/image/metrics.c %D%/image/metrics.h %D%/image/png.c %D%/image/png.h \
-	%D%/train/session.c %D%/train/resize.c %D%/train/resize.h %D%/train/step.c %D%/train/draw.c %D%/train/order.c \
+	%D%/train/session.c %D%/train/set.c %D%/train/resize.c %D%/train/resize.h %D%/train/step.c %D%/train/draw.c %D%/train/order.c \
 	%D%/train/event.c %D%/train/drift.c %D%/train/device.c %D%/train/frames.c %D%/train/frames.h %D%/train/internal.h %D%/train/train.h \
 	%D%/train/checkpoint.c %D%/train/checkpoint.h %D%/train/curve.c %D%/train/curve.h \
 	%D%/train/exchange.c %D%/train/exchange.h %D%/train/ply.h %D%/train/ply_header.c %D%/train/ply_header.h %D%/train/ply_read.c %D%/train/ply_write.c \

@@ -118,6 +118,18 @@ enum edge_status train_part_write(struct train *t, uint32_t part, uint32_t plane
 	return EDGE_OK;
 }
 
+enum edge_status train_parameter_read(struct train *t, uint32_t k, uint32_t first, uint32_t count, float *out,
+				      struct failure *f)
+{
+	return train_part_read(t, 0, k, first, count, out, f);
+}
+
+enum edge_status train_parameter_write(struct train *t, uint32_t k, uint32_t first, uint32_t count, const float *in,
+				       struct failure *f)
+{
+	return train_part_write(t, 0, k, first, count, in, f);
+}
+
 void train_get_counters(const struct train *t, struct train_counters *out)
 {
 	*out = t->counters;

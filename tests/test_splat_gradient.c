@@ -43,7 +43,9 @@ static void put_scene(struct train *t, const struct splat_scene *s, struct failu
 	for (uint32_t k = 0; k < PARAMETERS; k++) {
 		for (uint32_t i = 0; i < s->count; i++)
 			column[i] = parameter(&s->gaussian[i], k);
-		must(train_part_write(t, 0, k, 0, s->count, column, f), f);
+		must(train_parameter_write(t, k, 0, s->count, column, f), f);
+		if (t->plan->flags)
+			continue;
 		must(train_part_write(t, 1, k, 0, s->count, zero, f), f);
 		must(train_part_write(t, 2, k, 0, s->count, zero, f), f);
 	}
@@ -115,6 +117,95 @@ static void backward(struct train *t, struct failure *f)
 	must(train_finish(t, f), f);
 }
 
+static struct train *open_plan(bool opencl, bool gpu, const char *cpu, uint64_t budget, struct failure *f)
+{
+	struct train_plan_request r = { .views = 4, .width = WIDTH, .height = HEIGHT, .points = GAUSSIANS, .steps = 10,
+					.opencl = opencl, .gpu = gpu, .cpu = cpu, .budget = budget };
+	struct train_options o = { .plan = train_plan_make(&r), .no_cache = true };
+	struct train *t = NULL;
+
+	if (!o.plan)
+		return NULL;
+	return train_open(&o, &t, f) == EDGE_OK ? t : NULL;
+}
+
+/* ---- compact plans ---- */
+
+static void read_sums(struct train *t, float *out, struct failure *f)
+{
+	static uint16_t half[9 * GAUSSIANS];
+	const bool compact = t->plan->flags & EDGE_TRAIN_COMPACT;
+
+	must(train_read(t, EDGE_BUFFER_GRADIENTS, 0, compact ? (void *)half : (void *)out,
+			(compact ? 2 : 4) * 9 * GAUSSIANS, f), f);
+	must(train_finish(t, f), f);
+	for (uint32_t i = 0; compact && i < 9 * GAUSSIANS; i++) {
+		uint32_t bits = (uint32_t)half[i] << 16;
+
+		memcpy(&out[i], &bits, sizeof bits);
+	}
+}
+
+/* Pictures and sums on the screen of a compact plan, against those of a plan that is not. */
+static void test_compact(bool opencl, bool gpu)
+{
+	static float rgb[2][3 * WIDTH * HEIGHT], sum[2][9 * GAUSSIANS];
+	const char *name = gpu ? "opencl by work-groups" : opencl ? "opencl" : "native";
+	struct failure f = { 0 };
+	struct train *t[2] = { open_plan(opencl, gpu, NULL, 0, &f), NULL };
+	double image = 0, off = 0, count = 0;
+
+	if (t[0]) /* 205 bytes a Gaussian, and its slot */
+		t[1] = open_plan(opencl, gpu, NULL, t[0]->plan->bytes_fixed - 44 * (uint64_t)t[0]->plan->slot_capacity +
+				 (205 + 44) * (uint64_t)t[0]->plan->capacity, &f);
+	if (!t[0] || !t[1]) {
+		tap_skip("%s: %s", name, f.text);
+		train_close(t[0]);
+		return;
+	}
+	tap_ok(t[1]->plan->flags == EDGE_TRAIN_COMPACT && t[1]->plan->sh_degree == 3, "%s: a plan that is compact", name);
+	for (uint64_t seed = 1; seed <= 8; seed++) {
+		struct splat_scene s;
+
+		splat_scene_make(&s, seed, GAUSSIANS, WIDTH, HEIGHT);
+		for (uint32_t i = 0; i < s.count; i++) /* grey, as halves can have it */
+			for (uint32_t k = 1; k < 16; k++)
+				for (uint32_t c = 0; c < 3; c++)
+					s.gaussian[i].sh[k][c] = round(s.gaussian[i].sh[k][0] * 1024) / 1024;
+		splat_scene_forward(&s);
+		splat_scene_avoid(&s, 2e-2);
+		for (uint32_t i = 0; i < 2; i++) {
+			put_scene(t[i], &s, &f);
+			draw_scene(t[i], &s, rgb[i], &f);
+			put_gradient(t[i], &s, rgb[i], &f);
+			must(draw_backward(t[i], &f), &f);
+			read_sums(t[i], sum[i], &f);
+			for (uint32_t g = 0; g < GAUSSIANS; g++) /* what is not shown has none */
+				for (uint32_t k = 0; k < 9 && !s.splat[g].visible; k++)
+					sum[i][9 * g + k] = 0;
+		}
+		for (uint32_t i = 0; i < WIDTH * HEIGHT; i++)
+			for (uint32_t c = 0; c < 3; c++)
+				if (s.margin[i] >= 2e-2)
+					image = fmax(image, fabs((double)(rgb[0][c * WIDTH * HEIGHT + i] - rgb[1][c * WIDTH * HEIGHT + i])));
+		for (uint32_t k = 0; k < 9; k++) {
+			double most = 1e-12, sum2 = 0;
+
+			for (uint32_t g = 0; g < GAUSSIANS; g++) {
+				most = fmax(most, fabs((double)sum[0][9 * g + k]));
+				sum2 = fmax(sum2, fabs((double)(sum[0][9 * g + k] - sum[1][9 * g + k])));
+			}
+			off += sum2 / most;
+			count++;
+		}
+		splat_scene_free(&s);
+	}
+	train_close(t[0]);
+	train_close(t[1]);
+	tap_ok(image < 0.02, "%s, compact: pictures within %.2g", name, image);
+	tap_ok(off / count < 0.02, "%s, compact: sums within %.2g of the largest", name, off / count);
+}
+
 struct worst {
 	double image, gradient;
 	uint64_t scene;
@@ -169,24 +260,12 @@ static void try_scene(struct train *t, uint64_t seed, struct worst *w, struct fa
 	splat_scene_free(&s);
 }
 
-static struct train *open_plan(bool opencl, bool gpu, const char *cpu, struct failure *f)
-{
-	struct train_plan_request r = { .views = 4, .width = WIDTH, .height = HEIGHT, .points = GAUSSIANS, .steps = 10,
-					.opencl = opencl, .gpu = gpu, .cpu = cpu };
-	struct train_options o = { .plan = train_plan_make(&r), .no_cache = true };
-	struct train *t = NULL;
-
-	if (!o.plan)
-		return NULL;
-	return train_open(&o, &t, f) == EDGE_OK ? t : NULL;
-}
-
 static void test_gradients(bool opencl, bool gpu, const char *cpu)
 {
 	const char *name = gpu ? "opencl by work-groups" : opencl ? "opencl" : cpu ? cpu : "native";
 	uint64_t scenes = gpu ? 5 : opencl || cpu ? SCENES / 4 : SCENES;
 	struct failure f = { 0 };
-	struct train *t = open_plan(opencl, gpu, cpu, &f);
+	struct train *t = open_plan(opencl, gpu, cpu, 0, &f);
 	struct worst w = { 0 };
 
 	if (!t) {
@@ -212,6 +291,8 @@ int main(void)
 #endif
 	test_gradients(true, false, NULL);
 	test_gradients(true, true, NULL);
+	test_compact(false, false);
+	test_compact(true, true);
 	train_plan_remove();
 	return tap_done();
 }

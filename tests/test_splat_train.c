@@ -61,7 +61,7 @@ static void column(struct train *t, uint32_t part, uint32_t plane, float *out)
 
 static void set_column(struct train *t, uint32_t plane, const float *in, uint32_t n)
 {
-	must(train_part_write(t, 0, plane, 0, n, in, &failure));
+	must(train_parameter_write(t, plane, 0, n, in, &failure));
 }
 
 /* ---- bands ---- */
@@ -176,6 +176,7 @@ static void test_training_in_bands(const char *plan, const char *policy)
 		struct edge_train less = *whole;
 
 		less.key_capacity = narrow ? less.capacity : less.key_capacity;
+		less.slot_capacity = narrow ? 7 : less.slot_capacity; /* most tiles' lists are longer */
 		t->plan = &less;
 		for (uint32_t i = 0; i < 30; i++) {
 			float loss;
@@ -187,8 +188,53 @@ static void test_training_in_bands(const char *plan, const char *policy)
 		t->plan = whole;
 		train_close(t);
 	}
-	tap_ok(hash[0] == hash[1] && bands > 1, "policy %s: trained in up to %u bands, with the same bits (%u Gaussians more)",
-	       policy, bands, grown);
+	tap_ok(hash[0] == hash[1] && bands > 1,
+	       "policy %s: trained in up to %u bands and rounds of 7, with the same bits (%u Gaussians more)", policy, bands,
+	       grown);
+}
+
+/* ---- compact formats ---- */
+
+/* A budget with which the plan is compact and keeps all colours. */
+static uint64_t compact_budget(const char *plan)
+{
+	struct train *t = need_session(plan, 2);
+	const struct edge_train *x = t->plan;
+	uint64_t bytes = x->bytes_fixed - 44 * (uint64_t)x->slot_capacity + 44 * 1024 + 205 * (uint64_t)x->capacity;
+
+	train_close(t);
+	return bytes;
+}
+
+static void test_compact(const char *plan)
+{
+	static const float some[4] = { 0.25f, -1.5f, 3.0518e-5f, 0.0f };
+	struct train *t = need_session(plan, 2);
+	const struct edge_train *whole = t->plan;
+	struct edge_train less = *whole;
+	float back[4], first, last, loss = 0;
+	uint64_t hash[3];
+
+	tap_ok(whole->flags == EDGE_TRAIN_COMPACT && whole->sh_degree == 3 && train_part_count(t) == 5,
+	       "compact: flags %u, degree %u, %llu bytes a Gaussian", whole->flags, whole->sh_degree,
+	       (unsigned long long)whole->bytes_per_gaussian);
+	for (uint32_t k = 20; k < 23; k++)
+		set_column(t, k, some, 4);
+	must(train_parameter_read(t, 21, 0, 4, back, &failure));
+	tap_ok(back[0] == some[0] && back[1] == some[1] && fabsf(back[2] - some[2]) < 1e-8f && back[3] == 0.0f,
+	       "compact: a coefficient comes back");
+	train_close(t);
+	for (uint32_t i = 0; i < 3; i++) {
+		t = need_session(plan, i == 1 ? 1 : 2);
+		less = *t->plan;
+		less.slot_capacity = i == 2 ? 7 : less.slot_capacity;
+		t->plan = &less;
+		hash[i] = train_some(t, 60, &first, &last);
+		loss = last / first;
+		train_close(t);
+	}
+	tap_ok(hash[0] == hash[1] && hash[0] == hash[2], "compact: the same bits on one thread, on two, and in rounds of 7");
+	tap_ok(loss < 0.5f, "compact: the loss falls to %.2f of what it was", (double)loss);
 }
 
 /* ---- memory ---- */
@@ -482,6 +528,7 @@ int main(void)
 	test_reinitialise(plan);
 	test_missed(plan);
 	test_reorder(plan);
+	test_compact(make_plan(60, automatic, compact_budget(plan), false));
 	plan = make_plan(60, relocate, 0, false);
 	test_repeatable(plan, "relocate");
 	test_relocate(plan, "relocate");

@@ -18,6 +18,11 @@ typedef unsigned long long ull;
 
 enum { TILE = 16, STATE_BYTES = 2560, SLOT_BYTES = 44, LOSS_W = 64, LOSS_H = 32, PLACES = 1 << 24 };
 
+static bool compact(const struct edge_train *x)
+{
+	return (x->flags & EDGE_TRAIN_COMPACT) != 0;
+}
+
 static bool window_ok(const struct edge_window *w)
 {
 	return w->every || (!w->from && !w->until);
@@ -55,7 +60,7 @@ static enum edge_status check_timeline(struct check *c)
 	if (x->policy < EDGE_POLICY_DIET || x->policy > EDGE_POLICY_PLAIN)
 		return check_fail(c, EDGE_UNSUPPORTED, "training policy %u", x->policy);
 	if (x->sh_degree > 3 || (x->moment_bits != 32 && x->moment_bits != 16 && x->moment_bits != 8) ||
-	    x->tile_width != TILE || x->tile_height != TILE || x->flags)
+	    x->tile_width != TILE || x->tile_height != TILE || x->flags & ~(uint32_t)EDGE_TRAIN_COMPACT)
 		return check_fail(c, EDGE_UNSUPPORTED, "degree %u, moments of %u bits, tiles of %u x %u, flags %#x",
 				  x->sh_degree, x->moment_bits, x->tile_width, x->tile_height, x->flags);
 	if (!x->steps || !x->sh_every || x->parameters != 11 + 3 * (x->sh_degree + 1) * (x->sh_degree + 1))
@@ -69,6 +74,8 @@ static enum edge_status check_timeline(struct check *c)
 		BAD("train: pictures of %u x %u in %u x %u", x->width, x->height, x->stride, x->rows);
 	if ((uint64_t)x->capacity * (x->stride / TILE) * (x->rows / TILE) > UINT32_MAX)
 		BAD("train: more places in lists than can be counted");
+	if (compact(x) && (x->moment_bits != 8 || x->stride / TILE > 255 || x->rows / TILE > 255))
+		BAD("train: compact, but moments of %u bits and pictures of %u x %u", x->moment_bits, x->stride, x->rows);
 	if (!x->slot_capacity)
 		BAD("train: no room for sums of list entries");
 	if (!window_ok(&x->densify) || !window_ok(&x->prune) || !window_ok(&x->compensate) || !window_ok(&x->relocate))
@@ -137,13 +144,14 @@ static enum edge_status check_points(struct check *c)
 static uint64_t least_bytes(const struct check *c, uint32_t role)
 {
 	const struct edge_train *x = c->p->train;
+	const uint32_t whole = compact(x) ? 14 : x->parameters; /* parameters that are floats and have moments */
 	uint64_t cap = x->capacity, tiles = (uint64_t)(x->stride / TILE) * (x->rows / TILE), bytes = 0;
 
 	switch (role) {
-	case EDGE_BUFFER_PARAMETERS: return 4 * cap * x->parameters;
+	case EDGE_BUFFER_PARAMETERS: return cap * (4 * whole + 2 * ((x->parameters - whole) / 3));
 	case EDGE_BUFFER_MOMENT1:
-	case EDGE_BUFFER_MOMENT2: return x->moment_bits / 8 * cap * x->parameters;
-	case EDGE_BUFFER_STATISTICS: return 20 * cap;
+	case EDGE_BUFFER_MOMENT2: return x->moment_bits / 8 * cap * whole;
+	case EDGE_BUFFER_STATISTICS: return (compact(x) ? 10 : 20) * cap;
 	case EDGE_BUFFER_SLOTS: return SLOT_BYTES * (uint64_t)x->slot_capacity;
 	case EDGE_BUFFER_TILES: return 4 * (2 * tiles + 2);
 	case EDGE_BUFFER_IMAGE: return 12 * (uint64_t)x->stride * x->rows;

@@ -5,7 +5,7 @@
 #include "base/memory.h"
 #include "train/exchange.h"
 
-enum { ROWS = 256, PARAMETERS = 0 /* the part */ };
+enum { ROWS = 256 };
 
 struct block {
 	float row[ROWS][PLY_FLOATS], column[ROWS];
@@ -22,7 +22,7 @@ static uint32_t planes(const struct train *t)
 static enum edge_status read_block(struct train *t, struct block *b, uint32_t first, uint32_t count, struct failure *f)
 {
 	for (uint32_t k = 0; k < planes(t); k++) {
-		enum edge_status st = train_part_read(t, PARAMETERS, k, first, count, b->column, f);
+		enum edge_status st = train_parameter_read(t, k, first, count, b->column, f);
 
 		if (st != EDGE_OK)
 			return st;
@@ -40,7 +40,7 @@ static enum edge_status write_block(struct train *t, struct block *b, uint32_t f
 
 		for (uint32_t i = 0; i < count; i++)
 			b->column[i] = b->row[i][k];
-		if ((st = train_part_write(t, PARAMETERS, k, first, count, b->column, f)) != EDGE_OK)
+		if ((st = train_parameter_write(t, k, first, count, b->column, f)) != EDGE_OK)
 			return st;
 	}
 	return EDGE_OK;

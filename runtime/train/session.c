@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * session.c - from a plan to a set that can be trained, and what the set is made of.
+ * session.c - from a plan to a set that can be trained.
  *
  * The plan's regions, launches and code come up as for any plan; then the
  * initial points become Gaussians, a few thousand at a time.
@@ -108,7 +108,7 @@ static enum edge_status place_points(struct train *t, struct failure *f)
 		for (uint32_t k = 0; k < t->plan->parameters && st == EDGE_OK; k++) {
 			for (uint32_t i = 0; i < n; i++)
 				value[i] = point_parameter(&p->points[first + i], k);
-			st = train_part_write(t, 0, k, first, n, value, f);
+			st = train_parameter_write(t, k, first, n, value, f);
 		}
 	}
 	t->counters.gaussians = count;
@@ -196,83 +196,6 @@ uint32_t train_gaussians(const struct train *t)
 uint32_t train_capacity(const struct train *t)
 {
 	return t->plan->capacity;
-}
-
-/* ---- the set ---- */
-
-enum { PARTS = 4 };
-
-static const uint32_t part_role[PARTS] = { EDGE_BUFFER_PARAMETERS, EDGE_BUFFER_MOMENT1, EDGE_BUFFER_MOMENT2,
-					   EDGE_BUFFER_STATISTICS };
-
-uint32_t train_part_count(const struct train *t)
-{
-	return t->resize.gaussians ? 1 : PARTS;
-}
-
-void train_part_info(const struct train *t, uint32_t part, struct train_part *out)
-{
-	const struct edge_train *x = t->plan;
-	const struct train_part all[PARTS] = { { "parameters", x->parameters, 4 },
-					       { "first moments", x->parameters, x->moment_bits / 8 },
-					       { "second moments", x->parameters, x->moment_bits / 8 },
-					       { "statistics", STATISTICS, 4 } };
-
-	*out = all[part];
-}
-
-static enum edge_status part_place(const struct train *t, uint32_t part, uint32_t plane, uint32_t first, uint32_t count,
-				   uint64_t *at, uint64_t *bytes, struct failure *f)
-{
-	struct train_part info;
-
-	if (part < train_part_count(t))
-		train_part_info(t, part, &info);
-	if (part >= train_part_count(t) || plane >= info.planes || first > t->plan->capacity ||
-	    count > t->plan->capacity - first)
-		return rt_fail(f, EDGE_ARGUMENT, "part %u of the set has no Gaussians %u to %u in plane %u", part, first,
-			       first + count, plane);
-	*at = ((uint64_t)plane * t->plan->capacity + first) * info.element_bytes;
-	*bytes = (uint64_t)count * info.element_bytes;
-	return EDGE_OK;
-}
-
-enum edge_status train_part_read(struct train *t, uint32_t part, uint32_t plane, uint32_t first, uint32_t count,
-				 void *out, struct failure *f)
-{
-	uint64_t at, bytes;
-	enum edge_status st = part_place(t, part, plane, first, count, &at, &bytes, f);
-
-	if (st != EDGE_OK || !bytes)
-		return st;
-	st = train_read(t, part_role[part], at, out, bytes, f);
-	return st == EDGE_OK ? train_finish(t, f) : st;
-}
-
-enum edge_status train_part_write(struct train *t, uint32_t part, uint32_t plane, uint32_t first, uint32_t count,
-				  const void *bytes, struct failure *f)
-{
-	uint64_t at, size;
-	enum edge_status st = part_place(t, part, plane, first, count, &at, &size, f);
-
-	if (st != EDGE_OK || !size)
-		return st;
-	st = train_write(t, part_role[part], at, bytes, size, f);
-	return st == EDGE_OK ? train_finish(t, f) : st;
-}
-
-void train_get_counters(const struct train *t, struct train_counters *out)
-{
-	*out = t->counters;
-}
-
-enum edge_status train_set_counters(struct train *t, const struct train_counters *c, struct failure *f)
-{
-	if (c->gaussians > t->plan->capacity || c->degree > t->plan->sh_degree || c->done > t->plan->steps)
-		return rt_fail(f, EDGE_ARGUMENT, "%u Gaussians of degree %u after %u steps do not fit the plan",
-			       c->gaussians, c->degree, c->done);
-	t->counters = *c;
-	return EDGE_OK;
 }
 
 /* ---- memory, time ---- */

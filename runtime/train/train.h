@@ -65,9 +65,8 @@ enum edge_status train_step(struct train *t, struct train_step_report *out, stru
 /* ---- the set ---- */
 
 /*
- * What one Gaussian has, plane by plane: "parameters" first, then moments and
- * statistics. Parameter k of Gaussian i is at byte 4 i of plane k (order: see
- * struct edge_train). first and count are in Gaussians and may reach to
+ * What one Gaussian has, plane by plane, in the plan's formats: "parameters" first (f32), then moments and
+ * statistics, and in a compact plan what the parameters' planes do not have. first and count are in Gaussians and may reach to
  * train_capacity().
  */
 struct train_part {
@@ -81,6 +80,12 @@ enum edge_status train_part_read(struct train *t, uint32_t part, uint32_t plane,
 				 void *out, struct failure *f);
 enum edge_status train_part_write(struct train *t, uint32_t part, uint32_t plane, uint32_t first, uint32_t count,
 				  const void *bytes, struct failure *f);
+
+/* Parameter k of Gaussians, as floats whatever the plan's format (order: see struct edge_train). */
+enum edge_status train_parameter_read(struct train *t, uint32_t k, uint32_t first, uint32_t count, float *out,
+				      struct failure *f);
+enum edge_status train_parameter_write(struct train *t, uint32_t k, uint32_t first, uint32_t count, const float *in,
+				       struct failure *f);
 
 /* What a checkpoint keeps besides the parts. All bytes are meaningful; no padding. */
 struct train_counters {

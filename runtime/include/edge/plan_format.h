@@ -313,6 +313,14 @@ enum edge_policy {
 	EDGE_POLICY_PLAIN = 4     /* grow, and stop at the cap */
 };
 
+enum edge_train_flags {
+	/*
+	 * moment_bits is 8. Colour coefficients of degree 1 and up are the same for red, green and blue: one f16
+	 * column each, behind the other parameters', without moments. Statistics are the upper halves of f32.
+	 */
+	EDGE_TRAIN_COMPACT = 1
+};
+
 struct edge_window {
 	uint32_t every, from, until; /* steps from < s <= until with s % every == 0; every 0: never */
 };
@@ -334,7 +342,7 @@ struct edge_train {
 	struct edge_window densify, prune, compensate, relocate;
 	uint32_t reinitialise_at; /* 0: never */
 	uint32_t reorder_every;	  /* 0: never */
-	uint32_t flags;		  /* 0 */
+	uint32_t flags;		  /* enum edge_train_flags */
 	uint64_t seed;
 	float background[3];
 	float extent; /* radius of the cameras' places */
@@ -398,9 +406,9 @@ struct edge_event {
 
 /* Parts of memory and of the work of a plan that trains. */
 enum edge_train_buffer {
-	EDGE_BUFFER_PARAMETERS = 1, /* f32 columns */
+	EDGE_BUFFER_PARAMETERS = 1, /* columns */
 	EDGE_BUFFER_MOMENT1 = 2, EDGE_BUFFER_MOMENT2 = 3, /* columns of moment_bits */
-	EDGE_BUFFER_STATISTICS = 4, /* f32 columns: see kernels/splat.clh */
+	EDGE_BUFFER_STATISTICS = 4, /* columns: see kernels/splat.clh */
 	EDGE_BUFFER_PROJECTED = 5, EDGE_BUFFER_GRADIENTS = 6, EDGE_BUFFER_ORDER = 7,
 	EDGE_BUFFER_LISTS = 8, /* by key */
 	EDGE_BUFFER_SLOTS = 9, /* slot_capacity times */
