@@ -9,7 +9,8 @@
  * careful to bold; since quality falls along it, the boldest step that is
  * still good enough is found by bisection. Where that is good but too slow,
  * its changes are taken in the order of what each gains, and bisection finds
- * how many of them time allows. What additivity does not see is left to
+ * how many of them time allows; once more beside whatever knob was found to
+ * cost nothing and save time. What additivity does not see is left to
  * single changes of the best, the most promising first.
  */
 #include "config.h"
@@ -171,6 +172,28 @@ static const struct tried *too_slow(const struct greedy_state *g)
 	return out;
 }
 
+/* The heuristic's neighbour that stores as much and took the least time, if that was less. */
+static void make_fast(const struct greedy_state *g, double *x)
+{
+	double least = 1;
+
+	for (uint32_t i = 0; i < g->tried.len; i++) {
+		const struct tried *t = &g->tried.data[i];
+		uint32_t changed = 0, knob = 0;
+
+		for (uint32_t k = 0; k < g->space->knobs.len; k++)
+			if (t->x[k] != g->space->knobs.data[k].initial) {
+				knob = k;
+				changed++;
+			}
+		if (changed == 1 && !g->space->knobs.data[knob].bytes && !t->o.failure && t->o.loss <= 1 &&
+		    fabs(t->o.objective - 1) < 1e-3 && t->o.guard > 0 && t->o.guard < least) {
+			least = t->o.guard;
+			memcpy(x, t->x, g->space->knobs.len * sizeof *x);
+		}
+	}
+}
+
 /* Its changes one after the other, those that gain most first. */
 static bool make_trim(struct greedy_state *g)
 {
@@ -179,6 +202,7 @@ static bool make_trim(struct greedy_state *g)
 
 	if (!from)
 		return false;
+	make_fast(g, x);
 	g->path.len = 0;
 	for (;;) {
 		uint32_t best = NO_ID;
