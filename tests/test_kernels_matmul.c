@@ -82,6 +82,7 @@ static void products(struct harness *h)
 		     "%3 = matmul(%0, %2) {trans_a = 0, trans_b = 0, alpha = 1.0} : f32[6,3]\noutput \"y\" %3\n");
 	batch(h, "two activations", "13,7", "7,45", "trans_a = 0, trans_b = 0, alpha = 1.0", "13,45");
 	batch(h, "heads", "2,3,11,16", "2,3,11,16", "trans_a = 0, trans_b = 1, alpha = 0.25", "2,3,11,11");
+	batch(h, "heads of odd sizes", "2,13,37", "2,51,37", "trans_a = 0, trans_b = 1, alpha = 0.25", "2,13,51");
 	batch(h, "batches broadcast both ways", "4,1,9,5", "3,5,33", "trans_a = 0, trans_b = 0, alpha = 1.0", "4,3,9,33");
 	batch(h, "both transposed", "2,5,9", "2,33,5", "trans_a = 1, trans_b = 1, alpha = 1.0", "2,9,33");
 	batch(h, "many rows", "200,10", "10,20", "trans_a = 0, trans_b = 0, alpha = 1.0", "200,20");
