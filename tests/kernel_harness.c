@@ -270,6 +270,8 @@ static bool build_program(struct harness *h)
 			fclose(f);
 		}
 	}
+	if (h->quick)
+		options = arena_printf(&h->arena, "%s -cl-opt-disable", options);
 	text = strbuf_str(&source);
 	cl.program = cl.clCreateProgramWithSource(cl.context, 1, &text, NULL, &err);
 	if (err == CL_SUCCESS)

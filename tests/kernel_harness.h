@@ -40,6 +40,7 @@ struct harness {
 	struct target target;
 	bool every_isa;	 /* native code of each instruction set that runs here; of the lesser ones for every other case */
 	uint32_t isa;	 /* own: of them */
+	bool quick;	 /* OpenCL's compiler does not optimise, which takes a third of the time; native code is optimised */
 	bool one_thread; /* native code: on one thread, timed by its processor time */
 	VEC(struct harness_case) cases;
 };

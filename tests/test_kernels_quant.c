@@ -106,7 +106,7 @@ static void formats(struct harness *h)
 		shared(h, t, 33, k, 5);
 		if (i % 2)
 			product(h, t, m[i % 8], 47, k, true);
-		else
+		else if (i % 4 != 2 || i > 5)
 			lookup(h, t, 9, k, 7);
 	}
 	for (i = 0; i < 30; i += 1 + i % 4) {
@@ -126,9 +126,7 @@ static void formats(struct harness *h)
 	/* by fewer products (winograd.cl), with more channels than it takes at a time and blocks that are cut by taps */
 	conv(h, block_grouped(8, 32, false), 17, 16, 20, 3, 1, 1, false);
 	conv(h, block_grouped(4, 32, true), 18, 24, 33, 3, 1, 1, false);
-	conv(h, block_grouped(5, 64, false), 19, 72, 16, 3, 1, 1, false);
-	conv(h, block_grouped(6, 128, true), 16, 40, 32, 3, 1, 1, false);
-	conv(h, block_grouped(3, 32, false), 15, 136, 40, 3, 1, 1, false);
+	conv(h, block_grouped(6, 128, true), 15, 136, 40, 3, 1, 1, false);
 	for (i = 0; i < 3; i++)
 		shared(h, (enum dtype[]){ DTYPE_F32, DTYPE_F16, DTYPE_BF16 }[i], 35, 21, 4);
 	shared(h, block_grouped(3, 64, true), 21, 45, 3);
@@ -143,6 +141,7 @@ int main(void)
 	struct harness h;
 
 	harness_init(&h, TARGET_CPU_KERNELS);
+	h.quick = true;
 	formats(&h);
 	h.target.kernels = TARGET_GPU_KERNELS;
 	product(&h, DTYPE_Q4_K, 1, 40, 256, false);

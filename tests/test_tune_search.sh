@@ -11,9 +11,9 @@ trap 'rm -rf "$work"' EXIT
 cp "$EDGE_SRCDIR"/examples/digits/digits.onnx "$EDGE_SRCDIR"/examples/digits/held-out.* "$work"
 cd "$work" || exit 1
 
-# two products: most of the time of a trial goes into the compiler of their kernels
+# one product: most of the time of a trial goes into the compiler of their kernels
 cat >net.edge <<'END'
-model m { weights random seed 1; input image : f32[1, 1, 28, 28]; output y = linear(linear(image, "a", 64), "b", 10); }
+model m { weights random seed 1; input image : f32[1, 1, 28, 28]; output y = linear(image, "a", 64); }
 device d { cpu x86-64-v3; }
 plan p { on d; run m; }
 tune m {
@@ -37,7 +37,7 @@ lines() {
 }
 
 # ---- a whole search, and what compile makes of it
-"$EDGEC" tune net.edge --rounds 2 --json >found.json 2>log
+"$EDGEC" tune net.edge --rounds 1 --json >found.json 2>log
 tap_ok $? "a search: $(tail -n 1 log)"
 for key in best baseline config metrics trials failures search seconds lock latency_ms bytes peak_bytes divergence; do
 	grep -q "\"$key\"" found.json || echo "$key"
@@ -111,7 +111,7 @@ tap_ok $? "a report of what was recorded"
 tap_ok $? "with three charts and nothing from elsewhere"
 
 # ---- slots
-"$EDGEC" tune net.edge --rounds 1 --trials 3 --jobs 2 --runner 'echo {slot} >>slots; {cmd}' --runner 'echo {slot} >>slots; {cmd}' \
+"$EDGEC" tune net.edge --rounds 1 --trials 2 --jobs 2 --runner 'echo {slot} >>slots; {cmd}' --runner 'echo {slot} >>slots; {cmd}' \
 	--record slots.jsonl --lock slots.json >log 2>&1
 tap_ok $? "two jobs"
 [ "$(sort -u slots | tr -d '\n')" = 01 ]
@@ -138,11 +138,11 @@ for how in 'echo garbage' 'exit 1; {cmd}' 'echo "{\"warm_ms\": -1}"'; do
 done >odd.log
 [ ! -s odd.log ] && [ ! -e odd.json ]
 tap_ok $? "a runner that prints something else or fails ends the search: $(head -n 3 odd.log | tr '\n' ' ')"
-"$EDGEC" tune net.edge --rounds 1 --trials 1 --record hang.jsonl --lock hang.json --limit 5 --runner 'case {plan} in *trial*) sleep 60;; esac; {cmd}' \
+"$EDGEC" tune net.edge --rounds 1 --trials 1 --record hang.jsonl --lock hang.json --limit 1 --runner 'case {plan} in *trial*) sleep 60;; esac; {cmd}' \
 	>log 2>&1
 [ $? = 1 ]
 tap_ok $? "a heuristic that hangs ends the search"
-said "longer than 5 s" log "with the reason"
+said "longer than 1 s" log "with the reason"
 
 # ---- blocks that cannot be tuned
 cases=(
