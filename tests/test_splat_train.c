@@ -196,17 +196,18 @@ static void test_training_in_bands(const char *plan, const char *policy)
 /* ---- compact formats ---- */
 
 /* A budget with which the plan is compact and keeps all colours. */
-static uint64_t compact_budget(const char *plan)
+static uint64_t compact_budget(const char *plan, uint64_t each)
 {
 	struct train *t = need_session(plan, 2);
 	const struct edge_train *x = t->plan;
-	uint64_t bytes = x->bytes_fixed - 44 * (uint64_t)x->slot_capacity + 44 * 1024 + 205 * (uint64_t)x->capacity;
+	uint64_t bytes = x->bytes_fixed - 44 * (uint64_t)x->slot_capacity + 44 * (uint64_t)(x->capacity < 1024 ? x->capacity : 1024) +
+			 each * (uint64_t)x->capacity;
 
 	train_close(t);
 	return bytes;
 }
 
-static void test_compact(const char *plan)
+static void test_compact(const char *plan, uint32_t flags)
 {
 	static const float some[4] = { 0.25f, -1.5f, 3.0518e-5f, 0.0f };
 	struct train *t = need_session(plan, 2);
@@ -215,14 +216,16 @@ static void test_compact(const char *plan)
 	float back[4], first, last, loss = 0;
 	uint64_t hash[3];
 
-	tap_ok(whole->flags == EDGE_TRAIN_COMPACT && whole->sh_degree == 3 && train_part_count(t) == 5,
+	tap_ok(whole->flags == flags && whole->sh_degree == 3 && train_part_count(t) == 5,
 	       "compact: flags %u, degree %u, %llu bytes a Gaussian", whole->flags, whole->sh_degree,
 	       (unsigned long long)whole->bytes_per_gaussian);
-	for (uint32_t k = 20; k < 23; k++)
-		set_column(t, k, some, 4);
-	must(train_parameter_read(t, 21, 0, 4, back, &failure));
+	for (uint32_t k = flags & EDGE_TRAIN_GREY ? 23 : 20; k < 29; k++) /* of degree 1, and of degree 2, where red, green and blue are one */
+		set_column(t, k, some + (k < 23 && k != 21), 4 - (k < 23 && k != 21));
+	must(train_parameter_read(t, flags & EDGE_TRAIN_GREY ? 24 : 21, 0, 4, back, &failure));
+	tap_ok(!memcmp(back, some, 2 * sizeof *back), "compact: a colour of a coefficient comes back");
+	must(train_parameter_read(t, 27, 0, 4, back, &failure));
 	tap_ok(back[0] == some[0] && back[1] == some[1] && fabsf(back[2] - some[2]) < 1e-8f && back[3] == 0.0f,
-	       "compact: a coefficient comes back");
+	       "compact: a coefficient of all colours comes back");
 	train_close(t);
 	for (uint32_t i = 0; i < 3; i++) {
 		t = need_session(plan, i == 1 ? 1 : 2);
@@ -528,7 +531,9 @@ int main(void)
 	test_reinitialise(plan);
 	test_missed(plan);
 	test_reorder(plan);
-	test_compact(make_plan(60, automatic, compact_budget(plan), false));
+	test_compact(make_plan(60, automatic, compact_budget(plan, 196), false), EDGE_TRAIN_COMPACT);
+	test_compact(make_plan(60, automatic, compact_budget(make_plan(60, automatic, 0, false), 182), false),
+		     EDGE_TRAIN_COMPACT | EDGE_TRAIN_GREY);
 	plan = make_plan(60, relocate, 0, false);
 	test_repeatable(plan, "relocate");
 	test_relocate(plan, "relocate");

@@ -79,7 +79,7 @@ static void print_summary(const struct edge_plan *p, FILE *out)
 	fprintf(out, "  Gaussians        from %u points to at most %u, room for %u; %s each\n", t->first_gaussians, t->cap,
 		t->capacity, explain_size(t->bytes_per_gaussian));
 	fprintf(out, "  each             %u parameters, colour to degree %u, moments of %u bits%s\n", t->parameters, t->sh_degree,
-		t->moment_bits, t->flags & EDGE_TRAIN_COMPACT ? ", compact" : "");
+		t->moment_bits, t->flags & EDGE_TRAIN_GREY ? ", compact and grey" : t->flags ? ", compact" : "");
 	fprintf(out, "  keys             %u of %s; a picture with more is done in bands\n", t->key_capacity,
 		explain_size(t->bytes_per_key));
 }

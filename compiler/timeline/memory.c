@@ -15,9 +15,9 @@
  * Moments shrink before the cap does: a set that is twice as large gains more
  * than rounded moments lose, because what they are means of is noise anyway.
  * Then everything else that is not a place, a shape or a colour becomes half as
- * long, and how a colour changes with the direction is one number for red, green and
- * blue, as light is: 15 numbers of a Gaussian instead of 45, at next to no loss.
- * Without them a Gaussian would be a seventh smaller, and a decibel worse.
+ * long, and changes of colour with the direction are the same for red, green and
+ * blue, first the fine ones and then all: 21 or 15 numbers of a Gaussian instead of 45,
+ * at little loss. Without them a Gaussian would be a sixth smaller, and the picture a decibel worse.
  */
 #include "config.h"
 
@@ -50,7 +50,7 @@ static uint32_t list_buffers(const struct plan_maker *k, const struct edge_train
 			  ((x->height + SPLAT_LOSS_H - 1) / SPLAT_LOSS_H);
 	uint64_t digits = tiles > SPLAT_DIGITS ? tiles : SPLAT_DIGITS;
 	const bool compact = (x->flags & EDGE_TRAIN_COMPACT) != 0;
-	const uint32_t whole = compact ? SPLAT_WHOLE : x->parameters, grey = compact ? (x->parameters - SPLAT_WHOLE) / 3 : 0;
+	const uint32_t whole = compact ? SPLAT_WHOLE : x->parameters, grey = compact ? edge_train_columns(x->parameters, x->flags) : 0;
 	const uint32_t moments = x->moment_bits / 8 * whole;
 	const uint32_t number = compact ? 2 : 4, record = compact ? SPLAT_COMPACT_RECORD : SPLAT_RECORD;
 	const struct buffer_plan list[] = {
@@ -208,8 +208,8 @@ static bool fit_budget(struct plan_maker *k, uint64_t budget)
 		uint32_t bits, flags;
 		double keys;
 	} choice[] = { { 32, 0, 4.0 }, { 32, 0, 2.0 }, { 16, 0, 2.0 }, { 16, 0, 1.0 }, { 8, 0, 1.0 },
-		       { 8, EDGE_TRAIN_COMPACT, 1.0 } };
-	const uint32_t choices = sizeof choice / sizeof *choice - (x->policy == EDGE_POLICY_AUTO ? 0 : 1);
+		       { 8, EDGE_TRAIN_COMPACT, 1.0 }, { 8, EDGE_TRAIN_COMPACT | EDGE_TRAIN_GREY, 1.0 } };
+	const uint32_t choices = sizeof choice / sizeof *choice - (x->policy == EDGE_POLICY_AUTO ? 0 : 2);
 	uint32_t wanted = ((uint32_t)(unlimited_cap(k->r->scene, x->steps) * overshoot(x)) + 15) / 16 * 16, got = 0;
 
 	for (uint32_t i = 0; i < choices; i++) {
@@ -229,7 +229,7 @@ static uint64_t smallest_budget(const struct plan_maker *k)
 	struct edge_train x = k->t->train;
 
 	x.moment_bits = 8;
-	x.flags = x.policy == EDGE_POLICY_AUTO ? EDGE_TRAIN_COMPACT : 0;
+	x.flags = x.policy == EDGE_POLICY_AUTO ? EDGE_TRAIN_COMPACT | EDGE_TRAIN_GREY : 0;
 	set_capacity(&x, 16, 1.0);
 	return device_bytes(k, &x);
 }
@@ -263,6 +263,6 @@ bool derive_memory(struct plan_maker *k)
 	add_note(k, "memory", "%u Gaussians of %u bytes each, %u keys of %u bytes, %llu bytes besides; moments of %u bits, "
 		 "colours of degree %u%s",
 		 x->capacity, (unsigned)x->bytes_per_gaussian, x->key_capacity, (unsigned)x->bytes_per_key,
-		 (ull)x->bytes_fixed, x->moment_bits, x->sh_degree, x->flags & EDGE_TRAIN_COMPACT ? ", compact" : "");
+		 (ull)x->bytes_fixed, x->moment_bits, x->sh_degree, x->flags & EDGE_TRAIN_GREY ? ", compact and grey" : x->flags ? ", compact" : "");
 	return true;
 }

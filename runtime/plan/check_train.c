@@ -60,7 +60,8 @@ static enum edge_status check_timeline(struct check *c)
 	if (x->policy < EDGE_POLICY_DIET || x->policy > EDGE_POLICY_PLAIN)
 		return check_fail(c, EDGE_UNSUPPORTED, "training policy %u", x->policy);
 	if (x->sh_degree > 3 || (x->moment_bits != 32 && x->moment_bits != 16 && x->moment_bits != 8) ||
-	    x->tile_width != TILE || x->tile_height != TILE || x->flags & ~(uint32_t)EDGE_TRAIN_COMPACT)
+	    x->tile_width != TILE || x->tile_height != TILE || x->flags > (EDGE_TRAIN_COMPACT | EDGE_TRAIN_GREY) ||
+	    x->flags == EDGE_TRAIN_GREY)
 		return check_fail(c, EDGE_UNSUPPORTED, "degree %u, moments of %u bits, tiles of %u x %u, flags %#x",
 				  x->sh_degree, x->moment_bits, x->tile_width, x->tile_height, x->flags);
 	if (!x->steps || !x->sh_every || x->parameters != 11 + 3 * (x->sh_degree + 1) * (x->sh_degree + 1))
@@ -148,7 +149,7 @@ static uint64_t least_bytes(const struct check *c, uint32_t role)
 	uint64_t cap = x->capacity, tiles = (uint64_t)(x->stride / TILE) * (x->rows / TILE), bytes = 0;
 
 	switch (role) {
-	case EDGE_BUFFER_PARAMETERS: return cap * (4 * whole + 2 * ((x->parameters - whole) / 3));
+	case EDGE_BUFFER_PARAMETERS: return cap * (4 * whole + 2 * (compact(x) ? edge_train_columns(x->parameters, x->flags) : 0));
 	case EDGE_BUFFER_MOMENT1:
 	case EDGE_BUFFER_MOMENT2: return x->moment_bits / 8 * cap * whole;
 	case EDGE_BUFFER_STATISTICS: return (compact(x) ? 10 : 20) * cap;

@@ -21,7 +21,7 @@ static void dump_timeline(FILE *out, const struct edge_train *t)
 	fprintf(out, "train steps %" PRIu32 " policy %s cap %" PRIu32 " capacity %" PRIu32 " first %" PRIu32 " keys %" PRIu32 " slots %" PRIu32 "\n",
 		t->steps, policy_names[t->policy], t->cap, t->capacity, t->first_gaussians, t->key_capacity, t->slot_capacity);
 	fprintf(out, "  degree %" PRIu32 " every %" PRIu32 " parameters %" PRIu32 " moments %" PRIu32 " bits%s seed %" PRIu64 "\n",
-		t->sh_degree, t->sh_every, t->parameters, t->moment_bits, t->flags & EDGE_TRAIN_COMPACT ? " compact" : "", t->seed);
+		t->sh_degree, t->sh_every, t->parameters, t->moment_bits, t->flags & EDGE_TRAIN_GREY ? " compact grey" : t->flags ? " compact" : "", t->seed);
 	fprintf(out, "  views %" PRIu32 " held out %" PRIu32 " of %" PRIu32 "x%" PRIu32 " tiles %" PRIu32 "x%" PRIu32
 		" stride %" PRIu32 " rows %" PRIu32 "\n",
 		t->train_views, t->held_out_views, t->width, t->height, t->tile_width, t->tile_height, t->stride, t->rows);

@@ -3,8 +3,8 @@
  * set.c - what the set is made of.
  *
  * Parts are what a checkpoint keeps, in the plan's own formats. Where those are compact the higher
- * colour coefficients are a part of their own: halves, which stand behind the other parameters and are
- * the same for red, green and blue.
+ * colour coefficients are a part of their own: halves, which stand behind the other parameters, and some or
+ * all of which are the same for red, green and blue.
  */
 #include "config.h"
 
@@ -35,7 +35,7 @@ static uint32_t list_parts(const struct train *t, struct part *all)
 		{ { "first moments", whole, bytes }, EDGE_BUFFER_MOMENT1, 0 },
 		{ { "second moments", whole, bytes }, EDGE_BUFFER_MOMENT2, 0 },
 		{ { "statistics", STATISTICS, compact(t) ? 2 : 4 }, EDGE_BUFFER_STATISTICS, 0 },
-		{ { "coefficients", (x->parameters - WHOLE) / 3, 2 }, EDGE_BUFFER_PARAMETERS, 4 * (uint64_t)WHOLE * x->capacity },
+		{ { "coefficients", edge_train_columns(x->parameters, x->flags), 2 }, EDGE_BUFFER_PARAMETERS, 4 * (uint64_t)WHOLE * x->capacity },
 	};
 
 	memcpy(all, list, sizeof list);
@@ -102,6 +102,15 @@ enum edge_status train_part_write(struct train *t, uint32_t part, uint32_t plane
 
 /* ---- parameters as floats ---- */
 
+/* The column of parameter k, and how many of red, green and blue share it and stand before k. */
+static uint32_t column_of(const struct train *t, uint32_t k, uint32_t *before)
+{
+	const uint32_t at = k - WHOLE, own = t->plan->flags & EDGE_TRAIN_GREY ? 0 : 9;
+
+	*before = at < own ? 0 : at % 3;
+	return at < own ? at : own + (at - own) / 3;
+}
+
 /* Up to 65504; what is smaller than a normal half loses bits, as it should. */
 static uint16_t to_half(float x)
 {
@@ -140,6 +149,7 @@ enum edge_status train_parameter_read(struct train *t, uint32_t k, uint32_t firs
 				      struct failure *f)
 {
 	uint16_t half[BATCH];
+	uint32_t before;
 	enum edge_status st = EDGE_OK;
 
 	if (!compact(t) || k < WHOLE)
@@ -147,7 +157,7 @@ enum edge_status train_parameter_read(struct train *t, uint32_t k, uint32_t firs
 	for (uint32_t done = 0; done < count && st == EDGE_OK; done += BATCH) {
 		uint32_t n = count - done < BATCH ? count - done : BATCH;
 
-		st = train_part_read(t, 4, (k - WHOLE) / 3, first + done, n, half, f);
+		st = train_part_read(t, 4, column_of(t, k, &before), first + done, n, half, f);
 		for (uint32_t i = 0; i < n && st == EDGE_OK; i++)
 			out[done + i] = from_half(half[i]);
 	}
@@ -157,21 +167,22 @@ enum edge_status train_parameter_read(struct train *t, uint32_t k, uint32_t firs
 enum edge_status train_parameter_write(struct train *t, uint32_t k, uint32_t first, uint32_t count, const float *in,
 				       struct failure *f)
 {
-	const uint32_t colour = (k - WHOLE) % 3;
 	uint16_t half[BATCH];
+	uint32_t before, column;
 	enum edge_status st = EDGE_OK;
 
 	if (!compact(t) || k < WHOLE)
 		return train_part_write(t, 0, k, first, count, in, f);
+	column = column_of(t, k, &before);
 	for (uint32_t done = 0; done < count && st == EDGE_OK; done += BATCH) {
 		uint32_t n = count - done < BATCH ? count - done : BATCH;
 
 		/* the mean of what is written as red, green and blue, in this order */
-		if (colour && (st = train_part_read(t, 4, (k - WHOLE) / 3, first + done, n, half, f)) != EDGE_OK)
+		if (before && (st = train_part_read(t, 4, column, first + done, n, half, f)) != EDGE_OK)
 			return st;
 		for (uint32_t i = 0; i < n; i++)
-			half[i] = to_half(((colour ? from_half(half[i]) * (float)colour : 0) + in[done + i]) / (float)(colour + 1));
-		st = train_part_write(t, 4, (k - WHOLE) / 3, first + done, n, half, f);
+			half[i] = to_half(((before ? from_half(half[i]) * (float)before : 0) + in[done + i]) / (float)(before + 1));
+		st = train_part_write(t, 4, column, first + done, n, half, f);
 	}
 	return st;
 }

@@ -315,11 +315,21 @@ enum edge_policy {
 
 enum edge_train_flags {
 	/*
-	 * moment_bits is 8. Colour coefficients of degree 1 and up are the same for red, green and blue: one f16
-	 * column each, behind the other parameters', without moments. Statistics are the upper halves of f32.
+	 * moment_bits is 8. Colour coefficients of degree 1 and up are f16 columns behind the other parameters' and
+	 * have no moments; from degree 2 on there is one for red, green and blue together. Statistics are the
+	 * upper halves of f32.
 	 */
-	EDGE_TRAIN_COMPACT = 1
+	EDGE_TRAIN_COMPACT = 1,
+	EDGE_TRAIN_GREY = 2 /* only with COMPACT: of degree 1, too, there is one for the three */
 };
+
+/* How many f16 columns a compact plan has for the colour coefficients of degree 1 and up. */
+static inline uint32_t edge_train_columns(uint32_t parameters, uint32_t flags)
+{
+	if (flags & EDGE_TRAIN_GREY)
+		return (parameters - 14) / 3;
+	return parameters <= 23 ? parameters - 14 : 9 + (parameters - 23) / 3;
+}
 
 struct edge_window {
 	uint32_t every, from, until; /* steps from < s <= until with s % every == 0; every 0: never */
