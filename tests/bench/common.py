@@ -85,7 +85,7 @@ def evict(path):
 
 TOUCH = """
 import mmap, sys
-m = mmap.mmap(-1, int(sys.argv[1]))
+m = mmap.mmap(-1, int(sys.argv[1]), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)  # shared memory has no large pages
 m.madvise(mmap.MADV_HUGEPAGE)
 m[::4096] = bytes(len(m[::4096]))
 """
