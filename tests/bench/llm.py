@@ -46,7 +46,7 @@ def compile_plan(a, model, name, extra=()):
     return plan, tool([a.edgec, "compile", source, "-o", plan, "--json", *extra], f"edgec compile {source}")
 
 
-def disk_rate(path, most=1 << 30, readers=4, piece=1 << 20):
+def disk_rate(path, most=1 << 30, readers=4, piece=4 << 20):
     """Bytes a second of a file past the page cache, read as a run reads it: four pieces at a time."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_DIRECT)
@@ -63,7 +63,11 @@ def disk_rate(path, most=1 << 30, readers=4, piece=1 << 20):
                 return
             os.preadv(fd, [block], at)
 
-    threads = [threading.Thread(target=read, args=(mmap.mmap(-1, piece),)) for _ in range(readers)]
+    memory = mmap.mmap(-1, readers * piece, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    memory.madvise(mmap.MADV_HUGEPAGE)
+    memory[::4096] = bytes(len(memory[::4096]))
+    view = memoryview(memory)
+    threads = [threading.Thread(target=read, args=(view[i * piece:(i + 1) * piece],)) for i in range(readers)]
     start = time.monotonic()
     for t in threads:
         t.start()
