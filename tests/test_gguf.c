@@ -278,6 +278,11 @@ static void test_refusals(void)
 	key_text(&f, ".rope.scaling.type", "longrope");
 	expect_bad(&f, "rope scaling of type \"longrope\" is not supported");
 	model(&f, "llama", 0);
+	key_text(&f, ".rope.scaling.type", "yarn");
+	key_f32(&f, ".rope.scaling.factor", 4);
+	key_f32(&f, ".rope.scaling.yarn_beta_fast", 0);
+	expect_bad(&f, "its rope scaling has the bounds 0 and 1");
+	model(&f, "llama", 0);
 	key_u32(&f, ".attention.value_length", 16);
 	expect_bad(&f, "keys of 8 and values of 16 elements are not supported");
 	model(&f, "llama", 0);

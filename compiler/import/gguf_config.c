@@ -38,13 +38,29 @@ const char *model_key(struct gguf *g, const char *name)
 	return arena_printf(g->arena, "%s.%s", g->architecture, name);
 }
 
-/* A count from 1 to `most`; fallback 0: it must be there. */
-static int64_t count(struct gguf *g, const char *name, int64_t fallback, int64_t most)
+/* A number, or one for each layer, all the same. False: absent, or said why not. */
+static bool for_layers(struct gguf *g, const char *key, int64_t layers, int64_t *out)
+{
+	const struct gguf_value *v = gguf_find(g, key);
+
+	if (!v || v->type != GGUF_ARRAY)
+		return gguf_integer(g, key, out);
+	if ((v->element != GGUF_I32 && v->element != GGUF_U32) || v->count < (uint64_t)layers || !layers)
+		return refuse(g, "key \"%s\" is no list of a number for each layer", key);
+	*out = gguf_element_integer(v, 0);
+	for (int64_t i = 1; i < layers; i++)
+		if (gguf_element_integer(v, (uint64_t)i) != *out)
+			return refuse(g, "layers that differ are not supported (key \"%s\")", key);
+	return true;
+}
+
+/* A count from 1 to `most`; fallback 0: it must be there. layers: the key may hold a list for so many. */
+static int64_t layered_count(struct gguf *g, const char *name, int64_t layers, int64_t fallback, int64_t most)
 {
 	const char *key = model_key(g, name);
 	int64_t x = fallback;
 
-	if (!gguf_integer(g, key, &x) && !fallback) {
+	if (!for_layers(g, key, layers, &x) && (!fallback || g->diag->errors)) {
 		if (!g->diag->errors)
 			refuse(g, "key \"%s\" is missing", key);
 		return 0;
@@ -56,28 +72,9 @@ static int64_t count(struct gguf *g, const char *name, int64_t fallback, int64_t
 	return x;
 }
 
-/* head_count_kv is a number, or one for each layer, all the same. */
-static int64_t key_heads(struct gguf *g, const struct model_config *m)
+static int64_t count(struct gguf *g, const char *name, int64_t fallback, int64_t most)
 {
-	const char *key = model_key(g, "attention.head_count_kv");
-	const struct gguf_value *v = gguf_find(g, key);
-
-	if (!v || v->type != GGUF_ARRAY)
-		return count(g, "attention.head_count_kv", m->heads, m->heads);
-	if ((v->element != GGUF_I32 && v->element != GGUF_U32) || v->count < (uint64_t)m->layers) {
-		refuse(g, "key \"%s\" is no list of a number for each layer", key);
-		return 0;
-	}
-	for (int64_t i = 0; i < m->layers; i++)
-		if (gguf_element_integer(v, (uint64_t)i) != gguf_element_integer(v, 0)) {
-			refuse(g, "layers with different numbers of heads are not supported (key \"%s\")", key);
-			return 0;
-		}
-	if (gguf_element_integer(v, 0) < 1 || gguf_element_integer(v, 0) > m->heads) {
-		refuse(g, "key \"%s\" holds %lld", key, (long long)gguf_element_integer(v, 0));
-		return 0;
-	}
-	return gguf_element_integer(v, 0);
+	return layered_count(g, name, 0, fallback, most);
 }
 
 static double number(struct gguf *g, const char *name, double fallback)
@@ -94,7 +91,7 @@ static double number(struct gguf *g, const char *name, double fallback)
 
 static bool read_scaling(struct gguf *g, struct model_config *m)
 {
-	struct gguf_text type = { "none", 4 };
+	struct gguf_text type = { "linear", 6 }; /* what a factor without a type means */
 	double factor = number(g, "rope.scaling.factor", 0), train = number(g, "rope.scaling.original_context_length", 0);
 
 	m->scaling = ROPE_PLAIN;
@@ -104,11 +101,9 @@ static bool read_scaling(struct gguf *g, struct model_config *m)
 		factor = number(g, "rope.scale_linear", 1);
 	if (factor < 1e-6 || factor > 1e6)
 		return refuse(g, "its rope scaling factor is %g", factor);
-	if (type.len == 4 && !memcmp(type.data, "none", 4)) {
-		if (!gguf_find(g, model_key(g, "rope.scale_linear")))
-			return true;
-		m->scaling = ROPE_LINEAR;
-	} else if (type.len == 6 && !memcmp(type.data, "linear", 6)) {
+	if (type.len == 4 && !memcmp(type.data, "none", 4))
+		return true;
+	if (type.len == 6 && !memcmp(type.data, "linear", 6)) {
 		m->scaling = ROPE_LINEAR;
 	} else if (type.len == 4 && !memcmp(type.data, "yarn", 4)) {
 		m->scaling = ROPE_YARN;
@@ -118,7 +113,11 @@ static bool read_scaling(struct gguf *g, struct model_config *m)
 	}
 	m->scaling_factor = factor;
 	m->train_context = train > 0 ? train : (double)m->context;
-	m->attention_factor = number(g, "rope.scaling.attn_factor", 1);
+	m->attention_factor = number(g, "rope.scaling.yarn_attn_factor", number(g, "rope.scaling.attn_factor", 1));
+	m->yarn_fast = number(g, "rope.scaling.yarn_beta_fast", 32);
+	m->yarn_slow = number(g, "rope.scaling.yarn_beta_slow", 1);
+	if (!(m->yarn_fast > 0) || !(m->yarn_slow > 0))
+		return refuse(g, "its rope scaling has the bounds %g and %g", m->yarn_fast, m->yarn_slow);
 	return true;
 }
 
@@ -126,7 +125,7 @@ static bool read_heads(struct gguf *g, struct model_config *m)
 {
 	int64_t value;
 
-	m->kv_heads = key_heads(g, m);
+	m->kv_heads = layered_count(g, "attention.head_count_kv", m->layers, m->heads, m->heads);
 	if (!m->kv_heads)
 		return false;
 	if (m->heads % m->kv_heads)
@@ -176,8 +175,8 @@ bool model_config(struct gguf *g, struct model_config *m)
 	m->context = count(g, "context_length", 0, 1 << 24);
 	m->width = count(g, "embedding_length", 0, 1 << 16);
 	m->layers = count(g, "block_count", 0, 4096);
-	m->heads = count(g, "attention.head_count", 0, 4096);
-	m->hidden = count(g, "feed_forward_length", 0, 1 << 20);
+	m->heads = layered_count(g, "attention.head_count", m->layers, 0, 4096);
+	m->hidden = layered_count(g, "feed_forward_length", m->layers, 0, 1 << 20);
 	if (!m->context || !m->width || !m->layers || !m->heads || !m->hidden || !read_heads(g, m) || !read_scaling(g, m))
 		return false;
 	m->eps = number(g, "attention.layer_norm_rms_epsilon", 1e-5);

@@ -19,7 +19,7 @@ struct model_config {
 	int64_t context, width, layers, heads, kv_heads, head, hidden, rotary, window;
 	double eps, base, attention_scale, attention_cap, output_cap;
 	enum { ROPE_PLAIN, ROPE_LINEAR, ROPE_YARN } scaling;
-	double scaling_factor, train_context, attention_factor;
+	double scaling_factor, train_context, attention_factor, yarn_fast, yarn_slow;
 };
 
 /* "ARCHITECTURE.name" */

@@ -18,8 +18,6 @@
 #include <string.h>
 
 #define FULL_TURN 6.283185307179586476925
-#define YARN_FAST 32.0
-#define YARN_SLOW 1.0
 
 /* The pair (a real number) that makes `turns` turns in the training context. */
 static double yarn_pair(const struct model_config *m, double turns)
@@ -29,7 +27,7 @@ static double yarn_pair(const struct model_config *m, double turns)
 
 static double yarn_blend(const struct model_config *m, int64_t i)
 {
-	double low = floor(yarn_pair(m, YARN_FAST)), high = ceil(yarn_pair(m, YARN_SLOW)), x;
+	double low = floor(yarn_pair(m, m->yarn_fast)), high = ceil(yarn_pair(m, m->yarn_slow)), x;
 
 	low = fmax(low, 0);
 	high = fmin(high, (double)m->rotary - 1);

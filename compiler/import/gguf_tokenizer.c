@@ -142,11 +142,13 @@ static bool read_kind(struct vocabulary *v)
 		uint32_t pattern;
 	} patterns[] = {
 		{ "gpt-2", EDGE_PATTERN_GPT2 }, { "phi-2", EDGE_PATTERN_GPT2 }, { "mpt", EDGE_PATTERN_GPT2 },
-		{ "olmo", EDGE_PATTERN_GPT2 }, { "dbrx", EDGE_PATTERN_LLAMA3 }, { "llama-bpe", EDGE_PATTERN_LLAMA3 },
+		{ "olmo", EDGE_PATTERN_GPT2 }, { "roberta-bpe", EDGE_PATTERN_GPT2 }, { "jina-v1-en", EDGE_PATTERN_GPT2 },
+		{ "falcon3", EDGE_PATTERN_LLAMA3 }, { "pixtral", EDGE_PATTERN_LLAMA3 },
+		{ "dbrx", EDGE_PATTERN_LLAMA3 }, { "llama-bpe", EDGE_PATTERN_LLAMA3 },
 		{ "llama3", EDGE_PATTERN_LLAMA3 }, { "llama-v3", EDGE_PATTERN_LLAMA3 }, { "smaug-bpe", EDGE_PATTERN_LLAMA3 },
 		{ "qwen2", EDGE_PATTERN_QWEN2 }, { "deepseek-r1-qwen", EDGE_PATTERN_QWEN2 },
 		{ "smollm", EDGE_PATTERN_SMOLLM }, { "starcoder", EDGE_PATTERN_SMOLLM }, { "refact", EDGE_PATTERN_SMOLLM },
-		{ "command-r", EDGE_PATTERN_SMOLLM },
+		{ "command-r", EDGE_PATTERN_SMOLLM }, { "codeshell", EDGE_PATTERN_SMOLLM }, { "stablelm2", EDGE_PATTERN_QWEN2 },
 	};
 	struct gguf_text model, pre = { "gpt-2", 5 };
 
@@ -213,8 +215,6 @@ static bool read_tokens(struct vocabulary *v, int64_t vocabulary)
 	scores = gguf_array(v->g, "tokenizer.ggml.scores", GGUF_F32);
 	if (v->g->diag->errors || (types && types->count < n) || (scores && scores->count < n))
 		return v->g->diag->errors == 0 && refuse(v, "its lists of token types or scores are short");
-	if (v->head.kind == EDGE_TOKENIZER_SPM && !scores)
-		return refuse(v, "its tokens have no scores (tokenizer.ggml.scores)");
 	v->raw = arena_new_array(a, struct gguf_text, n);
 	v->type = arena_new_array(a, uint8_t, n + 4);
 	v->score = arena_new_array(a, float, n);
