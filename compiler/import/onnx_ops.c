@@ -169,6 +169,15 @@ const struct onnx_op onnx_ops[] = {
 	NEW("RotaryEmbedding", 23, op_rotary),
 	NEW("Gemm", 13, op_gemm),
 	NEW("MatMul", 13, op_matmul),
+
+	/* integers of 8 bits */
+	NEW("ConvInteger", 10, op_conv_integer),
+	NEW("DynamicQuantizeLinear", 11, op_dynamic_quantize),
+	NEW("MatMulInteger", 10, op_matmul_integer),
+	NEW("QLinearConv", 10, op_qlinear_conv),
+	NEW("QLinearMatMul", 21, op_qlinear_matmul),
+
+	/* recurrences */
 	{ "GRU", 22, 0, op_rnn, OP_gru },
 	{ "LSTM", 22, 0, op_rnn, OP_lstm },
 };

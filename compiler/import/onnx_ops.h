@@ -69,6 +69,16 @@ bool op_global_lp_pool(struct call *c);
 bool op_lrn(struct call *c);
 bool op_pad(struct call *c);
 
+/* channels-first, with the attributes of the node; bias: NO_ID for none */
+value_id onnx_conv(struct call *c, value_id x, value_id weights, value_id bias);
+
+/* onnx_ops_quantized.c */
+bool op_qlinear_conv(struct call *c);
+bool op_qlinear_matmul(struct call *c);
+bool op_matmul_integer(struct call *c);
+bool op_conv_integer(struct call *c);
+bool op_dynamic_quantize(struct call *c);
+
 /* onnx_ops_resize.c */
 bool op_resize(struct call *c);
 
@@ -87,6 +97,7 @@ bool op_hardmax(struct call *c);
 /* onnx_ops_matrix.c */
 bool op_matmul(struct call *c);
 bool op_gemm(struct call *c);
+value_id onnx_matmul(struct call *c, value_id a, value_id b);
 bool op_attention(struct call *c);
 bool op_rnn(struct call *c);
 

@@ -106,27 +106,32 @@ static bool place_window(struct call *c, struct window *w, bool ceil_mode)
 	return true;
 }
 
-bool op_conv(struct call *c)
+value_id onnx_conv(struct call *c, value_id x, value_id weights, value_id bias)
 {
-	value_id x = call_in(c, 0), weights = call_in(c, 1), in[3], out;
+	value_id in[3];
 	struct shape xs = shape_of(c, x), ws = shape_of(c, weights);
 	struct window w;
 	struct attr attr[4];
 
-	if (ws.rank != xs.rank)
-		return call_fail(c, "weights of rank %u do not fit an input of rank %u", ws.rank,
-				 xs.rank);
+	if (ws.rank != xs.rank) {
+		call_fail(c, "weights of rank %u do not fit an input of rank %u", ws.rank, xs.rank);
+		return NO_ID;
+	}
 	if (!read_window(c, &xs, ws.dim + 2, &w) || !place_window(c, &w, false))
-		return false;
+		return NO_ID;
 	in[0] = emit_to_last(c, x);
 	in[1] = weights;
-	in[2] = call_in(c, 2);
+	in[2] = bias;
 	attr[0] = attr_ints(strides, w.strides, w.spatial);
 	attr[1] = attr_ints(pads, w.pads, 2 * w.spatial);
 	attr[2] = attr_ints(dilations, w.dilations, w.spatial);
 	attr[3] = attr_int(group, call_int(c, "group", 1));
-	out = emit(c, OP_conv, in, in[2] == NO_ID ? 2 : 3, attr, 4);
-	call_out(c, 0, emit_to_first(c, out));
+	return emit_to_first(c, emit(c, OP_conv, in, in[2] == NO_ID ? 2 : 3, attr, 4));
+}
+
+bool op_conv(struct call *c)
+{
+	call_out(c, 0, onnx_conv(c, call_in(c, 0), call_in(c, 1), call_in(c, 2)));
 	return !c->failed;
 }
 

@@ -7,14 +7,16 @@
 #include <string.h>
 
 /* A vector is a matrix of one row (left) or one column (right) whose axis goes again. */
-bool op_matmul(struct call *c)
+value_id onnx_matmul(struct call *c, value_id a, value_id b)
 {
-	value_id a = call_in(c, 0), b = call_in(c, 1), y;
+	value_id y;
 	struct shape sa = shape_of(c, a), sb = shape_of(c, b), out;
 	bool row = sa.rank == 1, column = sb.rank == 1;
 
-	if (!sa.rank || !sb.rank)
-		return call_fail(c, "a scalar is no matrix");
+	if (!sa.rank || !sb.rank) {
+		call_fail(c, "a scalar is no matrix");
+		return NO_ID;
+	}
 	if (row)
 		a = emit_reshape(c, a, &(struct shape){ 2, { 1, sa.dim[0] } });
 	if (column)
@@ -30,7 +32,12 @@ bool op_matmul(struct call *c)
 			out.rank--;
 		y = emit_reshape(c, y, &out);
 	}
-	call_out(c, 0, y);
+	return y;
+}
+
+bool op_matmul(struct call *c)
+{
+	call_out(c, 0, onnx_matmul(c, call_in(c, 0), call_in(c, 1)));
 	return !c->failed;
 }
 

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * onnx_ops_quantized.c - operators on 8-bit integers.
+ *
+ * Products are computed in f32 of integers without their zero points: padding
+ * is then 0 as it should be, and sums are exact up to 2^24 and rounded to 24
+ * bits beyond. Scales come behind the product, once. Weights that are known
+ * become constants of f32; "quantize" blocks are what keeps them small.
+ */
+#include "config.h"
+
+#include "import/onnx_ops.h"
+
+/* A number for all, or one for each index of an axis of something of that rank. */
+static value_id spread(struct call *c, value_id v, uint32_t rank, uint32_t axis)
+{
+	struct shape s = shape_of(c, v), out = { .rank = rank };
+
+	if (c->failed || shape_elements(&s) == 1)
+		return c->failed ? NO_ID : emit_reshape(c, v, &(struct shape){ 0 });
+	if (s.rank == rank && rank > 1)
+		return v; /* already laid out */
+	if (s.rank != 1 || axis >= rank) {
+		call_fail(c, "a scale or zero point is %s, and one number or one for each row or channel is supported",
+			  shape_string(&c->im->scratch, &s));
+		return NO_ID;
+	}
+	for (uint32_t i = 0; i < rank; i++)
+		out.dim[i] = i == axis ? s.dim[0] : 1;
+	return emit_reshape(c, v, &out);
+}
+
+/* Input i without the zero point that is input `zero`. */
+static value_id centred(struct call *c, uint32_t i, uint32_t zero, uint32_t axis)
+{
+	value_id x = call_in(c, i), z = call_in(c, zero);
+	struct shape s = shape_of(c, x);
+
+	if (x == NO_ID) {
+		call_fail(c, "input %u is missing", i);
+		return NO_ID;
+	}
+	x = emit_cast(c, x, DTYPE_F32);
+	if (z == NO_ID)
+		return x;
+	return emit2(c, OP_sub, x, spread(c, emit_cast(c, z, DTYPE_F32), s.rank, axis));
+}
+
+/* The scale that is input i, as it multiplies something of that rank. */
+static value_id scale(struct call *c, uint32_t i, uint32_t rank, uint32_t axis)
+{
+	value_id v = call_in(c, i);
+
+	if (v == NO_ID) {
+		call_fail(c, "input %u is missing", i);
+		return NO_ID;
+	}
+	return spread(c, emit_cast(c, v, DTYPE_F32), rank, axis);
+}
+
+/* x / step rounded, with the zero point, as the 8-bit type of the zero point. */
+static value_id rounded(struct call *c, value_id x, value_id step, value_id zero)
+{
+	enum dtype t = zero == NO_ID ? DTYPE_U8 : dtype_of(c, zero);
+	struct attr range[2] = { attr_float(min, t == DTYPE_U8 ? 0 : -128), attr_float(max, t == DTYPE_U8 ? 255 : 127) };
+	value_id y = emit1(c, OP_round, emit2(c, OP_div, x, step));
+
+	if (t != DTYPE_U8 && t != DTYPE_I8) {
+		call_fail(c, "only uint8 and int8 are supported");
+		return NO_ID;
+	}
+	if (zero != NO_ID)
+		y = emit2(c, OP_add, y, spread(c, emit_cast(c, zero, DTYPE_F32), shape_of(c, x).rank, 0));
+	return emit_cast(c, emit(c, OP_clip, &y, 1, range, 2), t);
+}
+
+bool op_qlinear_conv(struct call *c)
+{
+	value_id x = centred(c, 0, 2, 0), w = centred(c, 3, 5, 0), bias = call_in(c, 8), y;
+	uint32_t rank = shape_of(c, x).rank;
+
+	if (bias != NO_ID)
+		bias = emit_cast(c, bias, DTYPE_F32);
+	y = c->failed ? NO_ID : onnx_conv(c, x, w, bias);
+	y = emit2(c, OP_mul, y, emit2(c, OP_mul, scale(c, 1, rank, 1), scale(c, 4, rank, 1)));
+	call_out(c, 0, c->failed ? NO_ID : rounded(c, y, scale(c, 6, rank, 1), call_in(c, 7)));
+	return !c->failed;
+}
+
+bool op_qlinear_matmul(struct call *c)
+{
+	uint32_t ra = shape_of(c, call_in(c, 0)).rank, rb = shape_of(c, call_in(c, 3)).rank, r = ra > rb ? ra : rb;
+	value_id a, b, y;
+
+	if (ra < 2 || rb < 2)
+		return call_fail(c, "its operands must be matrices");
+	a = centred(c, 0, 2, ra - 2);
+	b = centred(c, 3, 5, rb - 1);
+	y = c->failed ? NO_ID : onnx_matmul(c, a, b);
+	y = emit2(c, OP_mul, y, emit2(c, OP_mul, scale(c, 1, r, r - 2), scale(c, 4, r, r - 1)));
+	call_out(c, 0, c->failed ? NO_ID : rounded(c, y, scale(c, 6, r, r - 2), call_in(c, 7)));
+	return !c->failed;
+}
+
+bool op_matmul_integer(struct call *c)
+{
+	uint32_t ra = shape_of(c, call_in(c, 0)).rank, rb = shape_of(c, call_in(c, 1)).rank;
+	value_id a = centred(c, 0, 2, ra > 1 ? ra - 2 : 0), b = centred(c, 1, 3, rb > 1 ? rb - 1 : 0);
+
+	call_out(c, 0, c->failed ? NO_ID : emit_cast(c, onnx_matmul(c, a, b), DTYPE_I32));
+	return !c->failed;
+}
+
+bool op_conv_integer(struct call *c)
+{
+	value_id x = centred(c, 0, 2, 0), w = centred(c, 1, 3, 0);
+
+	call_out(c, 0, c->failed ? NO_ID : emit_cast(c, onnx_conv(c, x, w, NO_ID), DTYPE_I32));
+	return !c->failed;
+}
+
+/* To uint8 by the range of what is there, 0 included. A tensor of zeros gets a scale that is not 0. */
+bool op_dynamic_quantize(struct call *c)
+{
+	value_id x = call_in(c, 0), nil = emit_scalar(c, DTYPE_F32, 0), low, high, step, zero;
+	struct attr range[2] = { attr_float(min, 0), attr_float(max, 255) };
+
+	low = emit2(c, OP_min, emit_reduce(c, OP_reduce_min, x, 0, false), nil);
+	high = emit2(c, OP_max, emit_reduce(c, OP_reduce_max, x, 0, false), nil);
+	step = emit2(c, OP_div, emit2(c, OP_sub, high, low), emit_scalar(c, DTYPE_F32, 255));
+	step = emit2(c, OP_max, step, emit_scalar(c, DTYPE_F32, 1e-30));
+	zero = emit1(c, OP_neg, emit2(c, OP_div, low, step));
+	zero = emit1(c, OP_round, emit(c, OP_clip, &zero, 1, range, 2));
+	zero = emit_cast(c, zero, DTYPE_U8);
+	call_out(c, 0, c->failed ? NO_ID : rounded(c, x, step, zero));
+	call_out(c, 1, step);
+	call_out(c, 2, zero);
+	return !c->failed;
+}
