@@ -35,7 +35,7 @@
 #define KERNEL splat_update
 #endif
 
-#define MOST_STEP 10.0f /* of a coefficient without moments, in rates */
+#define MOST_STEP 3.0f /* of a coefficient without moments, in rates */
 #define BETA1 0.9f
 #define BETA2 0.999f
 

@@ -249,8 +249,13 @@ static void check_transforms_values(void)
 	decl.points = DECL_POINTS_DEFAULT;
 	attempt(&a, &decl);
 	tap_ok(a.s && a.s->points.len == 3 && a.s->points.data[1].g == 255, "points of a PLY file");
+	tap_ok(a.s && a.s->near == 0.2, "the near plane of a scene of some units");
 	tap_ok(a.s && near((double)a.s->points.data[0].scale, 1, 1e-6) &&
 	       near((double)a.s->points.data[1].scale, sqrt(1.5), 1e-6), "radii from the nearest");
+	attempt_end(&a);
+	decl.path = "transforms/good-small.json";
+	attempt(&a, &decl);
+	tap_ok(a.s && a.s->near > 0.001 && a.s->near < 0.05, "and of one of some hundredths: %g", a.s ? a.s->near : 0);
 	attempt_end(&a);
 	decl.points = DECL_POINTS_SFM;
 	decl.path = "transforms/good-plain.json";

@@ -276,6 +276,19 @@ static bool take_points(struct importing *m)
 	return true;
 }
 
+/* The usual near plane is for scenes of some units across; where cameras and points lie closer together it would hide them. */
+static void measure_near(struct scene *s)
+{
+	double sum = 0;
+
+	for (uint32_t i = 0; i < s->points.len; i++) {
+		const struct scene_point *p = &s->points.data[i];
+
+		sum += distance((double[3]){ (double)p->x, (double)p->y, (double)p->z }, s->centre) / s->points.len;
+	}
+	s->near = fmin(0.2, 0.05 * fmax(s->extent, sum));
+}
+
 static bool sees(const struct scene_view *v, const struct scene_point *p)
 {
 	double at[3] = { (double)p->x, (double)p->y, (double)p->z }, c[3], x, y;
@@ -332,6 +345,7 @@ struct scene *scene_import(struct arena *a, struct diag *d, const struct decl_sc
 	measure_extent(&m);
 	if (!take_points(&m))
 		return NULL;
+	measure_near(m.scene);
 	look_for_points(&m);
 	return m.scene;
 }

@@ -42,6 +42,7 @@ struct scene {
 	double centre[3];       /* mean of the training cameras */
 	const uint8_t **kept;   /* frames by view that were decoded already, or NULL; NULL: none */
 	double extent;          /* 1.1 times the largest distance of a training camera from it */
+	double near;            /* what is nearer to a camera is not drawn */
 };
 
 /* Reads the capture's structure and the size of every photograph. NULL: errors were said. */

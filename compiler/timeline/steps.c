@@ -176,11 +176,11 @@ bool make_steps(struct plan_maker *k)
 	struct codegen c = { .arena = k->arena, .t = k->r->target, .d = k->diag, .ks = &t->kernels };
 
 	t->kernels.build_options = "-cl-std=CL1.2";
-	t->kernels.prelude = arena_printf(k->arena, "%s%s\n#define SH_DEGREE %u\n#define MOMENT_BITS %u\n#define COMPACT %d\n#define GREY %d\n%s",
+	t->kernels.prelude = arena_printf(k->arena, "%s%s\n#define SH_DEGREE %u\n#define MOMENT_BITS %u\n#define COMPACT %d\n#define GREY %d\n#define NEAR %af\n%s",
 					  /* the driver chooses the size of a group of what needs none */
 					  k->r->target->kernels == TARGET_GPU_KERNELS ? "#define EDGE_SINGLE\n" : "", prelude_text(),
 					  t->train.sh_degree, t->train.moment_bits, (t->train.flags & EDGE_TRAIN_COMPACT) != 0,
-					  t->train.flags & EDGE_TRAIN_GREY ? 1 : 4,
+					  t->train.flags & EDGE_TRAIN_GREY ? 1 : 4, (double)(float)k->r->scene->near,
 					  kernel_file_text("splat.clh"));
 	for (uint32_t i = 0; i < sizeof plans / sizeof *plans; i++)
 		if (wanted(&plans[i], &t->train) && !add_step(k, &c, &plans[i]))
