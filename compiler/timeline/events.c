@@ -70,7 +70,7 @@ static void raise_rates(struct edge_train *x)
 	x->rate_position_last *= faster;
 	x->rate_scale *= 2.0f;
 	/* compact ones have no first moment that evens out what pulls at them: large sets, seen in few pixels each, would be noise */
-	x->rate_sh *= x->flags & EDGE_TRAIN_COMPACT ? fminf(faster, 16.0f) : 4.0f;
+	x->rate_sh *= x->flags & EDGE_TRAIN_COMPACT ? fmaxf(4.0f, fminf(faster, 16.0f)) : 4.0f;
 	x->settle_from = 0.7f;
 	x->rate_settled = 0.2f;
 }
