@@ -368,6 +368,27 @@ case("ConvTranspose-11-upper-gaps", node("ConvTranspose", ["x", "w"], strides=[2
 case("ConvTranspose-11-lower", node("ConvTranspose", ["x", "w"], strides=[2, 2], auto_pad="SAME_LOWER"), {"x": rnd("ct", 1, 2, 4, 3)}, {"w": wt})
 case("ConvTranspose-11-shape-larger", node("ConvTranspose", ["x", "w"], strides=[3, 2], output_shape=[13, 8]), {"x": rnd("ct", 1, 2, 4, 3)}, {"w": wt})
 
+# ---- 8-bit integers
+u8 = np.random.default_rng(8).integers
+bytes_in = u8(0, 256, (1, 3, 7, 6)).astype(np.uint8)
+for nm, w, z, kw in [("", u8(-128, 128, (4, 3, 3, 3)).astype(np.int8), np.array(0, np.int8), {"pads": [1, 1, 1, 1]}),
+                     ("-strided", u8(0, 256, (4, 3, 2, 3)).astype(np.uint8), np.array(131, np.uint8), {"strides": [2, 1], "pads": [1, 0, 0, 2]})]:
+    case(f"ConvInteger-10{nm}", node("ConvInteger", ["x", "w", "xz", "wz"], **kw), {"x": bytes_in}, {"w": w, "xz": np.array(117, np.uint8), "wz": z}, opset=10)
+    case(f"QLinearConv-10{nm}", node("QLinearConv", ["x", "xs", "xz", "w", "ws", "wz", "ys", "yz", "b"], **kw), {"x": bytes_in},
+         {"xs": np.array(.013, np.float32), "xz": np.array(117, np.uint8), "w": w, "ws": np.array(.007, np.float32), "wz": z,
+          "ys": np.array(.21, np.float32), "yz": np.array(120, np.uint8), "b": u8(-900, 900, 4).astype(np.int32)}, opset=10)
+case("QLinearConv-10-channels", node("QLinearConv", ["x", "xs", "xz", "w", "ws", "wz", "ys", "yz"]), {"x": bytes_in},
+     {"xs": np.array(.013, np.float32), "xz": np.array(3, np.uint8), "w": u8(-128, 128, (4, 3, 3, 3)).astype(np.int8), "ws": rnd("ws", 4, lo=.002, hi=.01),
+      "wz": np.zeros(4, np.int8), "ys": np.array(.31, np.float32), "yz": np.array(99, np.uint8)}, opset=10)
+rows, columns = u8(0, 256, (2, 5, 7)).astype(np.uint8), u8(-128, 128, (7, 4)).astype(np.int8)
+case("MatMulInteger-10", node("MatMulInteger", ["a", "b", "az", "bz"]), {"a": rows}, {"b": columns, "az": np.array(19, np.uint8), "bz": np.array(-3, np.int8)}, opset=10)
+case("MatMulInteger-10-plain", node("MatMulInteger", ["a", "b"]), {"a": rows}, {"b": columns}, opset=10)
+case("QLinearMatMul-10", node("QLinearMatMul", ["a", "as", "az", "b", "bs", "bz", "ys", "yz"]), {"a": rows},
+     {"as": np.array(.02, np.float32), "az": np.array(128, np.uint8), "b": columns, "bs": np.array(.011, np.float32), "bz": np.array(0, np.int8),
+      "ys": np.array(.15, np.float32), "yz": np.array(130, np.uint8)}, opset=10)
+case("DynamicQuantizeLinear-11", node("DynamicQuantizeLinear", ["x"], ["y", "ys", "yz"]), {"x": rnd("dq", 3, 5)}, outputs=["y", "ys", "yz"], opset=11)
+case("DynamicQuantizeLinear-11-positive", node("DynamicQuantizeLinear", ["x"], ["y", "ys", "yz"]), {"x": rnd("dq", 3, 5, lo=.5)}, outputs=["y", "ys", "yz"], opset=11)
+
 for old in HERE.glob("*.onnx"):
     if old.stem not in written:
         old.unlink()
