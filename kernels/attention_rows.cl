@@ -83,8 +83,6 @@
 #define PAIR(M, i) EDGE_TILE_CAT(PAIR_, PART_NV)(M, i)
 
 /* Sixteen vectors through registers: EDGE_TURN. */
-#define TURN_ALL(M)                                                                                \
-	M(0) M(1) M(2) M(3) M(4) M(5) M(6) M(7) M(8) M(9) M(10) M(11) M(12) M(13) M(14) M(15)
 #define TURN_READ(i) const float16 a##i = vload16(0, p + min(i, left) * (long)step) * factor;
 #define TURN_ROW(i) const float16 a##i = vload16(i, rows) * factor;
 #define TURN_KEEP(i) vstore16(turned##i, 0, to + (i) * WIDE);
@@ -96,17 +94,17 @@ EDGE_OVERLOAD void EDGE_FN(turn)(__global const float *p, const int step, const 
 				 const float factor, __private float *to)
 {
 	if (wide == 16) {
-		TURN_ALL(TURN_READ)
+		EDGE_REPEAT(16, TURN_READ)
 		EDGE_TURN(a)
-		TURN_ALL(TURN_KEEP)
+		EDGE_REPEAT(16, TURN_KEEP)
 	} else {
 		float rows[16 * 16];
 
 		for (int i = 0; i < 16; i++)
 			vstore16(edge_load16(p + min(i, left) * (long)step, wide), i, rows);
-		TURN_ALL(TURN_ROW)
+		EDGE_REPEAT(16, TURN_ROW)
 		EDGE_TURN(a)
-		TURN_ALL(TURN_KEEP)
+		EDGE_REPEAT(16, TURN_KEEP)
 	}
 }
 #define TURN_COLUMN(i) const float16 a##i = vload16(0, from + (i) * WIDE) * factor;
@@ -264,14 +262,14 @@ __kernel EDGE_SINGLE void KERNEL(__global const float *restrict q, __global cons
 			for (int d = 0; d < DV; d += 16) {
 				__private const float *from = sum + d * WIDE + i;
 
-				TURN_ALL(TURN_COLUMN)
+				EDGE_REPEAT(16, TURN_COLUMN)
 				EDGE_TURN(a)
 				if (left == WHOLE) {
-					TURN_ALL(TURN_STORE)
+					EDGE_REPEAT(16, TURN_STORE)
 				} else {
 					float rows[16 * 16];
 
-					TURN_ALL(TURN_BACK)
+					EDGE_REPEAT(16, TURN_BACK)
 					for (int r = 0; r < left; r++)
 						EDGE_STORE16(vload16(r, rows), first + r, d, min(16, DV - d));
 				}

@@ -24,8 +24,6 @@
 #define TILE_LANES 16
 
 /* A matrix that lies turned: 16 columns by 16 rows of it at a time. */
-#define TURN_ALL(M)                                                                                \
-	M(0) M(1) M(2) M(3) M(4) M(5) M(6) M(7) M(8) M(9) M(10) M(11) M(12) M(13) M(14) M(15)
 #define TURN_READ(i) const float16 a##i = vload16(0, p + min(i, left) * (long)bn_stride);
 #define TURN_KEEP(i) vstore16(turned##i, 0, own + (first + i) * 32 + l);
 
@@ -63,9 +61,9 @@ __kernel EDGE_SINGLE void KERNEL(__global const float *restrict a, __global cons
 					__global const float *p = from + (long)l * bn_stride + first;
 					const int left = lanes - 1 - l; /* columns beyond it are it once more, and never stored */
 
-					TURN_ALL(TURN_READ)
+					EDGE_REPEAT(16, TURN_READ)
 					EDGE_TURN(a)
-					TURN_ALL(TURN_KEEP)
+					EDGE_REPEAT(16, TURN_KEEP)
 				}
 			for (int l = 0; l < 32; l++)
 				for (int i = whole; i < k; i++)

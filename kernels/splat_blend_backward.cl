@@ -92,7 +92,7 @@ __kernel EDGE_SINGLE void KERNEL(__global const uint *restrict state, __global c
 				float16 raw, alpha, after, w, x, h;
 				int16 live;
 
-				if (!splat_any(hit))
+				if (!edge_any(hit))
 					continue;
 				raw = splat_exp(e);
 				alpha = min(raw, (float16)(ALPHA_MAX));

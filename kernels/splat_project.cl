@@ -46,7 +46,7 @@ EDGE_OVERLOAD void EDGE_FN(vector)(__global const uint *restrict state, __global
 	/* also false for what is no number */
 	seen = (g.tz > NEAR) & (reach >= 0.0f) & (rect[1] > rect[0]) & (rect[3] > rect[2]) &
 	       (fabs(f[R_U]) < 1e9f) & (fabs(f[R_V]) < 1e9f) & (g.det < 1e30f) & (g.tz < 1e30f);
-	if (!splat_any(seen)) { /* most of what a Gaussian holds is its colour: not read for nothing */
+	if (!edge_any(seen)) { /* most of what a Gaussian holds is its colour: not read for nothing */
 		rect[1] = (int16)(0);
 		return;
 	}

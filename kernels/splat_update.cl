@@ -162,7 +162,7 @@ EDGE_OVERLOAD void EDGE_FN(lateness)(__global const uint *restrict state, float1
 	__global const float *table = (__global const float *)state + STATE_DRIFT;
 	float number[16], drift[16], place[16];
 
-	a->late = splat_any(missed > 0.0f);
+	a->late = edge_any(missed > 0.0f);
 	if (!a->late)
 		return;
 	vstore16(missed, 0, number);
@@ -391,11 +391,11 @@ EDGE_OVERLOAD void EDGE_FN(sixteen)(__global const uint *restrict state, struct 
 	if (seen) {
 		shown = EDGE_FN(sums)(gradients, seen, sum);
 		for (int k = 0; k < GRADIENT; k++)
-			pulled |= splat_any(sum[k] != 0.0f);
+			pulled |= edge_any(sum[k] != 0.0f);
 		splat_put16(splat_get16(s + a->plane) + select((float16)(0.0f), (float16)(1.0f), shown), a->random & 0xffffu,
 			    s + a->plane);
 	}
-	if (a->own && !all && !pulled && !splat_any(missed >= (float)MISSED_MOST)) {
+	if (a->own && !all && !pulled && !edge_any(missed >= (float)MISSED_MOST)) {
 		splat_put16(missed + 1.0f, (uint16)(0u), s + STAT_MISSED * a->plane);
 		return;
 	}

@@ -220,11 +220,20 @@ static double distance(const double a[3], const double b[3])
 	return sqrt((a[0] - b[0]) * (a[0] - b[0]) + (a[1] - b[1]) * (a[1] - b[1]) + (a[2] - b[2]) * (a[2] - b[2]));
 }
 
+static double mean_distance(const struct scene_point *p, size_t n, const double from[3])
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sum += distance((double[3]){ (double)p[i].x, (double)p[i].y, (double)p[i].z }, from) / n;
+	return sum;
+}
+
 /* Cameras in one place have no extent; then that of the points serves, or 1. */
 static void measure_extent(struct importing *m)
 {
 	struct scene *s = m->scene;
-	double place[3], most = 0, sum = 0;
+	double place[3], most = 0, mean;
 
 	for (uint32_t i = 0; i < s->views.len; i++) {
 		place_of(&s->views.data[i], place);
@@ -239,12 +248,8 @@ static void measure_extent(struct importing *m)
 	s->extent = 1.1 * most;
 	if (s->extent > 1e-9 * (1 + fabs(s->centre[0]) + fabs(s->centre[1]) + fabs(s->centre[2])))
 		return;
-	for (uint32_t i = 0; i < m->capture.points.len; i++) {
-		const struct scene_point *p = &m->capture.points.data[i];
-
-		sum += distance((double[3]){ (double)p->x, (double)p->y, (double)p->z }, s->centre) / m->capture.points.len;
-	}
-	s->extent = sum > 0 ? 0.3 * sum : 1;
+	mean = mean_distance(m->capture.points.data, m->capture.points.len, s->centre);
+	s->extent = mean > 0 ? 0.3 * mean : 1;
 }
 
 static bool take_points(struct importing *m)
@@ -279,14 +284,7 @@ static bool take_points(struct importing *m)
 /* The usual near plane is for scenes of some units across; where cameras and points lie closer together it would hide them. */
 static void measure_near(struct scene *s)
 {
-	double sum = 0;
-
-	for (uint32_t i = 0; i < s->points.len; i++) {
-		const struct scene_point *p = &s->points.data[i];
-
-		sum += distance((double[3]){ (double)p->x, (double)p->y, (double)p->z }, s->centre) / s->points.len;
-	}
-	s->near = fmin(0.2, 0.05 * fmax(s->extent, sum));
+	s->near = fmin(0.2, 0.05 * fmax(s->extent, mean_distance(s->points.data, s->points.len, s->centre)));
 }
 
 static bool sees(const struct scene_view *v, const struct scene_point *p)

@@ -15,7 +15,6 @@ enum {
 	SPLAT_RECORD = 11,
 	SPLAT_COMPACT_RECORD = 7,
 	SPLAT_GRADIENT = 9,
-	SPLAT_WHOLE = 14, /* parameters that are floats and have moments in a compact plan, too */
 	SPLAT_SLOT = 11,
 	SPLAT_STATE = 640,
 	SPLAT_PARTS = 6,

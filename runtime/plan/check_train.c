@@ -145,11 +145,11 @@ static enum edge_status check_points(struct check *c)
 static uint64_t least_bytes(const struct check *c, uint32_t role)
 {
 	const struct edge_train *x = c->p->train;
-	const uint32_t whole = compact(x) ? 14 : x->parameters; /* parameters that are floats and have moments */
+	const uint32_t whole = edge_train_whole(x->parameters, x->flags);
 	uint64_t cap = x->capacity, tiles = (uint64_t)(x->stride / TILE) * (x->rows / TILE), bytes = 0;
 
 	switch (role) {
-	case EDGE_BUFFER_PARAMETERS: return cap * (4 * whole + 2 * (compact(x) ? edge_train_columns(x->parameters, x->flags) : 0));
+	case EDGE_BUFFER_PARAMETERS: return cap * (4 * whole + 2 * edge_train_columns(x->parameters, x->flags));
 	case EDGE_BUFFER_MOMENT1:
 	case EDGE_BUFFER_MOMENT2: return x->moment_bits / 8 * cap * whole;
 	case EDGE_BUFFER_STATISTICS: return (compact(x) ? 10 : 20) * cap;

@@ -12,7 +12,7 @@
 
 #include <string.h>
 
-enum { BATCH = 256, WHOLE = 14 /* parameters that are floats in any plan */ };
+enum { BATCH = 256, PARAMETERS = 0, COEFFICIENTS = 4 /* parts */ };
 
 static bool compact(const struct train *t)
 {
@@ -29,17 +29,18 @@ struct part {
 static uint32_t list_parts(const struct train *t, struct part *all)
 {
 	const struct edge_train *x = t->plan;
-	const uint32_t whole = compact(t) ? WHOLE : x->parameters, bytes = x->moment_bits / 8;
+	const uint32_t whole = edge_train_whole(x->parameters, x->flags), bytes = x->moment_bits / 8;
+	const uint32_t halves = edge_train_columns(x->parameters, x->flags);
 	const struct part list[] = {
 		{ { "parameters", whole, 4 }, EDGE_BUFFER_PARAMETERS, 0 },
 		{ { "first moments", whole, bytes }, EDGE_BUFFER_MOMENT1, 0 },
 		{ { "second moments", whole, bytes }, EDGE_BUFFER_MOMENT2, 0 },
 		{ { "statistics", STATISTICS, compact(t) ? 2 : 4 }, EDGE_BUFFER_STATISTICS, 0 },
-		{ { "coefficients", edge_train_columns(x->parameters, x->flags), 2 }, EDGE_BUFFER_PARAMETERS, 4 * (uint64_t)WHOLE * x->capacity },
+		{ { "coefficients", halves, 2 }, EDGE_BUFFER_PARAMETERS, 4 * (uint64_t)whole * x->capacity },
 	};
 
 	memcpy(all, list, sizeof list);
-	return compact(t) && x->parameters > WHOLE ? 5 : 4;
+	return halves ? 5 : 4;
 }
 
 uint32_t train_part_count(const struct train *t)
@@ -105,7 +106,7 @@ enum edge_status train_part_write(struct train *t, uint32_t part, uint32_t plane
 /* The column of parameter k, and how many of red, green and blue share it and stand before k. */
 static uint32_t column_of(const struct train *t, uint32_t k, uint32_t *before)
 {
-	const uint32_t at = k - WHOLE, own = t->plan->flags & EDGE_TRAIN_GREY ? 0 : 9;
+	const uint32_t at = k - EDGE_TRAIN_BASE, own = t->plan->flags & EDGE_TRAIN_GREY ? 0 : EDGE_TRAIN_DEGREE_1;
 
 	*before = at < own ? 0 : at % 3;
 	return at < own ? at : own + (at - own) / 3;
@@ -152,12 +153,12 @@ enum edge_status train_parameter_read(struct train *t, uint32_t k, uint32_t firs
 	uint32_t before;
 	enum edge_status st = EDGE_OK;
 
-	if (!compact(t) || k < WHOLE)
-		return train_part_read(t, 0, k, first, count, out, f);
+	if (!compact(t) || k < EDGE_TRAIN_BASE)
+		return train_part_read(t, PARAMETERS, k, first, count, out, f);
 	for (uint32_t done = 0; done < count && st == EDGE_OK; done += BATCH) {
 		uint32_t n = count - done < BATCH ? count - done : BATCH;
 
-		st = train_part_read(t, 4, column_of(t, k, &before), first + done, n, half, f);
+		st = train_part_read(t, COEFFICIENTS, column_of(t, k, &before), first + done, n, half, f);
 		for (uint32_t i = 0; i < n && st == EDGE_OK; i++)
 			out[done + i] = from_half(half[i]);
 	}
@@ -171,18 +172,18 @@ enum edge_status train_parameter_write(struct train *t, uint32_t k, uint32_t fir
 	uint32_t before, column;
 	enum edge_status st = EDGE_OK;
 
-	if (!compact(t) || k < WHOLE)
-		return train_part_write(t, 0, k, first, count, in, f);
+	if (!compact(t) || k < EDGE_TRAIN_BASE)
+		return train_part_write(t, PARAMETERS, k, first, count, in, f);
 	column = column_of(t, k, &before);
 	for (uint32_t done = 0; done < count && st == EDGE_OK; done += BATCH) {
 		uint32_t n = count - done < BATCH ? count - done : BATCH;
 
 		/* the mean of what is written as red, green and blue, in this order */
-		if (before && (st = train_part_read(t, 4, column, first + done, n, half, f)) != EDGE_OK)
+		if (before && (st = train_part_read(t, COEFFICIENTS, column, first + done, n, half, f)) != EDGE_OK)
 			return st;
 		for (uint32_t i = 0; i < n; i++)
 			half[i] = to_half(((before ? from_half(half[i]) * (float)before : 0) + in[done + i]) / (float)(before + 1));
-		st = train_part_write(t, 4, column, first + done, n, half, f);
+		st = train_part_write(t, COEFFICIENTS, column, first + done, n, half, f);
 	}
 	return st;
 }

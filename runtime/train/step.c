@@ -108,7 +108,7 @@ static enum edge_status band_entries(struct train *t, uint32_t *entries, struct 
 
 enum edge_status draw_backward(struct train *t, struct failure *f)
 {
-	uint32_t bands = t->state[STATE_BANDS], slots = t->plan->slot_capacity, entries;
+	uint32_t bands = t->state[STATE_BANDS], slots = t->plan->slot_capacity, entries, first, end;
 	enum edge_status st = EDGE_OK;
 
 	if (bands > 1 && (st = draw_recount(t, f)) != EDGE_OK)
@@ -117,12 +117,15 @@ enum edge_status draw_backward(struct train *t, struct failure *f)
 		if (bands > 1 && ((st = draw_band(t, b, b > 0, f)) != EDGE_OK ||
 				  (st = train_launch(t, EDGE_TRAIN_TILE_LIST, f)) != EDGE_OK))
 			return st;
-		if ((st = band_entries(t, &entries, f)) != EDGE_OK || (st = round_back(t, 0, entries < slots ? entries : slots, f)) != EDGE_OK)
+		if ((st = band_entries(t, &entries, f)) != EDGE_OK)
 			return st;
-		for (uint32_t e = slots; e < entries && st == EDGE_OK; e += entries - e < slots ? entries - e : slots)
-			st = round_back(t, e, entries - e < slots ? entries : e + slots, f);
-		if (st != EDGE_OK)
-			return st;
+		first = 0;
+		do { /* a round, too, where there is no entry */
+			end = entries - first < slots ? entries : first + slots;
+			if ((st = round_back(t, first, end, f)) != EDGE_OK)
+				return st;
+			first = end;
+		} while (first < entries);
 	}
 	return st;
 }

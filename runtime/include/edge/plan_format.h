@@ -323,12 +323,23 @@ enum edge_train_flags {
 	EDGE_TRAIN_GREY = 2 /* only with COMPACT: of degree 1, too, there is one for the three */
 };
 
-/* How many f16 columns a compact plan has for the colour coefficients of degree 1 and up. */
+/* Parameters before the colour coefficients of degree 1 and up, and how many of degree 1 there are. */
+enum { EDGE_TRAIN_BASE = 14, EDGE_TRAIN_DEGREE_1 = 9 };
+
+/* How many parameters are f32 columns and have moments. */
+static inline uint32_t edge_train_whole(uint32_t parameters, uint32_t flags)
+{
+	return flags & EDGE_TRAIN_COMPACT ? EDGE_TRAIN_BASE : parameters;
+}
+
+/* How many f16 columns there are for the rest of them. */
 static inline uint32_t edge_train_columns(uint32_t parameters, uint32_t flags)
 {
+	const uint32_t rest = parameters - edge_train_whole(parameters, flags);
+
 	if (flags & EDGE_TRAIN_GREY)
-		return (parameters - 14) / 3;
-	return parameters <= 23 ? parameters - 14 : 9 + (parameters - 23) / 3;
+		return rest / 3;
+	return rest <= EDGE_TRAIN_DEGREE_1 ? rest : EDGE_TRAIN_DEGREE_1 + (rest - EDGE_TRAIN_DEGREE_1) / 3;
 }
 
 struct edge_window {
