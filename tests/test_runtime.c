@@ -13,6 +13,7 @@
 #include "tap.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -210,6 +211,33 @@ static void check_side_by_side(void)
 		plan_file_pread = pread;
 	}
 	streamed_io = EDGERT_IO_AUTO;
+}
+
+static pthread_t submitter;
+static int read_by_submitter;
+
+static ssize_t pread_who(int fd, void *out, size_t bytes, off_t offset)
+{
+	if (pthread_equal(pthread_self(), submitter))
+		__atomic_add_fetch(&read_by_submitter, 1, __ATOMIC_RELAXED);
+	return pread(fd, out, bytes, offset);
+}
+
+/* One slot: a read may begin when a step is submitted, and the next step needs it. No reader wakes up so fast each time. */
+static void check_help(void)
+{
+	static const struct axpy_plan plan = { .chunks = 60, .chunk_floats = 4096, .slots = 1 };
+	struct edgert_session *s;
+
+	write_axpy(&plan);
+	submitter = pthread_self();
+	plan_file_pread = pread_who;
+	s = open_streamed();
+	read_by_submitter = 0; /* the plan's records */
+	tap_ok(s && runs_as_expected(&plan, s, 20), "one slot, twenty runs");
+	tap_ok(read_by_submitter > 0, "who waits reads himself: %d of 1200 reads", read_by_submitter);
+	edgert_close(s);
+	plan_file_pread = pread;
 }
 
 /* Runs once, expecting failure with a message that contains `word`. */
@@ -473,6 +501,7 @@ int main(void)
 	fake_settings.discrete = false;
 	check_harmless_faults();
 	check_side_by_side();
+	check_help();
 	check_file_faults();
 	check_device_faults();
 	check_early_close();

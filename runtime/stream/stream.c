@@ -17,6 +17,13 @@
  * The first run's reads start with the threads, before the device exists. Reads
  * with EDGE_READ_ONCE count as done in later runs; a plan that only has those
  * never wakes a thread again.
+ *
+ * The submitting thread waits for nothing that it can do itself: a read that it
+ * needs and that no reader has begun.
+ *
+ * A reader keeps off the submitting thread's CPU. It is woken by that thread, and
+ * the system would run it in its place, while a worker of the pool spins on the
+ * CPU beside it, waiting for a kernel that nobody submits.
  */
 #include "config.h"
 
@@ -25,6 +32,7 @@
 #include "stream/stream.h"
 
 #include <pthread.h>
+#include <sched.h>
 
 #define SLOW_DISK 4e8 /* bytes in a second */
 #define NONE UINT32_MAX
@@ -35,12 +43,14 @@ struct reader {
 	struct stream *stream;
 	pthread_t thread;
 	uint32_t at; /* the read that it is busy with, or NONE; under the lock */
+	int away;    /* from this CPU; -1: not yet */
 };
 
 struct stream {
 	struct stream_config config;
 	struct reader reader[READERS_MAX];
 	uint32_t readers; /* started */
+	cpu_set_t cpus;	  /* that the process may use */
 
 	pthread_mutex_t lock;
 	pthread_cond_t to_first, to_readers, to_submitter;
@@ -51,7 +61,9 @@ struct stream {
 	uint32_t done;	    /* reads of this run that have arrived and are sound, with all before them */
 	uint32_t submitted; /* steps of this run whose completion can be waited for */
 	uint32_t wanted;    /* by the submitting thread: this many of `done` */
-	uint32_t busy;	    /* readers with a read */
+	uint32_t busy;	    /* threads with a read */
+	uint32_t own;	    /* the read that the submitting thread is busy with, or NONE */
+	int home;	    /* the submitting thread's CPU when it began the run */
 	bool stop, judged;
 	bool taken;	    /* a reader is the first in line */
 	bool blocked;	    /* it waits for a step */
@@ -127,6 +139,14 @@ static bool over(const struct stream *s)
 	return s->stop || s->failure.status != EDGE_OK;
 }
 
+/* Whether the next read waits for a step that nobody has submitted. */
+static bool waits(const struct stream *s)
+{
+	int64_t after = s->config.plan->reads[s->next].after_step;
+
+	return after > s->completed && (int64_t)s->submitted <= after;
+}
+
 /* The next read, when its place is free or will be once a step is complete that runs; NONE: no more. */
 static uint32_t next_read(struct stream *s, bool *step_runs)
 {
@@ -140,8 +160,7 @@ static uint32_t next_read(struct stream *s, bool *step_runs)
 		r = s->next < read_count(s) ? &s->config.plan->reads[s->next] : NULL;
 		if (!r && s->first_streamed == read_count(s))
 			break;
-		s->blocked = r && r->after_step >= 0 && s->submitted <= (uint32_t)r->after_step &&
-			     r->after_step > s->completed;
+		s->blocked = r && waits(s);
 		if (r && !s->blocked) {
 			*step_runs = r->after_step >= 0 && r->after_step > s->completed;
 			index = s->next;
@@ -161,7 +180,7 @@ static uint32_t next_read(struct stream *s, bool *step_runs)
 /* Reads arrive in any order and count in the plan's. */
 static void count_done(struct stream *s, int64_t now)
 {
-	uint32_t done = s->next;
+	uint32_t done = s->next < s->own ? s->next : s->own;
 
 	for (uint32_t i = 0; i < s->readers; i++)
 		if (s->reader[i].at < done)
@@ -211,6 +230,35 @@ static void finish_read(struct stream *s, uint32_t index, const struct stream_re
 		judge_disk(s, when->arrived);
 }
 
+/* Moves the calling reader off a CPU, where the process has others. */
+static void keep_off(const struct stream *s, int cpu)
+{
+	cpu_set_t set = s->cpus;
+
+	if (cpu >= 0 && cpu < CPU_SETSIZE)
+		CPU_CLR((unsigned)cpu, &set);
+	if (CPU_COUNT(&set) > 0)
+		sched_setaffinity(0, sizeof(set), &set);
+}
+
+/* Does one read; `at` says meanwhile which. The lock is free while the disk works. */
+static void do_read(struct stream *s, uint32_t *at, uint32_t index, bool step_runs)
+{
+	struct stream_record when = { 0, 0 };
+	struct failure f = { .status = EDGE_OK };
+
+	*at = index;
+	if (s->busy++ == 0)
+		s->busy_since = rt_now();
+	pthread_mutex_unlock(&s->lock);
+	perform(s, index, step_runs, &when, &f);
+	pthread_mutex_lock(&s->lock);
+	*at = NONE;
+	if (--s->busy == 0)
+		s->totals.busy_ns += rt_now() - s->busy_since;
+	finish_read(s, index, &when, &f);
+}
+
 static void *reader(void *arg)
 {
 	struct reader *self = arg;
@@ -221,19 +269,9 @@ static void *reader(void *arg)
 	rt_seal(true);
 	pthread_mutex_lock(&s->lock);
 	while ((index = next_read(s, &step_runs)) != NONE) {
-		struct stream_record when = { 0, 0 };
-		struct failure f = { .status = EDGE_OK };
-
-		self->at = index;
-		if (s->busy++ == 0)
-			s->busy_since = rt_now();
-		pthread_mutex_unlock(&s->lock);
-		perform(s, index, step_runs, &when, &f);
-		pthread_mutex_lock(&s->lock);
-		self->at = NONE;
-		if (--s->busy == 0)
-			s->totals.busy_ns += rt_now() - s->busy_since;
-		finish_read(s, index, &when, &f);
+		if (self->away != s->home)
+			keep_off(s, self->away = s->home);
+		do_read(s, &self->at, index, step_runs);
 	}
 	/* what has no more reads must not keep the others waiting for their turn */
 	pthread_cond_broadcast(&s->to_readers);
@@ -265,7 +303,7 @@ static int start_readers(struct stream *s)
 	pthread_attr_setstacksize(&attr, STACK);
 	pthread_mutex_lock(&s->lock);
 	for (uint32_t i = 0; i < depth && code == 0; i++) {
-		s->reader[i] = (struct reader){ .stream = s, .at = NONE };
+		s->reader[i] = (struct reader){ .stream = s, .at = NONE, .away = -1 };
 		code = pthread_create(&s->reader[i].thread, &attr, reader, &s->reader[i]);
 		s->readers += code == 0;
 	}
@@ -287,7 +325,9 @@ enum edge_status stream_start(const struct stream_config *config, struct stream 
 	s->config = *config;
 	s->run = 1;
 	s->completed = -1;
+	s->own = NONE;
 	s->first_streamed = skip_resident(s, 0, 2);
+	s->home = sched_getaffinity(0, sizeof(s->cpus), &s->cpus) == 0 ? sched_getcpu() : -1;
 	if (config->record && !(s->record = rt_alloc(n, sizeof(*s->record)))) {
 		rt_free(s);
 		return rt_fail(f, EDGE_MEMORY, "out of memory");
@@ -327,6 +367,7 @@ void stream_stop(struct stream *s)
 void stream_begin(struct stream *s)
 {
 	pthread_mutex_lock(&s->lock);
+	s->home = s->home < 0 ? -1 : sched_getcpu();
 	if (++s->begun > 1) {
 		s->submitted = 0;
 		s->wanted = 0;
@@ -338,6 +379,25 @@ void stream_begin(struct stream *s)
 			pthread_cond_broadcast(&s->to_first);
 	}
 	pthread_mutex_unlock(&s->lock);
+}
+
+/*
+ * Who waits for a read that no reader has begun does it: a reader that was told a
+ * moment ago may not run yet. Staging has room for one. False: nothing to do.
+ */
+static bool help(struct stream *s, uint32_t reads)
+{
+	uint32_t index = s->next;
+	bool step_runs;
+
+	if (s->config.staging || index >= reads || waits(s))
+		return false;
+	step_runs = s->config.plan->reads[index].after_step > s->completed;
+	s->next = skip_resident(s, index + 1, s->run);
+	if (s->blocked && s->next < read_count(s) && !waits(s))
+		pthread_cond_signal(&s->to_first);
+	do_read(s, &s->own, index, step_runs);
+	return true;
 }
 
 bool stream_ready(struct stream *s, uint32_t reads)
@@ -357,7 +417,8 @@ enum edge_status stream_await(struct stream *s, uint32_t reads, int64_t *arrived
 	pthread_mutex_lock(&s->lock);
 	s->wanted = reads;
 	while (s->done < reads && s->failure.status == EDGE_OK)
-		pthread_cond_wait(&s->to_submitter, &s->lock);
+		if (!help(s, reads))
+			pthread_cond_wait(&s->to_submitter, &s->lock);
 	if (s->done < reads)
 		st = rt_fail(f, s->failure.status, "%s", s->failure.text);
 	*arrived = s->arrived;
@@ -369,7 +430,7 @@ void stream_publish(struct stream *s, uint32_t step)
 {
 	pthread_mutex_lock(&s->lock);
 	s->submitted = step + 1;
-	if (s->blocked && (int64_t)step >= s->config.plan->reads[s->next].after_step)
+	if (s->blocked && s->next < read_count(s) && (int64_t)step >= s->config.plan->reads[s->next].after_step)
 		pthread_cond_signal(&s->to_first);
 	pthread_mutex_unlock(&s->lock);
 }
