@@ -5,6 +5,11 @@
  * Before step l can begin, everything that it needs must have come from the
  * disk, and after that all steps from l on must still run. The largest of
  * these sums is a time that no schedule can beat.
+ *
+ * Nor can weights be read before there is room for them. From the start of step i
+ * on, whatever was read before, all but as many bytes as the plan has for weights
+ * of what steps i to l need must still come, and step i itself could not begin
+ * before its own bound. So a plan in little memory has a bound of its own.
  */
 #include "config.h"
 
@@ -33,23 +38,42 @@ double median_ms(double *v, uint32_t n)
 	return n == 0 ? 0 : n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
 }
 
-double lower_bound_ms(const struct edge_plan *p, const double *step_ms, double bytes_per_s,
-		      bool once)
+/* Bytes in which weights are while a run lasts. */
+static double weight_memory(const struct edge_plan *p)
 {
-	double rest = 0, read = 0, best = 0;
+	double bytes = 0;
+
+	for (uint32_t i = 0; i < p->region_count; i++)
+		if (p->regions[i].kind == EDGE_REGION_RESIDENT || p->regions[i].kind == EDGE_REGION_STREAM)
+			bytes += (double)p->regions[i].bytes;
+	return bytes;
+}
+
+double lower_bound_ms(const struct edge_plan *p, const double *step_ms, double bytes_per_s, bool limited)
+{
+	double room = limited ? weight_memory(p) : 0, per_ms = bytes_per_s / 1e3;
+	double read = 0, all = 0, end = 0, from = 0;
 	uint32_t i, r = 0;
 
-	for (i = 0; i < p->step_count; i++)
-		rest += step_ms[i];
 	for (i = 0; i < p->step_count; i++) {
-		for (; r < p->steps[i].reads_needed; r++)
-			if (once || !(p->reads[r].flags & EDGE_READ_ONCE))
-				read += (double)p->chunks[p->reads[r].chunk].bytes;
-		if (read / bytes_per_s * 1e3 + rest > best)
-			best = read / bytes_per_s * 1e3 + rest;
-		rest -= step_ms[i];
+		double start = end, before = all;
+
+		for (; r < p->steps[i].reads_needed; r++) {
+			double bytes = (double)p->chunks[p->reads[r].chunk].bytes;
+
+			all += bytes;
+			if (!(p->reads[r].flags & EDGE_READ_ONCE))
+				read += bytes;
+		}
+		if (read / per_ms > start)
+			start = read / per_ms;
+		if (limited && from + (all - room) / per_ms > start)
+			start = from + (all - room) / per_ms;
+		if (i == 0 || start - before / per_ms > from)
+			from = start - before / per_ms;
+		end = start + step_ms[i];
 	}
-	return best;
+	return end;
 }
 
 /* Readers take the plan's reads one after the other, each into a place of its own. */

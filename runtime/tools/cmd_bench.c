@@ -190,6 +190,8 @@ static void choose_run(const struct edge_plan *p, const struct samples *kept,
 		if (ratio[i] == middle) {
 			times->bound_ms = bound[i];
 			times->bound_run_ms = kept->run_ms[i];
+			times->limited_bound_ms = lower_bound_ms(p, kept->step_ms + (size_t)i * kept->steps,
+								 times->storage_bytes_per_s, true);
 		}
 	}
 }
@@ -261,6 +263,8 @@ static void table(const struct edgert_session *s, const struct tool_times *t, ui
 		       t->cold_process_ms > 0 ? "evicted" : "as the page cache has it");
 		printf("T and T*            %.3f ms and %.3f ms, ratio %.3f\n", t->bound_run_ms,
 		       t->bound_ms, t->bound_ms > 0 ? t->bound_run_ms / t->bound_ms : 0);
+		printf("T* in this memory   %.3f ms, ratio %.3f\n", t->limited_bound_ms,
+		       t->limited_bound_ms > 0 ? t->bound_run_ms / t->limited_bound_ms : 0);
 	}
 }
 

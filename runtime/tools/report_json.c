@@ -76,6 +76,9 @@ void report_json(FILE *out, const struct edgert_session *s, const struct tool_ti
 	positive(&j, "measured_lower_bound_ms", t->bound_ms);
 	if (t->bound_ms > 0)
 		positive(&j, "lower_bound_ratio", t->bound_run_ms / t->bound_ms);
+	positive(&j, "limited_bound_ms", t->limited_bound_ms);
+	if (t->limited_bound_ms > 0)
+		positive(&j, "limited_bound_ratio", t->bound_run_ms / t->limited_bound_ms);
 	if (r.flops > 0) {
 		json_u64(&j, "flops", r.flops);
 		positive(&j, "gflops", (double)r.flops / (run_ms * 1e6));

@@ -89,7 +89,7 @@ enum edge_status samples_run(struct edgert_session *s, const struct tool_options
 struct tool_times {
 	double cold_ms, warm_ms; /* 0: unknown */
 	/* of streamed plans, measured together: 0 where unknown */
-	double storage_bytes_per_s, bound_ms, bound_run_ms;
+	double storage_bytes_per_s, bound_ms, bound_run_ms, limited_bound_ms;
 	double cold_process_ms; /* whole processes, median */
 	uint64_t cold_peak_rss;
 };
@@ -110,12 +110,10 @@ enum edge_status trace_save(const char *path, const struct edgert_session *s, st
 double median_ms(double *v, uint32_t n);
 
 /*
- * T* = max over l of [Q(l) / rate + the time of steps l and later], where Q(l) is what must be
- * read before step l; step_ms has one time per step. once: a first run, which reads resident
- * weights as well.
+ * T* = max over l of [Q(l) / rate + the time of steps l and later], where Q(l) is what a later run must
+ * read before step l; step_ms has one time per step. limited: of the schedules in the plan's memory.
  */
-double lower_bound_ms(const struct edge_plan *p, const double *step_ms, double bytes_per_s,
-		      bool once);
+double lower_bound_ms(const struct edge_plan *p, const double *step_ms, double bytes_per_s, bool limited);
 /* Rate of the plan's own reads, as many at a time as a run has, without any computing. */
 enum edge_status measure_storage(const char *path, const struct edge_plan *p, bool direct,
 				 bool evicted, double *bytes_per_s, struct failure *f);

@@ -253,8 +253,8 @@ def peers_table(networks, engines):
 
 
 def budget_table(networks):
-    out = ["| network | budget | device bytes | streamed a run | cold ms | warm ms | peak MiB | T/T* | predicted / cold |",
-           "|---|---|---:|---:|---:|---:|---:|---:|---:|"]
+    out = ["| network | budget | device bytes | streamed a run | cold ms | warm ms | peak MiB | T/T* | in this memory | predicted / cold |",
+           "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|"]
     for n in networks:
         for share, o in n.ours.items():
             c = o["compile"]
@@ -263,6 +263,7 @@ def budget_table(networks):
             out.append(f"| {n.name} | {share} | {c['planned_peak_bytes']['device']:,}{'' if exact else ' (NOT ACTUAL)'} | "
                        f"{c['streamed_bytes']:,} | {number(cold)} | {number(n.mine(share, 'warm_ms'))} | "
                        f"{number(n.mine(share, 'peak_rss_bytes') / 2**20)} | {number(n.mine(share, 'lower_bound_ratio'))} | "
+                       f"{number(n.mine(share, 'limited_bound_ratio'))} | "
                        f"{number(c['predicted_ms'] / cold)} |")
     return "\n".join(out)
 
@@ -323,7 +324,8 @@ The machine, as the plans were compiled for it:
 ## Within a budget
 
 Budget: activations plus that share of the weights. T/T* is the time of a run over the lower bound from its
-own step times and disk rate.
+own step times and disk rate, as if memory were no limit; beside it the same over the bound of all schedules that have
+the plan's memory for weights.
 
 {budget_table(networks)}
 {quarter_table(networks)}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_bound.c - how fast a streamed run could have been, with memory for all weights and with little. */
+#include "config.h"
+
+#include "stream/plan_file.h"
+#include "tap.h"
+#include "tools/tool.h"
+
+enum { STEPS = 4, BYTES = 100 };
+
+static const double rate = 1e5; /* a chunk takes a millisecond */
+
+static double bound(const double *ms, uint64_t room, uint32_t once, bool limited)
+{
+	struct edge_region regions[] = { { .kind = EDGE_REGION_ACTIVATIONS, .bytes = 1000000 },
+					 { .kind = EDGE_REGION_STREAM, .bytes = room } };
+	struct edge_chunk chunks[STEPS];
+	struct edge_read reads[STEPS];
+	struct edge_step steps[STEPS];
+	struct edge_plan p = { .regions = regions, .region_count = 2, .chunks = chunks, .chunk_count = STEPS,
+			       .reads = reads, .read_count = STEPS, .steps = steps, .step_count = STEPS };
+
+	for (uint32_t i = 0; i < STEPS; i++) {
+		chunks[i] = (struct edge_chunk){ .bytes = BYTES };
+		reads[i] = (struct edge_read){ .chunk = i, .flags = i < once ? EDGE_READ_ONCE : 0 };
+		steps[i] = (struct edge_step){ .reads_needed = i + 1 };
+	}
+	return lower_bound_ms(&p, ms, rate, limited);
+}
+
+static void expect(double got, double wanted, const char *what)
+{
+	tap_ok(got > wanted - 1e-9 && got < wanted + 1e-9, "%s: %g ms, expected %g", what, got, wanted);
+}
+
+int main(void)
+{
+	const double long_first[] = { 10, 0, 0, 0 }, even[] = { 1, 1, 1, 1 }, slow[] = { 3, 3, 3, 3 };
+
+	expect(bound(long_first, BYTES, 0, false), 11, "all is read beside the first step");
+	expect(bound(long_first, BYTES, 0, true), 13, "one chunk is, where there is room for one");
+	expect(bound(long_first, 2 * BYTES, 0, true), 12, "two");
+	expect(bound(long_first, 4 * BYTES, 0, true), 11, "room for all");
+	expect(bound(even, 2 * BYTES, 0, true), 5, "as fast as the disk");
+	expect(bound(even, BYTES, 0, false), 5, "whatever the memory");
+	expect(bound(slow, 2 * BYTES, 0, true), 13, "steps that take longer than reads");
+	expect(bound(slow, 4 * BYTES, 4, true), 12, "everything stays");
+	expect(bound(long_first, 2 * BYTES, 1, true), 11, "the first stays, beside one more");
+	return tap_done();
+}
