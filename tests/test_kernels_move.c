@@ -213,6 +213,46 @@ static void test_gather(struct harness *h)
 	c->ihigh = 4;
 }
 
+static void test_scatter(struct harness *h)
+{
+	static const int64_t places[5] = { 3, -1, 3, 40, -41 }; /* twice the same, and two outside */
+	static const char *const type[] = { "f32", "i64" };
+	struct harness_case *c;
+
+	for (int t = 0; t < 2; t++)
+		for (int mode = SCATTER_SET; mode <= SCATTER_MAX; mode++) {
+			c = harness_textf(h, "scatter",
+					  "%%0 \"x\" = input %s[9,5]\n%%1 \"i\" = input i64[5]\n%%2 \"u\" = input %s[5,5]\n"
+					  "%%3 = scatter(%%0, %%1, %%2) {mode = %d} : %s[9,5]\noutput \"y\" %%3\n",
+					  type[t], type[t], mode, type[t]);
+			harness_input(h, c, 1, places);
+		}
+	c = harness_text(h, "scatter in ranges, i32",
+			 "%0 \"x\" = input f32[900,17]\n%1 \"i\" = input i32[400]\n%2 \"u\" = input f32[400,17]\n"
+			 "%3 = scatter(%0, %1, %2) {mode = 1} : f32[900,17]\noutput \"y\" %3\n");
+	c->ilow = -900;
+	c->ihigh = 899;
+}
+
+static void test_top_k(struct harness *h)
+{
+	for (int mode = 0; mode < 2; mode++) {
+		struct harness_case *c;
+
+		c = harness_textf(h, mode ? "largest k" : "smallest k",
+				  "%%0 \"x\" = input f32[2,3,67]\n%%1 \"i\" = input i64[4,19]\n"
+				  "%%2 = top_k(%%0) {shape = [2,3,5], mode = %d} : i64[2,3,5]\n"
+				  "%%3 = top_k(%%0) {shape = [2,3,1], mode = %d} : i64[2,3,1]\n"
+				  "%%4 = top_k(%%0) {shape = [2,3,67], mode = %d} : i64[2,3,67]\n"
+				  "%%5 = floor(%%0) : f32[2,3,67]\n%%6 = top_k(%%5) {shape = [2,3,40], mode = %d} : i64[2,3,40]\n"
+				  "%%7 = top_k(%%1) {shape = [4,7], mode = %d} : i64[4,7]\n"
+				  "output \"a\" %%2\noutput \"b\" %%3\noutput \"c\" %%4\noutput \"d\" %%6\noutput \"e\" %%7\n",
+				  mode, mode, mode, mode, mode);
+		c->ilow = -4;
+		c->ihigh = 4;
+	}
+}
+
 int main(void)
 {
 	struct harness h;
@@ -224,5 +264,7 @@ int main(void)
 	test_parts(&h);
 	test_pad(&h);
 	test_gather(&h);
+	test_scatter(&h);
+	test_top_k(&h);
 	return harness_run(&h);
 }

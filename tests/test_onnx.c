@@ -308,7 +308,7 @@ static void test_messages(const char *srcdir)
 	static const struct {
 		const char *file, *key, *value, *says;
 	} cases[] = {
-		{ "unsupported-two-operators", NULL, NULL, "TopK (node \"first\", \"second\"), " },
+		{ "unsupported-two-operators", NULL, NULL, "MaxRoiPool (node \"first\", \"second\"), " },
 		{ "bad-symbolic", NULL, NULL,
 		  "dimension \"batch\" of input \"x\" f32[batch,3,?] is not set" },
 		{ "bad-symbolic", "batch", "2", "dimension 2 of input \"x\"" },

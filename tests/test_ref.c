@@ -173,6 +173,16 @@ static void test_move(void)
 	       ((struct ref_tensor[]){ x, T(I64, SHAPE(2), L(-1, 0)) }), 2, SHAPE(2, 2), F(3, 1, 6, 4));
 	expect("gather_elements", OP_gather_elements, ATTRS(attr_int(axis, 0)),
 	       ((struct ref_tensor[]){ x, T(I64, SHAPE(1, 3), L(1, 0, -1)) }), 2, SHAPE(1, 3), F(4, 2, 6));
+	expect("scatter, the last of equals", OP_scatter, ATTRS(attr_int(mode, SCATTER_SET)),
+	       ((struct ref_tensor[]){ x, T(I64, SHAPE(3), L(0, -1, 0)), T(F32, SHAPE(3, 3), F(7, 7, 7, 8, 8, 8, 9, 9, 9)) }), 3,
+	       SHAPE(2, 3), F(9, 9, 9, 8, 8, 8));
+	expect("scatter, added up", OP_scatter, ATTRS(attr_int(mode, SCATTER_ADD)),
+	       ((struct ref_tensor[]){ x, T(I64, SHAPE(2), L(0, 0)), T(F32, SHAPE(2, 3), F(1, 0, 0, 10, 0, 0)) }), 2 + 1,
+	       SHAPE(2, 3), F(12, 2, 3, 4, 5, 6));
+	expect_int("top_k, first of equals", OP_top_k, ATTRS(attr_int(mode, 1)), &T(F32, SHAPE(5), F(1, 5, 2, 5, 4)), 1,
+		   SHAPE(3), L(1, 3, 4));
+	expect_int("top_k, smallest", OP_top_k, ATTRS(attr_int(mode, 0)), &T(I64, SHAPE(4), L(3, -1, 3, 0)), 1,
+		   SHAPE(4), L(1, 3, 0, 2));
 	tap_ok(!ref_eval(OP_gather, ATTRS(attr_int(axis, 1)),
 			 ((struct ref_tensor[]){ x, T(I64, SHAPE(1), L(3)) }), 2, &T(F32, SHAPE(2, 1), F(0, 0)), 1),
 	       "gather refuses an index outside");

@@ -307,6 +307,8 @@ bool select_concat(struct codegen *c, node_id id);
 bool select_pad(struct codegen *c, node_id id);
 bool select_gather(struct codegen *c, node_id id); /* and gather_elements */
 bool select_lookup(struct codegen *c, node_id id); /* gather of few rows of a large constant; else select_gather() */
+bool select_scatter(struct codegen *c, node_id id);
+bool select_top_k(struct codegen *c, node_id id);
 bool select_resize(struct codegen *c, node_id id);
 bool select_reduce(struct codegen *c, node_id id);
 bool select_arg(struct codegen *c, node_id id); /* arg_max, arg_min */

@@ -49,6 +49,9 @@ bool op_trilu(struct call *c);
 bool op_cum_sum(struct call *c);
 bool op_one_hot(struct call *c);
 
+/* tuples of k indices along the last axis as one index into k axes of these sizes */
+value_id onnx_flat_index(struct call *c, value_id index, const int64_t *dims, uint32_t k);
+
 /* onnx_ops_known.c */
 bool op_constant(struct call *c);
 bool op_constant_of_shape(struct call *c);
@@ -111,5 +114,9 @@ bool op_rotary(struct call *c);
 bool op_scatter_nd(struct call *c);
 bool op_scatter_elements(struct call *c);
 bool op_compress(struct call *c);
+
+/* onnx_ops_order.c */
+bool op_top_k(struct call *c);
+bool op_reverse_sequence(struct call *c);
 
 #endif

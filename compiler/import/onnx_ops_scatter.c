@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * onnx_ops_scatter.c - writing to and picking places that are known.
+ * onnx_ops_scatter.c - writing to places, and picking places that are known.
  *
  * Where the indices are constants, which element ends up where is known too:
  * the result is a Gather from the old elements with the new ones behind them.
- * Exporters write assignments to slices this way.
+ * Exporters write assignments to slices this way. Else the elements are rows
+ * under one index each, computed from the file's tuples, and OP_scatter.
  */
 #include "config.h"
 
@@ -29,13 +30,30 @@ static value_id gather_rows(struct call *c, value_id data, int64_t rows, value_i
 	return emit(c, OP_gather, in, 2, &attr_int(axis, 0), 1);
 }
 
-static bool plain_scatter(struct call *c)
+static bool read_reduction(struct call *c, enum scatter_mode *mode)
 {
+	static const char *const names[] = { "none", "add", "mul", "min", "max" }; /* the order of enum scatter_mode */
 	const char *how = call_string(c, "reduction", "none");
 
-	if (strcmp(how, "none") != 0)
-		return call_fail(c, "reduction \"%s\" is not supported", how);
-	return true;
+	for (*mode = SCATTER_SET; *mode <= SCATTER_MAX; ++*mode)
+		if (strcmp(how, names[*mode]) == 0)
+			return true;
+	return call_fail(c, "reduction \"%s\" is not known", how);
+}
+
+/* Rows that only a run knows. */
+static value_id scatter_rows(struct call *c, value_id x, int64_t rows, int64_t width, value_id index, value_id updates,
+			     int64_t count, enum scatter_mode mode)
+{
+	value_id in[3];
+	struct shape s = shape_of(c, x);
+
+	if (!rows || !width || !count)
+		return x;
+	in[0] = emit_reshape(c, x, &(struct shape){ 2, { rows, width } });
+	in[1] = emit_reshape(c, index, &(struct shape){ 1, { count } });
+	in[2] = emit_reshape(c, updates, &(struct shape){ 2, { count, width } });
+	return emit_reshape(c, emit(c, OP_scatter, in, 3, &attr_int(mode, mode), 1), &s);
 }
 
 /* The constant indices, any shape; NULL: said why. */
@@ -91,17 +109,25 @@ bool op_scatter_nd(struct call *c)
 	value_id x = call_in(c, 0), updates = call_in(c, 2), y;
 	struct shape s = shape_of(c, x), is = shape_of(c, call_in(c, 1)), us = shape_of(c, updates);
 	int64_t rows = 1, width = 1, k, count = 1, *from;
+	enum scatter_mode mode;
 	const int64_t *index;
 
-	if (!plain_scatter(c) || !is.rank || (k = is.dim[is.rank - 1]) < 1 || k > (int64_t)s.rank)
+	if (!read_reduction(c, &mode) || !is.rank || (k = is.dim[is.rank - 1]) < 1 || k > (int64_t)s.rank)
 		return call_fail(c, "its indices do not fit its input");
 	for (uint32_t i = 0; i < s.rank; i++)
 		*((int64_t)i < k ? &rows : &width) *= s.dim[i];
 	for (uint32_t i = 0; i + 1 < is.rank; i++)
 		count *= is.dim[i];
-	if (shape_elements(&us) != count * width || !(index = known_indices(c, 1)) ||
-	    !(from = identity_map(c, rows)))
+	if (shape_elements(&us) != count * width)
 		return call_fail(c, "its updates do not fit its indices");
+	if (mode != SCATTER_SET || !is_known(c, call_in(c, 1)) || rows > MAP_LIMIT) {
+		value_id flat = onnx_flat_index(c, call_in(c, 1), s.dim, (uint32_t)k);
+
+		call_out(c, 0, scatter_rows(c, x, rows, width, flat, updates, count, mode));
+		return !c->failed;
+	}
+	if (!(index = known_indices(c, 1)) || !(from = identity_map(c, rows)))
+		return false;
 	for (int64_t u = 0; u < count; u++) {
 		int64_t row = 0;
 
@@ -119,21 +145,56 @@ bool op_scatter_nd(struct call *c)
 	return !c->failed;
 }
 
+/* Where the elements of `is` lie in s, those of the axis as the indices say. */
+static value_id element_index(struct call *c, value_id index, const struct shape *s, const struct shape *is, uint32_t axis)
+{
+	int64_t stride = 1, *list;
+	value_id flat = NO_ID, part;
+
+	index = emit_cast(c, index, DTYPE_I64);
+	for (uint32_t i = s->rank; i-- > 0; stride *= s->dim[i]) {
+		struct shape one = { .rank = s->rank };
+
+		for (uint32_t k = 0; k < s->rank; k++)
+			one.dim[k] = k == i ? is->dim[i] : 1;
+		if (i == axis) {
+			part = emit2(c, OP_mod, index, emit_scalar(c, DTYPE_I64, (double)s->dim[i]));
+			part = emit2(c, OP_mul, part, emit_scalar(c, DTYPE_I64, (double)stride));
+		} else {
+			list = arena_new_array(&c->im->scratch, int64_t, (size_t)is->dim[i]);
+			for (int64_t k = 0; k < is->dim[i]; k++)
+				list[k] = k * stride;
+			part = emit_reshape(c, emit_ints(c, list, (uint32_t)is->dim[i]), &one);
+		}
+		flat = flat == NO_ID ? part : emit2(c, OP_add, flat, part);
+	}
+	return flat;
+}
+
 bool op_scatter_elements(struct call *c)
 {
 	value_id x = call_in(c, 0), updates = call_in(c, 2), y;
 	struct shape s = shape_of(c, x), is = shape_of(c, call_in(c, 1)), us = shape_of(c, updates);
 	int64_t n = shape_elements(&s), count = shape_elements(&is), *from;
+	enum scatter_mode mode;
 	const int64_t *index;
 	uint32_t axis;
 
-	if (!plain_scatter(c) || !call_axis(c, call_int(c, "axis", 0), s.rank, &axis))
+	if (!read_reduction(c, &mode) || !call_axis(c, call_int(c, "axis", 0), s.rank, &axis))
 		return false;
 	if (is.rank != s.rank || !shape_equal(&is, &us))
 		return call_fail(c, "its indices, updates and input do not go together");
 	for (uint32_t i = 0; i < s.rank; i++)
 		if (i != axis && is.dim[i] > s.dim[i])
 			return call_fail(c, "it has more indices than elements along axis %u", i);
+	if (count > MAP_LIMIT)
+		return call_fail(c, "%lld indices are too many", (long long)count);
+	if (count && (mode != SCATTER_SET || !is_known(c, call_in(c, 1)) || n > MAP_LIMIT)) {
+		value_id flat = element_index(c, call_in(c, 1), &s, &is, axis);
+
+		call_out(c, 0, c->failed ? NO_ID : scatter_rows(c, x, n, 1, flat, updates, count, mode));
+		return !c->failed;
+	}
 	if (!(index = known_indices(c, 1)) || !(from = identity_map(c, n)))
 		return false;
 	for (int64_t u = 0; u < count; u++) {

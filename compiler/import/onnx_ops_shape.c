@@ -357,6 +357,26 @@ bool op_gather(struct call *c)
 }
 
 /*
+ * Tuples of k indices, the last axis of `index`, as one index into k axes laid end to end;
+ * -1 is the last of its axis.
+ */
+value_id onnx_flat_index(struct call *c, value_id index, const int64_t *dims, uint32_t k)
+{
+	uint32_t rank = shape_of(c, index).rank;
+	int64_t stride[MAX_RANK], step = 1;
+
+	for (uint32_t i = k; i-- > 0; step *= dims[i]) {
+		if (dims[i] < 1) {
+			call_fail(c, "there is nothing to choose from");
+			return NO_ID;
+		}
+		stride[i] = step;
+	}
+	index = emit2(c, OP_mod, emit_cast(c, index, DTYPE_I64), emit_ints(c, dims, k));
+	return emit_reduce(c, OP_reduce_sum, emit2(c, OP_mul, index, emit_ints(c, stride, k)), rank - 1, false);
+}
+
+/*
  * GatherND through Gather: tuples of k indices become one index into the
  * first k axes (after the batch axes) laid end to end.
  */
@@ -364,8 +384,7 @@ bool op_gather_nd(struct call *c)
 {
 	value_id x = call_in(c, 0), index = call_in(c, 1), flat, at;
 	struct shape s = shape_of(c, x), is = shape_of(c, index), rows = { 0 }, out = is, one;
-	int64_t batch_dims = call_int(c, "batch_dims", 0), batches = 1, stride[MAX_RANK],
-		limit[MAX_RANK];
+	int64_t batch_dims = call_int(c, "batch_dims", 0), batches = 1;
 	int64_t k, per_batch = 1, *offset;
 	uint32_t b;
 
@@ -379,16 +398,9 @@ bool op_gather_nd(struct call *c)
 				 s.rank);
 	for (uint32_t i = 0; i < b; i++)
 		batches *= s.dim[i];
-	for (int64_t i = k; i-- > 0;) {
-		stride[i] = per_batch;
-		limit[i] = s.dim[b + i];
-		per_batch *= limit[i];
-	}
-	index = emit_cast(c, index, DTYPE_I64);
-	index = emit2(c, OP_mod, index, emit_ints(c, limit, (uint32_t)k)); /* -1 is the last */
-	flat = emit_reduce(c, OP_reduce_sum,
-			   emit2(c, OP_mul, index, emit_ints(c, stride, (uint32_t)k)), is.rank - 1,
-			   false);
+	for (int64_t i = 0; i < k; i++)
+		per_batch *= s.dim[b + i];
+	flat = onnx_flat_index(c, index, s.dim + b, (uint32_t)k);
 	if (b && !c->failed) {
 		if (batches > 1 << 20)
 			return call_fail(c, "%lld batches are too many", (long long)batches);

@@ -293,6 +293,12 @@ static void canonical_view(struct graph *g, struct node *n, const struct shape *
 	case OP_resize:
 		canonical_resize(g, n, x);
 		break;
+	case OP_scatter:
+		default_int(g, n, ATTR_mode, SCATTER_SET);
+		break;
+	case OP_top_k:
+		default_int(g, n, ATTR_mode, 1);
+		break;
 	default:
 		break;
 	}

@@ -496,6 +496,39 @@ static bool infer_resize(struct inference *c, const struct shape *x)
 	return true;
 }
 
+static bool infer_scatter(struct inference *c, const struct shape *x)
+{
+	const struct value *index = infer_input(c, 1), *updates = infer_input(c, 2);
+	int64_t mode = node_int(c->n, ATTR_mode, SCATTER_SET);
+
+	if (index->dtype != DTYPE_I32 && index->dtype != DTYPE_I64)
+		return infer_fail(c, "indices must be i32 or i64, and are %s", dtype_name(index->dtype));
+	if (x->rank != 2 || index->shape.rank != 1 || updates->shape.rank != 2 ||
+	    updates->shape.dim[0] != index->shape.dim[0] || updates->shape.dim[1] != x->dim[1])
+		return infer_fail(c, "it needs rows, a list of indices and a row for each");
+	if (updates->dtype != c->dtype[0])
+		return infer_fail(c, "its updates are %s and not %s", dtype_name(updates->dtype), dtype_name(c->dtype[0]));
+	if (mode < SCATTER_SET || mode > SCATTER_MAX || (mode != SCATTER_SET && c->dtype[0] == DTYPE_BOOL))
+		return infer_fail(c, "mode %lld is not known", (long long)mode);
+	return true;
+}
+
+static bool infer_top_k(struct inference *c, const struct shape *x)
+{
+	struct shape want = { 0 }, full;
+
+	c->dtype[0] = DTYPE_I64;
+	if (!wanted_shape(c, &want))
+		return false;
+	full = want;
+	if (x->rank && want.rank == x->rank && want.dim[x->rank - 1] <= x->dim[x->rank - 1])
+		full.dim[x->rank - 1] = x->dim[x->rank - 1];
+	if (!x->rank || !shape_equal(&full, x))
+		return infer_fail(c, "its shape is not that of some of its input's last axis");
+	c->shape[0] = want;
+	return true;
+}
+
 static bool infer_view(struct inference *c)
 {
 	const struct value *v = infer_input(c, 0);
@@ -519,6 +552,10 @@ static bool infer_view(struct inference *c)
 		return infer_pad(c, &v->shape);
 	case OP_resize:
 		return infer_resize(c, &v->shape);
+	case OP_scatter:
+		return infer_scatter(c, &v->shape);
+	case OP_top_k:
+		return infer_top_k(c, &v->shape);
 	default:
 		return infer_gather(c, &v->shape);
 	}

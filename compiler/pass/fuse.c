@@ -81,6 +81,7 @@ static bool takes_epilogue(const struct graph *g, const struct node *n)
 		return false;
 	switch (n->op) {
 	case OP_map:
+	case OP_scatter: /* goes over its output twice */
 	case OP_reshape: /* costs nothing as it is */
 	case OP_slice:	 /* a map does not even need them made */
 	case OP_expand:

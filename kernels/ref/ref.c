@@ -182,7 +182,10 @@ bool ref_eval(enum op op, const struct attr *attr, uint32_t attr_count, const st
 	case OP_TERNARY:
 		return ref_elementwise(&c);
 	case OP_VIEW:
-		return op == OP_resize ? ref_resize(&c) : ref_move(&c);
+		return op == OP_resize	? ref_resize(&c) :
+		       op == OP_scatter ? ref_scatter(&c) :
+		       op == OP_top_k	? ref_top_k(&c) :
+					  ref_move(&c);
 	case OP_REDUCE:
 		return dispatch_reduce(&c);
 	case OP_HEAVY:

@@ -41,6 +41,8 @@ void ref_copy(struct ref_tensor *to, int64_t i, const struct ref_tensor *from, i
 
 bool ref_elementwise(const struct ref_call *c); /* ref_elementwise.c */
 bool ref_move(const struct ref_call *c);        /* ref_move.c */
+bool ref_scatter(const struct ref_call *c);     /* ref_scatter.c */
+bool ref_top_k(const struct ref_call *c);
 bool ref_resize(const struct ref_call *c);      /* ref_resize.c */
 bool ref_matmul(const struct ref_call *c);      /* ref_matmul.c */
 bool ref_attention(const struct ref_call *c);

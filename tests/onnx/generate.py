@@ -389,6 +389,18 @@ case("QLinearMatMul-10", node("QLinearMatMul", ["a", "as", "az", "b", "bs", "bz"
 case("DynamicQuantizeLinear-11", node("DynamicQuantizeLinear", ["x"], ["y", "ys", "yz"]), {"x": rnd("dq", 3, 5)}, outputs=["y", "ys", "yz"], opset=11)
 case("DynamicQuantizeLinear-11-positive", node("DynamicQuantizeLinear", ["x"], ["y", "ys", "yz"]), {"x": rnd("dq", 3, 5, lo=.5)}, outputs=["y", "ys", "yz"], opset=11)
 
+# ---- places and order that only a run knows
+for nm, k, kw in [("", 3, {}), ("-smallest", 2, {"axis": 1, "largest": 0}), ("-all", 4, {"axis": 2})]:
+    case(f"TopK-11{nm}", node("TopK", ["x", "k"], ["v", "i"], **kw), {"x": rnd("topk", 2, 3, 4)}, {"k": np.array([k], I64)}, outputs=["v", "i"], opset=11)
+case("TopK-1", node("TopK", ["x"], ["v", "i"], k=2, axis=0), {"x": rnd("topk", 5, 3)}, outputs=["v", "i"], opset=9)
+case("ScatterND-18-runtime", node("ScatterND", ["x", "i", "u"]), {"x": rnd("sx", 3, 4, 2), "i": np.array([[0, -1], [2, 1]], I64), "u": rnd("su", 2, 2)}, opset=18)
+case("ScatterND-18-add", node("ScatterND", ["x", "i", "u"], reduction="add"), {"x": rnd("sx", 3, 4, 2), "u": rnd("su", 3, 4, 2)}, {"i": np.array([[0], [1], [0]], I64)}, opset=18)
+case("ScatterElements-18-runtime", node("ScatterElements", ["x", "i", "u"], axis=1), {"x": rnd("sx", 3, 5), "i": np.array([[0, -1], [2, 1]], I64), "u": rnd("su", 2, 2)}, opset=18)
+case("ScatterElements-18-max", node("ScatterElements", ["x", "i", "u"], reduction="max"), {"x": rnd("sx", 3, 5), "i": np.array([[0, -1], [2, 1]], I64), "u": rnd("su", 2, 2)}, opset=18)
+for t in (0, 1):
+    case(f"ReverseSequence-10-{'time' if t else 'batch'}", node("ReverseSequence", ["x", "n"], time_axis=1 - t, batch_axis=t),
+         {"x": rnd("rev", 4, 4, 2), "n": np.array([1, 4, 0, 3], I64)}, opset=10)
+
 for old in HERE.glob("*.onnx"):
     if old.stem not in written:
         old.unlink()

@@ -132,7 +132,7 @@ save("bad-einsum", build([node("Einsum", ["x", "w"], equation="ij,jk->iz")], ini
 save("bad-rank-9", build([node("Relu", ["x"])], [helper.make_tensor_value_info("x", F, [1] * 9)]))
 
 # unsupported
-save("unsupported-two-operators", build([node("TopK", ["x", "k"], ["a", "i"], name="first"), node("TopK", ["a", "k"], ["b", "j"], name="second"),
+save("unsupported-two-operators", build([node("MaxRoiPool", ["x", "k"], ["a"], name="first"), node("MaxRoiPool", ["a", "k"], ["b"], name="second"),
                                          helper.make_node("Foo", ["b"], ["y"], name="third", domain="my.domain")],
                                         inits=[numpy_helper.from_array(np.array([1]), "k")], domains=["my.domain"]))
 save("unsupported-string", build([node("Identity", ["x"])], [helper.make_tensor_value_info("x", TensorProto.STRING, [2])]))
