@@ -6,7 +6,7 @@ KERNEL_FILES += %D%/copy.cl %D%/transpose.cl %D%/gather.cl %D%/gather_elements.c
 	%D%/attention.cl %D%/attention_rows.cl %D%/rope_angles.cl %D%/kv_append.cl %D%/kv_attention.cl %D%/recurrent.cl %D%/gpu_gemm.cl %D%/gpu_gemv.cl %D%/gpu_depthwise.cl \
 	%D%/gpu_softmax.cl %D%/gpu_norm.cl %D%/gpu_attention.cl
 KERNEL_FILES += %D%/quant.clh %D%/gemv_quant.cl %D%/matmul_quant.cl %D%/gather_quant.cl %D%/conv_quant.cl \
-	%D%/int8.clh %D%/quantize_rows.cl %D%/widen_rows.cl %D%/gather_panels.cl %D%/gemv_int8.cl %D%/matmul_int8.cl
+	%D%/int8.clh %D%/quantize_range.cl %D%/quantize_image.cl %D%/conv_int8.cl %D%/quantize_rows.cl %D%/widen_rows.cl %D%/gather_panels.cl %D%/gemv_int8.cl %D%/matmul_int8.cl
 
 KERNEL_FILES += %D%/splat.clh %D%/splat_project.cl %D%/splat_sort_count.cl %D%/splat_sort_move.cl %D%/splat_sort_place.cl \
 	%D%/splat_tile_count.cl %D%/splat_tile_list.cl %D%/splat_tile_place.cl %D%/splat_blend.cl %D%/splat_loss.cl \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_kernels_int8.c - rows of codes times weights in few bits, in every format, over
- * odd shapes, on OpenCL and with the dot products of each instruction set that runs here.
+ * test_kernels_int8.c - rows and images of codes times weights in few bits, in every format, over odd
+ * shapes, on OpenCL and with the dot products of each instruction set that runs here.
  */
 #include "config.h"
 
@@ -37,6 +37,77 @@ static void product(struct harness *h, enum dtype t, int m, int n, int k)
 	harness_ok(activations_quantize(g, ACTIVATIONS_INT8, &h->target, NO_SPAN, &h->diag) && g->nodes.len == 3,
 	       "the products share their rows");
 	harness_graph(h, arena_printf(&h->arena, "%d x %d x %d of %s", m, n, k, dtype_name(t)), g)->tolerance = 2e-5;
+}
+
+struct window { int dims, kernel, stride, dilation, begin, end, group; };
+
+static value_id convolve(struct harness *h, struct graph *g, enum dtype t, value_id x, int out, const struct window *w)
+{
+	const struct shape *s = &graph_value(g, x)->shape;
+	int64_t channels = s->dim[s->rank - 1], strides[3], dilations[3], pads[6], perm[5];
+	struct shape source = { (uint32_t)w->dims + 2, { out } }, all = { source.rank, { out, channels / w->group } };
+	struct data d = { .where = DATA_RANDOM, .source_dtype = DTYPE_F32, .source_shape = { 1, { out } }, .deviation = 1 };
+	value_id in[3] = { x };
+	struct attr attr[4] = { attr_int(group, w->group) };
+
+	for (int i = 0; i < w->dims; i++) {
+		source.dim[i + 1] = all.dim[i + 2] = w->kernel;
+		strides[i] = w->stride;
+		dilations[i] = w->dilation;
+		pads[i] = w->begin;
+		pads[i + w->dims] = w->end;
+		perm[i + 2] = i + 1;
+	}
+	source.dim[w->dims + 1] = all.dim[1];
+	in[2] = graph_add_const(g, "b", DTYPE_F32, d.source_shape, d);
+	d = quant_random_data(g->arena, t, source, seed++);
+	perm[0] = 0;
+	perm[1] = w->dims + 1;
+	d.perm_set = true;
+	for (uint32_t i = 0; i < source.rank; i++)
+		d.perm[i] = (uint8_t)perm[i];
+	in[1] = graph_add_const(g, "w", DTYPE_F32, all, d);
+	attr[1] = attr_ints(strides, strides, (uint32_t)w->dims);
+	attr[2] = attr_ints(dilations, dilations, (uint32_t)w->dims);
+	attr[3] = attr_ints(pads, pads, 2 * (uint32_t)w->dims);
+	return graph_op(g, &h->diag, OP_conv, in, 3, attr, 4, NO_SPAN, NULL);
+}
+
+/* Two convolutions of one image, whose frame is that of the wider one. */
+static struct harness_case *images(struct harness *h, enum dtype t, struct shape x, int out, struct window a, struct window b)
+{
+	struct graph *g = graph_new(&h->arena, "g");
+	value_id in = graph_add_input(g, "x", DTYPE_F32, x);
+	struct harness_case *c;
+
+	graph_add_output(g, convolve(h, g, t, in, out, &a), "y");
+	graph_add_output(g, convolve(h, g, t, in, (out / b.group + 3) * b.group, &b), "z");
+	harness_ok(activations_quantize(g, ACTIVATIONS_INT8, &h->target, NO_SPAN, &h->diag) && g->nodes.len == 3,
+	       "the convolutions share their image");
+	c = harness_graph(h, arena_printf(&h->arena, "%d-d %dx and %dx of %s", a.dims, a.kernel, b.kernel, dtype_name(t)), g);
+	/* with minima, weights become bytes once more */
+	c->tolerance = block_format(t).kind == BLOCK_ASYMMETRIC ? 1e-2 : 5e-5;
+	return c;
+}
+
+static void convolutions(struct harness *h)
+{
+	const struct window point = { 2, 1, 1, 1, 0, 0, 1 }, three = { 2, 3, 1, 1, 1, 1, 1 };
+	struct window w = three;
+
+	images(h, block_grouped(8, 32, false), (struct shape){ 4, { 1, 9, 7, 16 } }, 33, point, three);
+	w.stride = 2;
+	w.end = 0;
+	images(h, block_grouped(4, 64, false), (struct shape){ 4, { 2, 8, 11, 20 } }, 61, three, w)->low = 0; /* as after a relu */
+	w = (struct window){ 2, 5, 2, 2, 4, 3, 2 };
+	images(h, block_grouped(6, 128, false), (struct shape){ 4, { 3, 13, 9, 24 } }, 40, w, (struct window){ 2, 2, 1, 1, 1, 0, 3 });
+	images(h, block_grouped(4, 32, true), (struct shape){ 4, { 1, 5, 6, 12 } }, 18, point, three);
+	/* more inputs than the window has, in pieces */
+	images(h, block_grouped(3, 128, false), (struct shape){ 4, { 1, 4, 3, 116 } }, 16, three, three);
+	images(h, block_grouped(8, 64, false), (struct shape){ 3, { 2, 57, 52 } }, 70, (struct window){ 1, 7, 3, 1, 3, 2, 1 },
+	       (struct window){ 1, 11, 1, 1, 0, 5, 1 });
+	images(h, block_grouped(5, 32, false), (struct shape){ 5, { 1, 4, 5, 3, 8 } }, 9, (struct window){ 3, 2, 1, 1, 1, 0, 1 },
+	       (struct window){ 3, 3, 2, 1, 1, 2, 2 });
 }
 
 /* Every kernel costs some tenths of a second, so formats take turns. */
@@ -87,5 +158,6 @@ int main(void)
 	harness_ok(refused(&h, NATIVE_X86_64_V4, DTYPE_F32, ACTIVATIONS_INT8, true, 4096), "weights in f32 have no such products");
 	harness_ok(refused(&h, NATIVE_X86_64_V3, DTYPE_Q8_0, ACTIVATIONS_AUTO, true, 4096), "nothing is gained without dot products");
 	formats(&h);
+	convolutions(&h);
 	return harness_run(&h);
 }

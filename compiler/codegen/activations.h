@@ -14,6 +14,8 @@ enum activations {
 
 /* Of a graph on which all passes have run and whose weights are in their final format. False: said why. */
 bool activations_quantize(struct graph *g, enum activations mode, const struct target *t, struct span span, struct diag *d);
+/* Convolutions among them: how many became convolutions of codes. */
+uint32_t activations_take_images(struct graph *g);
 /* Tables of tokens of a language model stay in the format of their source. At the same time. */
 void tables_as_stored(struct graph *g);
 

@@ -319,6 +319,8 @@ bool select_stored_rows(struct codegen *c, node_id id);
 bool select_decode_rows(struct codegen *c, node_id id);
 bool select_quantize_rows(struct codegen *c, node_id id);
 bool select_matmul_rows(struct codegen *c, node_id id);
+bool select_quantize_image(struct codegen *c, node_id id);
+bool select_conv_image(struct codegen *c, node_id id);
 bool select_rope_angles(struct codegen *c, node_id id);
 bool select_kv_append(struct codegen *c, node_id id);
 bool select_kv_attention(struct codegen *c, node_id id);

@@ -5,4 +5,4 @@ libedgec_la_SOURCES += %D%/kernel_set.h %D%/codegen.h %D%/select.c %D%/place.c %
 libedgec_la_SOURCES += %D%/pack_recurrent.c %D%/pack_part.c %D%/select_move.c %D%/select_pad.c %D%/select_gather.c %D%/select_scatter.c %D%/select_lookup.c \
 	%D%/select_resize.c %D%/select_reduce.c %D%/select_norm.c %D%/select_attention.c %D%/select_language.c %D%/select_rnn.c \
 	%D%/select_gpu.c %D%/select_gpu.h
-libedgec_la_SOURCES += %D%/pack_quant.c %D%/select_quant.c %D%/select_rows.c %D%/activations.h
+libedgec_la_SOURCES += %D%/pack_quant.c %D%/select_quant.c %D%/select_rows.c %D%/select_image.c %D%/activations.h

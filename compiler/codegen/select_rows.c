@@ -144,11 +144,13 @@ bool activations_quantize(struct graph *g, enum activations mode, const struct t
 			taken++;
 		}
 	arena_release(&tmp);
+	if (mode == ACTIVATIONS_INT8)
+		taken += activations_take_images(g);
 	if (taken) {
 		graph_compact(g);
 	} else if (mode == ACTIVATIONS_INT8) {
-		diag_error(d, span, "activations in q8: there is no product with weights in few bits");
-		diag_hint(d, "Add: weights q8 group 32; convolutions are computed with floats in any case.");
+		diag_error(d, span, "activations in q8: there is no product with weights in few bits, nor a convolution");
+		diag_hint(d, "Add: weights q8 group 32; a convolution wants a multiple of four channels a group.");
 		return false;
 	}
 	return true;

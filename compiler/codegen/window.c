@@ -17,7 +17,11 @@ static void read_list(const struct node *n, enum attr_key k, uint32_t dims, uint
 
 struct window window_read(const struct codegen *c, const struct node *n, const struct shape *w)
 {
-	const struct shape *x = value_shape(c, n->in[0]), *o = value_shape(c, n->out[0]);
+	return window_of(n, value_shape(c, n->in[0]), value_shape(c, n->out[0]), w);
+}
+
+struct window window_of(const struct node *n, const struct shape *x, const struct shape *o, const struct shape *w)
+{
 	struct window v = { .dims = x->rank - 2, .images = x->dim[0], .channels = x->dim[x->rank - 1] };
 	uint32_t i;
 

@@ -13,6 +13,8 @@ struct window {
 
 /* From the node's attributes and shapes; the kernel is that of weights w, or of the attribute where w is NULL. */
 struct window window_read(const struct codegen *c, const struct node *n, const struct shape *w);
+/* The same of an input of shape x and an output of shape o. */
+struct window window_of(const struct node *n, const struct shape *x, const struct shape *o, const struct shape *w);
 /* "3x3 s2" */
 const char *window_text(struct codegen *c, const struct window *w);
 /* Three int arguments, z first. */

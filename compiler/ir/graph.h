@@ -264,6 +264,14 @@ uint32_t graph_add_file(struct graph *g, const char *path, uint64_t size); /* sa
 enum { ROWS_PART = 32, ROWS_PART_BYTES = 48 };
 int64_t rows_bytes(int64_t k);
 
+/*
+ * An image as codes (OP_quantize_image): x = scale (code - zero). In front are least and greatest numbers of parts of the
+ * image, 16 f32 each, then f32 scale and zero; the codes, channels last, follow at IMAGE_HEADER. The frame's codes are zero's.
+ */
+enum { IMAGE_PARTS = 16, IMAGE_SCALE = 128, IMAGE_HEADER = 192, IMAGE_ALIGN = 64 };
+/* Bytes of one image of shape[N, s.., C] with `pads` around it; below 0: too many. */
+int64_t image_bytes(const struct shape *s, const int64_t *pads);
+
 /* making attributes: ints and floats are copied by graph_add_node */
 #define attr_int(k, x) ((struct attr){ .key = ATTR_##k, .kind = ATTR_INT, .i = (x) })
 #define attr_float(k, x) ((struct attr){ .key = ATTR_##k, .kind = ATTR_FLOAT, .f = (x) })

@@ -590,6 +590,7 @@ bool infer_node(const struct graph *g, const struct node *n, enum dtype *dtype, 
 	default:
 		good = n->op == OP_map ? infer_map(&c) :
 		       n->op == OP_quantize_rows || n->op == OP_matmul_rows ? infer_rows(&c) :
+		       n->op == OP_quantize_image || n->op == OP_conv_image ? infer_image(&c) :
 		       n->op == OP_stored_rows || n->op == OP_decode_rows ? infer_stored(&c) : infer_language(&c);
 		break;
 	}

@@ -28,6 +28,9 @@ bool infer_heavy(struct inference *c);
 bool infer_along_axes(struct inference *c);
 bool infer_language(struct inference *c); /* shape_language.c */
 bool infer_rows(struct inference *c);	   /* shape_rows.c */
+bool infer_image(struct inference *c);	   /* shape_image.c */
+/* The shape of a convolution of an image of shape x, from the node's attributes and weights. */
+bool infer_convolution(struct inference *c, const struct shape *x, bool transposed);
 bool infer_stored(struct inference *c);
 
 /* What an attribute's value has to be. */

@@ -123,18 +123,18 @@ static bool window_ok(struct inference *c, uint32_t spatial, const int64_t **str
 	return true;
 }
 
-static bool infer_conv(struct inference *c, bool transposed)
+bool infer_convolution(struct inference *c, const struct shape *x, bool transposed)
 {
-	const struct value *x = infer_input(c, 0), *w = infer_input(c, 1);
+	const struct value *w = infer_input(c, 1);
 	const int64_t *stride, *pads, *dilation, *extra = NULL;
-	uint32_t rank = x->shape.rank, spatial = rank - 2;
+	uint32_t rank = x->rank, spatial = rank - 2;
 	int64_t group = node_int(c->n, ATTR_group, 1), channels, outputs;
 	struct arena tmp = { 0 };
 	struct shape out;
 
 	if (rank < 3 || rank > 5 || w->shape.rank != rank) {
 		infer_fail(c, "%s and weights %s are no images of one to three spatial axes",
-			   text(&tmp, x), text(&tmp, w));
+			   shape_string(&tmp, x), text(&tmp, w));
 		arena_release(&tmp);
 		return false;
 	}
@@ -148,32 +148,32 @@ static bool infer_conv(struct inference *c, bool transposed)
 				  (long long)w->shape.dim[0], (long long)group);
 	channels = transposed ? w->shape.dim[0] : w->shape.dim[1] * group;
 	outputs = transposed ? w->shape.dim[1] * group : w->shape.dim[0];
-	if (channels != x->shape.dim[rank - 1]) {
+	if (channels != x->dim[rank - 1]) {
 		infer_fail(c, "the input %s has %lld channels and the weights %s are for %lld",
-			   text(&tmp, x), (long long)x->shape.dim[rank - 1], text(&tmp, w),
+			   shape_string(&tmp, x), (long long)x->dim[rank - 1], text(&tmp, w),
 			   (long long)channels);
 		arena_release(&tmp);
 		return false;
 	}
-	out = x->shape;
+	out = *x;
 	out.dim[rank - 1] = outputs;
 	for (uint32_t i = 0; i < spatial; i++) {
 		int64_t k = w->shape.dim[i + 2], size;
 
-		if (k < 1 || k > INT32_MAX || x->shape.dim[i + 1] > INT32_MAX)
+		if (k < 1 || k > INT32_MAX || x->dim[i + 1] > INT32_MAX)
 			return infer_fail(c, "a spatial size is out of range");
 		size = dilation[i] * (k - 1) + 1;
 		if (transposed) {
 			if (extra[i] < 0 || extra[i] > INT32_MAX)
 				return infer_fail(c, "output padding is out of range");
-			size += (x->shape.dim[i + 1] - 1) * stride[i] + extra[i] - pads[i] -
+			size += (x->dim[i + 1] - 1) * stride[i] + extra[i] - pads[i] -
 				pads[i + spatial];
-			if (x->shape.dim[i + 1] < 1 || size < 1)
+			if (x->dim[i + 1] < 1 || size < 1)
 				return infer_fail(c, "nothing is left of spatial axis %u", i);
 			out.dim[i + 1] = size;
 			continue;
 		}
-		size = x->shape.dim[i + 1] + pads[i] + pads[i + spatial] - size;
+		size = x->dim[i + 1] + pads[i] + pads[i + spatial] - size;
 		if (size < 0)
 			return infer_fail(
 				c, "the window is larger than spatial axis %u, padding included",
@@ -181,7 +181,12 @@ static bool infer_conv(struct inference *c, bool transposed)
 		out.dim[i + 1] = size / stride[i] + 1;
 	}
 	c->shape[0] = out;
-	return same_type(c, 3) && has_shape(c, 2, "the bias", SHAPE(outputs));
+	return has_shape(c, 2, "the bias", SHAPE(outputs));
+}
+
+static bool infer_conv(struct inference *c, bool transposed)
+{
+	return infer_convolution(c, &infer_input(c, 0)->shape, transposed) && same_type(c, 3);
 }
 
 static bool infer_attention(struct inference *c)

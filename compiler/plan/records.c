@@ -135,7 +135,7 @@ static bool put_native(struct records *r, const struct target *t, const struct k
 	for (uint32_t i = 0; i < l->kernels; i++)
 		kernels[i] = l->kernel[i].k;
 	for (uint32_t i = 0; i < l->kernels; i++)
-		dots |= strncmp(kernels[i]->name, "gemv_int8", 9) == 0 || strncmp(kernels[i]->name, "matmul_int8", 11) == 0;
+		dots |= strstr(kernels[i]->name, "_int8_") != NULL;
 	if (dots && isas & 1u << NATIVE_X86_64_V4)
 		isas |= 1u << NATIVE_X86_64_V4_VNNI;
 	for (unsigned i = 1; i < NATIVE_ISA_COUNT; i++)

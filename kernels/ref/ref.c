@@ -191,6 +191,8 @@ bool ref_eval(enum op op, const struct attr *attr, uint32_t attr_count, const st
 	case OP_HEAVY:
 		return dispatch_heavy(&c);
 	case OP_OTHER:
+		if (op == OP_quantize_image || op == OP_conv_image)
+			return op == OP_conv_image ? ref_conv_image(&c) : ref_quantize_image(&c);
 		return op == OP_quantize_rows ? ref_quantize_rows(&c) : op == OP_matmul_rows && ref_matmul_rows(&c);
 	}
 	return false;

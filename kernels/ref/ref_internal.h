@@ -57,6 +57,8 @@ bool ref_group_norm(const struct ref_call *c);
 bool ref_lstm(const struct ref_call *c);        /* ref_rnn.c */
 bool ref_gru(const struct ref_call *c);
 bool ref_quantize_rows(const struct ref_call *c); /* ref_rows.c */
+bool ref_quantize_image(const struct ref_call *c); /* ref_image.c */
+bool ref_conv_image(const struct ref_call *c);
 bool ref_matmul_rows(const struct ref_call *c);
 
 #endif
