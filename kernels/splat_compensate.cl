@@ -103,11 +103,11 @@ EDGE_OVERLOAD void EDGE_FN(add)(__global const uint *restrict state, const struc
 		splat_set_stat(x, k, to, 0.0f);
 	for (int k = 0; k < 3; k++) {
 		x->p[k * x->plane + to] = splat_float(state, STATE_CAMERA + k) + depth * d[k];
-		x->p[(P_SCALE + k) * x->plane + to] = log(1.2f * depth / splat_float(state, STATE_FOCAL));
-		x->p[(P_COLOUR + k) * x->plane + to] =
-			((float)photo[(long)k * pixels + (long)y * width + c] * (1.0f / 255.0f) - 0.5f) / SH0;
+		splat_set_number(x, P_SCALE + k, to, log(1.2f * depth / splat_float(state, STATE_FOCAL)));
+		splat_set_number(x, P_COLOUR + k, to,
+				 ((float)photo[(long)k * pixels + (long)y * width + c] * (1.0f / 255.0f) - 0.5f) / SH0);
 	}
-	x->p[P_ROTATION * x->plane + to] = 1.0f;
+	splat_set_number(x, P_ROTATION, to, 1.0f);
 	splat_set_opacity(x, to, splat_float(state, EVENT_NEW_OPACITY));
 	splat_forget(x, to);
 }

@@ -53,8 +53,8 @@ __kernel EDGE_SINGLE void KERNEL(__global uint *restrict state, __global float *
 			splat_scatter(&x, to, i, 1.0f, seed + 2u * (uint)i);
 			splat_scatter(&x, i, i, 1.0f, seed + 2u * (uint)i + 1u);
 			for (int k = 0; k < 3; k++) {
-				parameters[(P_SCALE + k) * plane + i] -= 0.47000363f; /* 1 / 1.6 */
-				parameters[(P_SCALE + k) * plane + to] -= 0.47000363f;
+				splat_set_number(&x, P_SCALE + k, i, splat_number(&x, P_SCALE + k, i) - 0.47000363f); /* 1 / 1.6 */
+				splat_set_number(&x, P_SCALE + k, to, splat_number(&x, P_SCALE + k, to) - 0.47000363f);
 			}
 			splat_forget(&x, i);
 		} else {

@@ -38,11 +38,11 @@ __kernel EDGE_SINGLE void KERNEL(__global const uint *restrict state, __global f
 
 	if (part >= PARTS)
 		return;
-	for (int k = part; k < P_HIGHER + HIGHER_COLUMNS; k += PARTS) {
-		if (k < P_HIGHER)
+	for (int k = part; k < P_REST + REST_COLUMNS; k += PARTS) {
+		if (k < P_REST)
 			MOVE(float, parameters + k * plane);
 		else
-			MOVE(HIGHER, SPLAT_HIGHER(parameters, plane, 0) + (k - P_HIGHER) * plane);
+			MOVE(REST, SPLAT_REST(parameters, plane, 0) + (k - P_REST) * plane);
 		if (k < MOMENTS) {
 			MOVE(MOMENT1, m + k * plane);
 			MOVE(MOMENT2, v + k * plane);

@@ -19,21 +19,21 @@
 
 /* Records of sixteen Gaussians, lane by lane. */
 EDGE_OVERLOAD void EDGE_FN(vector)(__global const uint *restrict state, __global const float *restrict p,
-				   __global const HIGHER *restrict higher, long plane, float16 *f, int16 *rect)
+				   __global const REST *restrict rest, long plane, float16 *f, int16 *rect)
 {
 	const float width = (float)state[STATE_WIDTH], height = (float)state[STATE_HEIGHT];
 	struct splat_geometry g;
 	float16 y[16], d[3], rgb[3], level, ex, ey, reach, k;
 	int16 seen;
 
-	splat_geometry(state, p, plane, &g);
+	splat_geometry(state, p, rest, plane, &g);
 	f[R_U] = splat_float(state, STATE_FOCAL) * g.x + splat_float(state, STATE_CENTRE);
 	f[R_V] = splat_float(state, STATE_FOCAL + 1) * g.y + splat_float(state, STATE_CENTRE + 1);
 	k = 1.0f / sqrt(g.c * g.det);
 	f[R_K1] = g.c * k * KAPPA_ROOT;
 	f[R_K2] = -g.b * k * KAPPA_ROOT;
 	f[R_K3] = KAPPA / g.c;
-	level = vload16(0, p + P_OPACITY * plane);
+	level = splat_rest16(rest + REST_AT(P_OPACITY) * plane);
 	/* log2 of the sigmoid, exact for both signs */
 	f[R_LOG] = (min(level, (float16)(0.0f)) - splat_log1p(edge_exp(-fabs(level)))) * (1.4426950408889634f / 8.0f);
 	reach = f[R_LOG] - E_MIN;
@@ -52,7 +52,7 @@ EDGE_OVERLOAD void EDGE_FN(vector)(__global const uint *restrict state, __global
 	}
 	splat_direction(state, p, plane, d);
 	splat_harmonics(d, (int)state[STATE_DEGREE], y);
-	splat_colour(p, higher, plane, (int)state[STATE_DEGREE], y, rgb);
+	splat_colour(rest, plane, (int)state[STATE_DEGREE], y, rgb);
 	for (int c = 0; c < 3; c++)
 		f[R_RED + c] = max(rgb[c], (float16)(0.0f));
 	seen = seen & (rgb[0] + rgb[1] + rgb[2] < 1e30f);
@@ -80,7 +80,7 @@ __kernel EDGE_SINGLE void KERNEL(__global const uint *restrict state, __global c
 			const int lanes = min(16, last - i);
 			uint seen;
 
-			EDGE_FN(vector)(state, parameters + i, SPLAT_HIGHER_CONST(parameters, plane, i), plane, f, rect);
+			EDGE_FN(vector)(state, parameters + i, SPLAT_REST_CONST(parameters, plane, i), plane, f, rect);
 			seen = splat_bits(rect[1] != 0) & (0xffffu >> (16 - lanes));
 			shown[i / 16] = seen;
 			if (seen == 0) {

@@ -86,10 +86,10 @@ __kernel EDGE_SINGLE void KERNEL(__global uint *restrict state, __global float *
 			splat_clear(&x, i);
 			for (int k = 0; k < 3; k++) {
 				parameters[k * plane + i] = points[i * POINT + k];
-				parameters[(P_SCALE + k) * plane + i] = log(points[i * POINT + 3]);
-				parameters[(P_COLOUR + k) * plane + i] = (points[i * POINT + 4 + k] - 0.5f) / SH0;
+				splat_set_number(&x, P_SCALE + k, i, log(points[i * POINT + 3]));
+				splat_set_number(&x, P_COLOUR + k, i, (points[i * POINT + 4 + k] - 0.5f) / SH0);
 			}
-			parameters[P_ROTATION * plane + i] = 1.0f;
+			splat_set_number(&x, P_ROTATION, i, 1.0f);
 			splat_set_opacity(&x, i, splat_float(state, EVENT_NEW_OPACITY));
 		}
 		for (long i = 0; i < plane; i++) {

@@ -94,7 +94,7 @@ __kernel EDGE_SINGLE void KERNEL(__global uint *restrict state, __global float *
 
 			splat_set_opacity(&x, i, o);
 			for (int k = 0; k < 3; k++)
-				parameters[(P_SCALE + k) * plane + i] += log(scale);
+				splat_set_number(&x, P_SCALE + k, i, splat_number(&x, P_SCALE + k, i) + log(scale));
 			splat_forget(&x, i);
 			for (int c = 0; c < n - 1; c++, used++) {
 				const long to = used < dead ? (long)scratch[used] : count + used - dead;

@@ -37,14 +37,14 @@ EDGE_OVERLOAD void EDGE_FN(cut)(const struct splat_set *x, long i, long j)
 	int a = 0;
 
 	for (int k = 0; k < 4; k++) {
-		q[k] = x->p[(P_ROTATION + k) * x->plane + i];
+		q[k] = splat_number(x, P_ROTATION + k, i);
 		length += q[k] * q[k];
 	}
 	length = 1.0f / max(sqrt(length), 1e-20f);
 	for (int k = 0; k < 4; k++)
 		q[k] *= length;
 	for (int k = 0; k < 3; k++) {
-		size[k] = exp(x->p[(P_SCALE + k) * x->plane + i]);
+		size[k] = exp(splat_number(x, P_SCALE + k, i));
 		a = size[k] > size[a] ? k : a;
 	}
 	/* column a of the rotation */
@@ -58,7 +58,7 @@ EDGE_OVERLOAD void EDGE_FN(cut)(const struct splat_set *x, long i, long j)
 		  : a == 1 ? 2.0f * (q[2] * q[3] + q[0] * q[1])
 			   : 1.0f - 2.0f * (q[1] * q[1] + q[2] * q[2]);
 	for (int k = 0; k < 3; k++)
-		x->p[(P_SCALE + k) * x->plane + i] += log(k == a ? CUT_LENGTH : CUT_WIDTH);
+		splat_set_number(x, P_SCALE + k, i, splat_number(x, P_SCALE + k, i) + log(k == a ? CUT_LENGTH : CUT_WIDTH));
 	splat_set_opacity(x, i, CUT_OPACITY * splat_opacity(x, i));
 	splat_copy(x, i, j);
 	for (int k = 0; k < 3; k++) {

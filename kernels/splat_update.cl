@@ -41,7 +41,7 @@
 
 struct EDGE_FN(adam) {
 	__global float *p;
-	__global HIGHER *higher; /* of the parameters */
+	__global REST *rest; /* of the parameters */
 	__global MOMENT1 *m;
 	__global MOMENT2 *v;
 	long plane;
@@ -104,10 +104,11 @@ EDGE_OVERLOAD uchar16 EDGE_FN(code1)(float16 m, uint16 random)
 #define VARIANCE(v) (v)
 #endif
 
-EDGE_OVERLOAD void EDGE_FN(step)(struct EDGE_FN(adam) *a, int k, float16 gradient, float rate)
+/* Parameter k, which is p, after its step. */
+EDGE_OVERLOAD float16 EDGE_FN(stepped)(struct EDGE_FN(adam) *a, int k, float16 p, float16 gradient, float rate)
 {
 	const long at = k * a->plane;
-	float16 m = LOAD_M(at), v = LOAD_V(at), p = vload16(0, a->p + at);
+	float16 m = LOAD_M(at), v = LOAD_V(at);
 
 	if (a->late) {
 		p -= (k < P_SCALE ? a->place : rate * a->drift) * m / sqrt(max(VARIANCE(v), (float16)(1e-30f)));
@@ -119,21 +120,43 @@ EDGE_OVERLOAD void EDGE_FN(step)(struct EDGE_FN(adam) *a, int k, float16 gradien
 		v = BETA2 * v + (1.0f - BETA2) * gradient * gradient;
 		p -= rate * a->unbias1 * m / (sqrt(VARIANCE(v) * a->unbias2) + a->epsilon);
 	}
-	vstore16(p, 0, a->p + at);
 #if MOMENT_BITS < 32
 	a->random = a->random * 1664525u + 1013904223u;
 #endif
 	STORE_M(m, at);
 	STORE_V(v, at);
+	return p;
+}
+
+EDGE_OVERLOAD void EDGE_FN(place)(struct EDGE_FN(adam) *a, int k, float16 gradient, float rate)
+{
+	const long at = k * a->plane;
+
+	vstore16(EDGE_FN(stepped)(a, k, vload16(0, a->p + at), gradient, rate), 0, a->p + at);
+}
+
+EDGE_OVERLOAD void EDGE_FN(put)(struct EDGE_FN(adam) *a, float16 x, __global REST *p)
+{
+#if COMPACT
+	a->random = a->random * 1664525u + 1013904223u;
+#endif
+	splat_put_rest16(x, a->random >> 16, p);
+}
+
+/* A step of parameter k, of those from P_REST on. */
+EDGE_OVERLOAD void EDGE_FN(step)(struct EDGE_FN(adam) *a, int k, float16 gradient, float rate)
+{
+	__global REST *p = a->rest + REST_AT(k) * a->plane;
+
+	EDGE_FN(put)(a, EDGE_FN(stepped)(a, k, splat_rest16(p), gradient, rate), p);
 }
 
 #if COMPACT
 EDGE_OVERLOAD void EDGE_FN(coefficient)(struct EDGE_FN(adam) *a, int column, float16 step, float rate)
 {
-	__global HIGHER *p = a->higher + column * a->plane;
+	__global REST *p = a->rest + column * a->plane;
 
-	a->random = a->random * 1664525u + 1013904223u;
-	splat_put_higher(splat_higher(p) - rate * clamp(step, (float16)(-MOST_STEP), (float16)(MOST_STEP)), a->random >> 16, p);
+	EDGE_FN(put)(a, splat_rest16(p) - rate * clamp(step, (float16)(-MOST_STEP), (float16)(MOST_STEP)), p);
 }
 
 /* The higher coefficients' steps. */
@@ -310,16 +333,16 @@ EDGE_OVERLOAD void EDGE_FN(backward)(__global const uint *restrict state, const 
 	out[P_OPACITY] = (1.0f - opacity) * sum[0];
 	length = splat_direction(state, a->p, a->plane, d);
 	splat_harmonics(d, degree, y);
-	splat_colour(a->p, a->higher, a->plane, degree, y, rgb);
+	splat_colour(a->rest, a->plane, degree, y, rgb);
 	for (int k = 0; k < 3; k++)
 		sum[6 + k] = select(sum[6 + k], (float16)(0.0f), rgb[k] < 0.0f);
 	for (int k = 1; k < min(n, GREY); k++) {
-		__global const HIGHER *sh = a->higher + HIGHER_AT(k, 0) * a->plane;
+		__global const REST *sh = a->rest + HIGHER_AT(k, 0) * a->plane;
 
-		c[k] = sum[6] * splat_higher(sh) + sum[7] * splat_higher(sh + a->plane) + sum[8] * splat_higher(sh + 2 * a->plane);
+		c[k] = sum[6] * splat_rest16(sh) + sum[7] * splat_rest16(sh + a->plane) + sum[8] * splat_rest16(sh + 2 * a->plane);
 	}
 	for (int k = GREY; k < n; k++)
-		c[k] = (sum[6] + sum[7] + sum[8]) * splat_higher(a->higher + HIGHER_AT(k, 0) * a->plane);
+		c[k] = (sum[6] + sum[7] + sum[8]) * splat_rest16(a->rest + HIGHER_AT(k, 0) * a->plane);
 	EDGE_FN(direction)(d, degree, c, dd);
 	dot = d[0] * dd[0] + d[1] * dd[1] + d[2] * dd[2];
 	for (int k = 0; k < 3; k++)
@@ -357,7 +380,7 @@ EDGE_OVERLOAD void EDGE_FN(steps)(__global const uint *restrict state, struct ED
 	const int degree = (int)state[STATE_DEGREE], n = (degree + 1) * (degree + 1);
 
 	for (int k = 0; k < 3; k++)
-		EDGE_FN(step)(a, P_POSITION + k, out[P_POSITION + k], rate[0]);
+		EDGE_FN(place)(a, P_POSITION + k, out[P_POSITION + k], rate[0]);
 	for (int k = 0; k < 3; k++)
 		EDGE_FN(step)(a, P_SCALE + k, out[P_SCALE + k], rate[1]);
 	for (int k = 0; k < 4; k++)
@@ -402,19 +425,19 @@ EDGE_OVERLOAD void EDGE_FN(sixteen)(__global const uint *restrict state, struct 
 	EDGE_FN(lateness)(state, missed, a);
 	if (!a->own && !a->late)
 		return;
-	opacity = splat_sigmoid(vload16(0, a->p + P_OPACITY * a->plane));
+	opacity = splat_sigmoid(splat_rest16(a->rest + REST_AT(P_OPACITY) * a->plane));
 	for (int k = 0; k < 11; k++)
 		out[k] = (float16)(0.0f);
 	for (int k = 0; k < 16; k++)
 		y[k] = (float16)(0.0f);
 	if (pulled || noise > 0.0f)
-		splat_geometry(state, a->p, a->plane, &g);
+		splat_geometry(state, a->p, a->rest, a->plane, &g);
 	if (pulled)
 		EDGE_FN(backward)(state, &g, a, shown, opacity, sum, y, out, s);
 	if (fade > 0.0f || shrink > 0.0f) {
 		out[P_OPACITY] += fade * opacity * (1.0f - opacity);
 		for (int k = 0; k < 3; k++)
-			out[P_SCALE + k] += shrink * edge_exp(vload16(0, a->p + (P_SCALE + k) * a->plane));
+			out[P_SCALE + k] += shrink * edge_exp(splat_rest16(a->rest + REST_AT(P_SCALE + k) * a->plane));
 	}
 	EDGE_FN(steps)(state, a, out, y, sum + 6, pulled);
 	if (noise > 0.0f && a->own)
@@ -433,7 +456,8 @@ __kernel EDGE_SINGLE void KERNEL(__global const uint *restrict state, __global f
 	__global const uint *shown = SHOWN(chunks, plane);
 
 	for (int i = begin; i < last; i += 16) {
-		struct EDGE_FN(adam) a = { .p = parameters + i, .higher = SPLAT_HIGHER(parameters, plane, i), .m = moment1 + i, .v = moment2 + i, .plane = plane,
+		struct EDGE_FN(adam) a = { .p = parameters + i, .rest = SPLAT_REST(parameters, plane, i), .m = moment1 + i,
+					   .v = moment2 + i, .plane = plane,
 					   .unbias1 = splat_float(state, STATE_UNBIAS1),
 					   .unbias2 = splat_float(state, STATE_UNBIAS2),
 					   .epsilon = splat_float(state, STATE_EPSILON),

@@ -531,8 +531,8 @@ int main(void)
 	test_reinitialise(plan);
 	test_missed(plan);
 	test_reorder(plan);
-	test_compact(make_plan(60, automatic, compact_budget(plan, 196), false), EDGE_TRAIN_COMPACT);
-	test_compact(make_plan(60, automatic, compact_budget(make_plan(60, automatic, 0, false), 182), false),
+	test_compact(make_plan(60, automatic, compact_budget(plan, 174), false), EDGE_TRAIN_COMPACT);
+	test_compact(make_plan(60, automatic, compact_budget(make_plan(60, automatic, 0, false), 160), false),
 		     EDGE_TRAIN_COMPACT | EDGE_TRAIN_GREY);
 	plan = make_plan(60, relocate, 0, false);
 	test_repeatable(plan, "relocate");

@@ -51,7 +51,7 @@ static uint32_t list_buffers(const struct plan_maker *k, const struct edge_train
 	uint64_t digits = tiles > SPLAT_DIGITS ? tiles : SPLAT_DIGITS;
 	const bool compact = (x->flags & EDGE_TRAIN_COMPACT) != 0;
 	const uint32_t whole = edge_train_whole(x->parameters, x->flags), halves = edge_train_columns(x->parameters, x->flags);
-	const uint32_t moments = x->moment_bits / 8 * whole;
+	const uint32_t moments = x->moment_bits / 8 * edge_train_moments(x->parameters, x->flags);
 	const uint32_t number = compact ? 2 : 4, record = compact ? SPLAT_COMPACT_RECORD : SPLAT_RECORD;
 	const struct buffer_plan list[] = {
 		{ EDGE_BUFFER_PARAMETERS, EDGE_REGION_MODEL, "parameters", 4 * whole + 2 * halves, 0, 0 },

@@ -151,7 +151,7 @@ static uint64_t least_bytes(const struct check *c, uint32_t role)
 	switch (role) {
 	case EDGE_BUFFER_PARAMETERS: return cap * (4 * whole + 2 * edge_train_columns(x->parameters, x->flags));
 	case EDGE_BUFFER_MOMENT1:
-	case EDGE_BUFFER_MOMENT2: return x->moment_bits / 8 * cap * whole;
+	case EDGE_BUFFER_MOMENT2: return x->moment_bits / 8 * cap * edge_train_moments(x->parameters, x->flags);
 	case EDGE_BUFFER_STATISTICS: return (compact(x) ? 10 : 20) * cap;
 	case EDGE_BUFFER_SLOTS: return SLOT_BYTES * (uint64_t)x->slot_capacity;
 	case EDGE_BUFFER_TILES: return 4 * (2 * tiles + 2);

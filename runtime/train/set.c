@@ -2,9 +2,9 @@
 /*
  * set.c - what the set is made of.
  *
- * Parts are what a checkpoint keeps, in the plan's own formats. Where those are compact the higher
- * colour coefficients are a part of their own: halves, which stand behind the other parameters, and some or
- * all of which are the same for red, green and blue.
+ * Parts are what a checkpoint keeps, in the plan's own formats. Where those are compact all but
+ * places are a part of their own: halves, which stand behind the places. Some or all of the higher colour
+ * coefficients among them are the same for red, green and blue.
  */
 #include "config.h"
 
@@ -12,7 +12,7 @@
 
 #include <string.h>
 
-enum { BATCH = 256, PARAMETERS = 0, COEFFICIENTS = 4 /* parts */ };
+enum { BATCH = 256, PARAMETERS = 0, HALVES = 4 /* parts */ };
 
 static bool compact(const struct train *t)
 {
@@ -30,13 +30,14 @@ static uint32_t list_parts(const struct train *t, struct part *all)
 {
 	const struct edge_train *x = t->plan;
 	const uint32_t whole = edge_train_whole(x->parameters, x->flags), bytes = x->moment_bits / 8;
+	const uint32_t moments = edge_train_moments(x->parameters, x->flags);
 	const uint32_t halves = edge_train_columns(x->parameters, x->flags);
 	const struct part list[] = {
 		{ { "parameters", whole, 4 }, EDGE_BUFFER_PARAMETERS, 0 },
-		{ { "first moments", whole, bytes }, EDGE_BUFFER_MOMENT1, 0 },
-		{ { "second moments", whole, bytes }, EDGE_BUFFER_MOMENT2, 0 },
+		{ { "first moments", moments, bytes }, EDGE_BUFFER_MOMENT1, 0 },
+		{ { "second moments", moments, bytes }, EDGE_BUFFER_MOMENT2, 0 },
 		{ { "statistics", STATISTICS, compact(t) ? 2 : 4 }, EDGE_BUFFER_STATISTICS, 0 },
-		{ { "coefficients", halves, 2 }, EDGE_BUFFER_PARAMETERS, 4 * (uint64_t)whole * x->capacity },
+		{ { "short parameters", halves, 2 }, EDGE_BUFFER_PARAMETERS, 4 * (uint64_t)whole * x->capacity },
 	};
 
 	memcpy(all, list, sizeof list);
@@ -106,10 +107,10 @@ enum edge_status train_part_write(struct train *t, uint32_t part, uint32_t plane
 /* The column of parameter k, and how many of red, green and blue share it and stand before k. */
 static uint32_t column_of(const struct train *t, uint32_t k, uint32_t *before)
 {
-	const uint32_t at = k - EDGE_TRAIN_BASE, own = t->plan->flags & EDGE_TRAIN_GREY ? 0 : EDGE_TRAIN_DEGREE_1;
+	const uint32_t own = EDGE_TRAIN_BASE + (t->plan->flags & EDGE_TRAIN_GREY ? 0 : EDGE_TRAIN_DEGREE_1);
 
-	*before = at < own ? 0 : at % 3;
-	return at < own ? at : own + (at - own) / 3;
+	*before = k < own ? 0 : (k - own) % 3;
+	return (k < own ? k : own + (k - own) / 3) - EDGE_TRAIN_PLACE;
 }
 
 /* Up to 65504; what is smaller than a normal half loses bits, as it should. */
@@ -153,12 +154,12 @@ enum edge_status train_parameter_read(struct train *t, uint32_t k, uint32_t firs
 	uint32_t before;
 	enum edge_status st = EDGE_OK;
 
-	if (!compact(t) || k < EDGE_TRAIN_BASE)
+	if (!compact(t) || k < EDGE_TRAIN_PLACE)
 		return train_part_read(t, PARAMETERS, k, first, count, out, f);
 	for (uint32_t done = 0; done < count && st == EDGE_OK; done += BATCH) {
 		uint32_t n = count - done < BATCH ? count - done : BATCH;
 
-		st = train_part_read(t, COEFFICIENTS, column_of(t, k, &before), first + done, n, half, f);
+		st = train_part_read(t, HALVES, column_of(t, k, &before), first + done, n, half, f);
 		for (uint32_t i = 0; i < n && st == EDGE_OK; i++)
 			out[done + i] = from_half(half[i]);
 	}
@@ -172,18 +173,18 @@ enum edge_status train_parameter_write(struct train *t, uint32_t k, uint32_t fir
 	uint32_t before, column;
 	enum edge_status st = EDGE_OK;
 
-	if (!compact(t) || k < EDGE_TRAIN_BASE)
+	if (!compact(t) || k < EDGE_TRAIN_PLACE)
 		return train_part_write(t, PARAMETERS, k, first, count, in, f);
 	column = column_of(t, k, &before);
 	for (uint32_t done = 0; done < count && st == EDGE_OK; done += BATCH) {
 		uint32_t n = count - done < BATCH ? count - done : BATCH;
 
 		/* the mean of what is written as red, green and blue, in this order */
-		if (before && (st = train_part_read(t, COEFFICIENTS, column, first + done, n, half, f)) != EDGE_OK)
+		if (before && (st = train_part_read(t, HALVES, column, first + done, n, half, f)) != EDGE_OK)
 			return st;
 		for (uint32_t i = 0; i < n; i++)
 			half[i] = to_half(((before ? from_half(half[i]) * (float)before : 0) + in[done + i]) / (float)(before + 1));
-		st = train_part_write(t, COEFFICIENTS, column, first + done, n, half, f);
+		st = train_part_write(t, HALVES, column, first + done, n, half, f);
 	}
 	return st;
 }

@@ -323,23 +323,30 @@ enum edge_train_flags {
 	EDGE_TRAIN_GREY = 2 /* only with COMPACT: of degree 1, too, there is one for the three */
 };
 
-/* Parameters before the colour coefficients of degree 1 and up, and how many of degree 1 there are. */
-enum { EDGE_TRAIN_BASE = 14, EDGE_TRAIN_DEGREE_1 = 9 };
+/* How many parameters are a place, stand before the colour coefficients of degree 1 and up, and are of degree 1. */
+enum { EDGE_TRAIN_PLACE = 3, EDGE_TRAIN_BASE = 14, EDGE_TRAIN_DEGREE_1 = 9 };
 
-/* How many parameters are f32 columns and have moments. */
-static inline uint32_t edge_train_whole(uint32_t parameters, uint32_t flags)
+/* How many of the parameters have moments. */
+static inline uint32_t edge_train_moments(uint32_t parameters, uint32_t flags)
 {
 	return flags & EDGE_TRAIN_COMPACT ? EDGE_TRAIN_BASE : parameters;
+}
+
+/* How many are f32 columns. */
+static inline uint32_t edge_train_whole(uint32_t parameters, uint32_t flags)
+{
+	return flags & EDGE_TRAIN_COMPACT ? EDGE_TRAIN_PLACE : parameters;
 }
 
 /* How many f16 columns there are for the rest of them. */
 static inline uint32_t edge_train_columns(uint32_t parameters, uint32_t flags)
 {
-	const uint32_t rest = parameters - edge_train_whole(parameters, flags);
+	const uint32_t higher = parameters - EDGE_TRAIN_BASE;
+	const uint32_t own = flags & EDGE_TRAIN_GREY ? 0 : higher < EDGE_TRAIN_DEGREE_1 ? higher : EDGE_TRAIN_DEGREE_1;
 
-	if (flags & EDGE_TRAIN_GREY)
-		return rest / 3;
-	return rest <= EDGE_TRAIN_DEGREE_1 ? rest : EDGE_TRAIN_DEGREE_1 + (rest - EDGE_TRAIN_DEGREE_1) / 3;
+	if (!(flags & EDGE_TRAIN_COMPACT))
+		return 0;
+	return EDGE_TRAIN_BASE - EDGE_TRAIN_PLACE + own + (higher - own) / 3;
 }
 
 struct edge_window {
