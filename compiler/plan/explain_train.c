@@ -84,6 +84,19 @@ static void print_summary(const struct edge_plan *p, FILE *out)
 		explain_size(t->bytes_per_key));
 }
 
+static void print_rates(const struct edge_train *t, FILE *out)
+{
+	fprintf(out, "\nrates, of a step of Adam\n  %-26s %12.3g falling to %.3g, in units of the scene\n", "places",
+		(double)t->rate_position_first, (double)t->rate_position_last);
+	fprintf(out, "  %-26s %12.3g\n  %-26s %12.3g\n  %-26s %12.3g\n  %-26s %12.3g\n  %-26s %12.3g%s\n", "logarithms of sizes",
+		(double)t->rate_scale, "rotations", (double)t->rate_rotation, "opacity before the sigmoid", (double)t->rate_opacity,
+		"colours", (double)t->rate_colour, "coefficients above 0", (double)t->rate_sh,
+		t->flags & EDGE_TRAIN_COMPACT ? ", without moments" : "");
+	if (t->rate_settled > 0)
+		fprintf(out, "  all but places' fall to %g of that, from step %u on\n", (double)t->rate_settled,
+			(uint32_t)((double)t->settle_from * t->steps + 0.5));
+}
+
 /* Which buffer's share a role is. */
 static const struct edge_role *role_of(const struct edge_plan *p, uint32_t buffer)
 {
@@ -198,6 +211,7 @@ void explain_train_text(const struct edge_plan *p, FILE *out)
 {
 	print_summary(p, out);
 	print_memory(p, out);
+	print_rates(p->train, out);
 	explain_notes(p, out);
 	print_timeline(p, out);
 	print_steps(p, out);
