@@ -37,15 +37,22 @@ value_id onnx_lookup(struct onnx_import *im, const char *name, bool *found)
 {
 	uint32_t v = NO_ID;
 
-	*found = map_get(&im->values, name, &v);
+	*found = false;
+	for (struct onnx_scope *s = im->scope; s && !*found; s = s->sealed ? NULL : s->outer)
+		*found = map_get(&s->values, name, &v);
 	return v;
+}
+
+bool onnx_defined(struct onnx_import *im, const char *name)
+{
+	return map_get(&im->scope->values, name, NULL);
 }
 
 void onnx_define(struct onnx_import *im, const char *name, value_id v)
 {
 	if (v != NO_ID && !graph_value(im->g, v)->span.file)
 		graph_value(im->g, v)->span = im->span;
-	map_put(&im->file, &im->values, name, v);
+	map_put(&im->file, &im->scope->values, name, v);
 }
 
 static bool is_standard_domain(const char *domain)
@@ -53,12 +60,23 @@ static bool is_standard_domain(const char *domain)
 	return !domain || !*domain || strcmp(domain, "ai.onnx") == 0;
 }
 
+/* The key of an operator in the table, which may be made for the look-up. */
+static const char *op_key(struct onnx_import *im, const Onnx__NodeProto *n)
+{
+	if (!n->op_type || is_standard_domain(n->domain))
+		return n->op_type;
+	return arena_printf(&im->scratch, "%s.%s", n->domain, n->op_type);
+}
+
 static const struct onnx_op *find_op(struct onnx_import *im, const Onnx__NodeProto *n)
 {
+	const char *key = op_key(im, n);
 	uint32_t i;
 
-	if (!n->op_type || !is_standard_domain(n->domain) || !map_get(&im->ops, n->op_type, &i))
+	if (!key || !map_get(&im->ops, key, &i))
 		return NULL;
+	if (i >= onnx_op_count)
+		return &onnx_contrib_ops[i - onnx_op_count];
 	return onnx_ops[i].changed && im->opset >= onnx_ops[i].changed ? NULL : &onnx_ops[i];
 }
 
@@ -83,7 +101,7 @@ static bool check_supported(struct onnx_import *im, const Onnx__GraphProto *grap
 		const char *title;
 		uint32_t k, known;
 
-		if (find_op(im, n))
+		if (find_op(im, n) || onnx_function(im, n))
 			continue;
 		is_new = standard && map_get(&im->ops, type, &known);
 		title = standard ? type : arena_printf(&im->file, "%s.%s", n->domain, type);
@@ -108,10 +126,6 @@ static bool check_supported(struct onnx_import *im, const Onnx__GraphProto *grap
 	if (groups)
 		diag_error(im->d, im->span, "unsupported operator%s: %s", groups > 1 ? "s" : "",
 			   strbuf_str(&list));
-	if (groups && im->functions)
-		diag_hint(
-			im->d,
-			"The model defines functions of its own; save it with functions inlined.");
 	strbuf_free(&list);
 	free(group);
 	return groups == 0;
@@ -120,7 +134,7 @@ static bool check_supported(struct onnx_import *im, const Onnx__GraphProto *grap
 /* A newer opset may have given the operator a new meaning, which then shows as a new attribute. */
 static void check_attributes(struct call *c)
 {
-	if (c->failed || c->opset <= OPSET_NEWEST)
+	if (c->failed || !c->op || c->opset <= OPSET_NEWEST)
 		return;
 	for (size_t i = 0; i < c->node->n_attribute && i < 64; i++) {
 		const char *name = c->node->attribute[i]->name;
@@ -154,7 +168,7 @@ static bool inputs_ready(struct call *c)
 static bool outputs_new(struct call *c)
 {
 	for (uint32_t i = 0; i < c->node->n_output; i++)
-		if (call_wants(c, i) && map_get(&c->im->values, c->node->output[i], NULL))
+		if (call_wants(c, i) && onnx_defined(c->im, c->node->output[i]))
 			return call_fail(c, "\"%s\" is produced twice", c->node->output[i]);
 	return true;
 }
@@ -168,7 +182,7 @@ static void convert(struct onnx_import *im, const Onnx__NodeProto *n)
 	if (!outputs_new(&c))
 		return;
 	if (inputs_ready(&c))
-		c.failed |= !c.op->convert(&c);
+		c.failed |= c.op ? !c.op->convert(&c) : !onnx_call_function(&c);
 	check_attributes(&c);
 	for (uint32_t i = 0; i < n->n_output; i++)
 		if (c.failed && call_wants(&c, i))
@@ -176,14 +190,14 @@ static void convert(struct onnx_import *im, const Onnx__NodeProto *n)
 	arena_release(&im->scratch);
 }
 
-static void add_initialisers(struct onnx_import *im, const Onnx__GraphProto *graph)
+void onnx_initialisers(struct onnx_import *im, const Onnx__GraphProto *graph)
 {
 	for (size_t i = 0; i < graph->n_initializer; i++) {
 		const Onnx__TensorProto *t = graph->initializer[i];
 
 		if (!t->name || !*t->name)
 			diag_error(im->d, im->span, "initializer %zu has no name", i);
-		else if (map_get(&im->values, t->name, NULL))
+		else if (onnx_defined(im, t->name))
 			diag_error(im->d, im->span, "initializer \"%s\" is there twice", t->name);
 		else
 			onnx_define(im, t->name, onnx_tensor(im, t, "initializer"));
@@ -203,8 +217,6 @@ bool onnx_nodes(struct onnx_import *im, const Onnx__GraphProto *graph)
 
 	if (!order || !check_supported(im, graph, order, count))
 		return false;
-	if (im->if_depth)
-		add_initialisers(im, graph);
 	for (uint32_t i = 0; i < count; i++)
 		convert(im, graph->node[order[i]]);
 	return im->d->errors == before;
@@ -249,6 +261,7 @@ static bool read_opset(struct onnx_import *im, const Onnx__ModelProto *model)
 static void import_model(struct onnx_import *im, const Onnx__ModelProto *model)
 {
 	unsigned before = im->d->errors;
+	struct onnx_scope top = { 0 };
 
 	if (!model->graph) {
 		diag_error(im->d, im->span, "this is not an ONNX model: it holds no graph");
@@ -256,13 +269,18 @@ static void import_model(struct onnx_import *im, const Onnx__ModelProto *model)
 	}
 	if (!read_opset(im, model))
 		return;
-	im->functions = model->n_functions != 0;
+	im->functions = model->functions;
+	im->function_count = model->n_functions;
+	onnx_enter(im, &top, false);
 	im->g = graph_new(im->a,
 			  im->model && im->model->name ? im->model->name : model->graph->name);
 	im->weight_file = graph_add_file(im->g, im->path, im->map.size);
 	for (uint32_t i = 0; i < onnx_op_count; i++)
 		map_put(&im->file, &im->ops, onnx_ops[i].name, i);
-	add_initialisers(im, model->graph);
+	for (uint32_t i = 0; i < onnx_contrib_op_count; i++)
+		map_put(&im->file, &im->ops, arena_printf(&im->file, "com.microsoft.%s", onnx_contrib_ops[i].name),
+			onnx_op_count + i);
+	onnx_initialisers(im, model->graph);
 	if (im->d->errors != before || !onnx_inputs(im, model->graph))
 		return;
 	if (onnx_nodes(im, model->graph))

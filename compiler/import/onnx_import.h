@@ -20,6 +20,21 @@ enum {
 	OPSET_NEWEST = 28 /* the newest published one when the table in onnx_ops.c was made */
 };
 
+/*
+ * Names and what they stand for. A body sees the names around it; a function does not. `opset` is
+ * that of the nodes inside.
+ */
+struct onnx_scope {
+	struct onnx_scope *outer;
+	struct map values; /* tensor name -> value_id; NO_ID: something went wrong with it */
+	bool sealed;
+};
+
+enum {
+	MAX_BODY_DEPTH = 16,
+	MAX_BODY_NODES = 1 << 18 /* that bodies may become, all of them together */
+};
+
 struct onnx_import {
 	struct arena *a;      /* of the graph */
 	struct arena file;    /* structure of the file, until the import ends */
@@ -33,12 +48,14 @@ struct onnx_import {
 	struct mapped_file map;
 	uint32_t weight_file; /* index of the model itself in graph->files */
 	int64_t opset;
-	struct map values; /* tensor name -> value_id; NO_ID: something went wrong with it */
-	struct map ops;	   /* operator name -> index in onnx_ops */
+	struct onnx_scope *scope;
+	struct map ops;	   /* operator name -> index in onnx_ops; with its domain in front -> in onnx_other_ops */
 	struct map dims;   /* symbolic dimension -> index in dim_value */
 	VEC(int64_t) dim_value;
-	uint32_t if_depth;
-	bool functions; /* the file defines operators of its own */
+	uint32_t body_depth;
+	uint64_t body_nodes;
+	Onnx__FunctionProto **functions; /* operators that the file defines */
+	size_t function_count;
 };
 
 struct call;
@@ -65,6 +82,9 @@ struct call {
 /* onnx_ops.c */
 extern const struct onnx_op onnx_ops[];
 extern const uint32_t onnx_op_count;
+/* onnx_ops_contrib.c: those of com.microsoft */
+extern const struct onnx_op onnx_contrib_ops[];
+extern const uint32_t onnx_contrib_op_count;
 
 /* onnx_call.c: the node */
 bool call_fail(struct call *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -131,9 +151,17 @@ bool onnx_inputs(struct onnx_import *im, const Onnx__GraphProto *graph);
 /* onnx_order.c: indices of the nodes that the wanted tensors need, each after what it reads. */
 uint32_t *onnx_order(struct onnx_import *im, const Onnx__GraphProto *graph, uint32_t *count);
 
-/* onnx.c: the nodes of a graph; used again for the branches of If. */
+/* onnx.c: the nodes of a graph. */
 bool onnx_nodes(struct onnx_import *im, const Onnx__GraphProto *graph);
-value_id onnx_lookup(struct onnx_import *im, const char *name, bool *found);
+void onnx_initialisers(struct onnx_import *im, const Onnx__GraphProto *graph);
+value_id onnx_lookup(struct onnx_import *im, const char *name, bool *found); /* in all scopes that are seen */
+bool onnx_defined(struct onnx_import *im, const char *name);		      /* in the innermost */
 void onnx_define(struct onnx_import *im, const char *name, value_id v);
+
+/* onnx_body.c: graphs inside of nodes, and operators that the file defines */
+void onnx_enter(struct onnx_import *im, struct onnx_scope *scope, bool sealed);
+void onnx_leave(struct onnx_import *im);
+const Onnx__FunctionProto *onnx_function(struct onnx_import *im, const Onnx__NodeProto *n); /* NULL: none */
+bool onnx_call_function(struct call *c);
 
 #endif

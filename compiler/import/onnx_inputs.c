@@ -339,7 +339,7 @@ bool onnx_inputs(struct onnx_import *im, const Onnx__GraphProto *graph)
 			diag_error(im->d, im->span, "input %zu has no name", i);
 			return false;
 		}
-		if (map_get(&im->values, v->name, NULL))
+		if (onnx_defined(im, v->name))
 			continue; /* an initialiser: its value is a default that nothing here
 				     overrides */
 		good &= read_declared(im, v, &list[count]);

@@ -125,8 +125,10 @@ const struct onnx_op onnx_ops[] = {
 	NEW("ConstantOfShape", 25, op_constant_of_shape),
 	NEW("EyeLike", 22, op_eye_like),
 	NEW("If", 25, op_if),
+	NEW("Loop", 25, op_loop),
 	NEW("NonZero", 13, op_non_zero),
 	NEW("Range", 27, op_range),
+	NEW("Scan", 25, op_scan),
 	NEW("Shape", 25, op_shape),
 	NEW("Size", 25, op_size),
 
@@ -158,6 +160,7 @@ const struct onnx_op onnx_ops[] = {
 	{ "Softmax", 13, 0, op_softmax, OP_softmax },
 	{ "LayerNormalization", 17, 0, op_layer_norm, OP_layer_norm },
 	{ "RMSNormalization", 23, 0, op_layer_norm, OP_rms_norm },
+	{ "SimplifiedLayerNormalization", 1, 0, op_layer_norm, OP_rms_norm }, /* before RMSNormalization was there */
 	NEW("BatchNormalization", 15, op_batch_norm),
 	NEW("GroupNormalization", 21, op_group_norm),
 	NEW("Hardmax", 13, op_hardmax),

@@ -60,7 +60,11 @@ bool op_size(struct call *c);
 bool op_range(struct call *c);
 bool op_non_zero(struct call *c);
 bool op_eye_like(struct call *c);
+
+/* onnx_body.c */
 bool op_if(struct call *c);
+bool op_loop(struct call *c);
+bool op_scan(struct call *c);
 
 /* onnx_ops_image.c */
 bool op_conv(struct call *c);
@@ -73,6 +77,7 @@ bool op_lrn(struct call *c);
 bool op_pad(struct call *c);
 
 /* channels-first, with the attributes of the node; bias: NO_ID for none */
+value_id onnx_pool(struct call *c, enum op op, value_id x);
 value_id onnx_conv(struct call *c, value_id x, value_id weights, value_id bias);
 
 /* onnx_ops_quantized.c */
@@ -82,6 +87,15 @@ bool op_matmul_integer(struct call *c);
 bool op_conv_integer(struct call *c);
 bool op_dynamic_quantize(struct call *c);
 
+/*
+ * (x - zero) * step as f32, each one number or, where axis is that of x, one for each of its
+ * indices; NO_ID: none. And back, to the type of zero.
+ */
+value_id onnx_dequantized(struct call *c, value_id x, value_id step, value_id zero, uint32_t axis);
+value_id onnx_quantized(struct call *c, value_id x, value_id step, value_id zero);
+/* x as uint8 by its own range */
+value_id onnx_dynamic(struct call *c, value_id x, value_id *scale_out, value_id *zero_out);
+
 /* onnx_ops_resize.c */
 bool op_resize(struct call *c);
 
@@ -89,6 +103,7 @@ bool op_resize(struct call *c);
 bool op_reduce(struct call *c);
 bool op_arg(struct call *c);
 bool op_softmax(struct call *c);
+value_id onnx_softmax(struct call *c, value_id x, int64_t opset);
 bool op_batch_norm(struct call *c);
 bool op_instance_norm(struct call *c);
 bool op_group_norm(struct call *c);
@@ -101,8 +116,29 @@ bool op_hardmax(struct call *c);
 bool op_matmul(struct call *c);
 bool op_gemm(struct call *c);
 value_id onnx_matmul(struct call *c, value_id a, value_id b);
-bool op_attention(struct call *c);
+value_id onnx_gemm(struct call *c);
 bool op_rnn(struct call *c);
+
+/* onnx_ops_attention.c */
+bool op_attention(struct call *c);
+
+/* [batch, heads, length, size] each, fewer heads in k and v where several queries share one. */
+struct attend {
+	value_id q, k, v, mask;	   /* mask: added, or of bool; NO_ID: none */
+	double scale;		   /* 0: the usual one */
+	double cap;		   /* of scores by tanh; 0: none */
+	bool causal;
+	int64_t past;		   /* keys before that of query 0 */
+	int64_t left, right;	   /* how far a query sees; -1: all the way */
+	value_id *shown;	   /* NULL, or where the scores are wanted: as they are (mode 0), bounded (1), */
+	int64_t shown_mode;	   /* masked (2), after softmax (3) */
+};
+
+value_id onnx_attend(struct call *c, const struct attend *a);
+value_id onnx_split_heads(struct call *c, value_id x, int64_t heads); /* [b,l,h*s] to [b,h,l,s]; what has four axes stays */
+value_id onnx_join_heads(struct call *c, value_id x);		      /* and back */
+/* x behind input `past`, if there is one; output `present` is the whole. */
+value_id onnx_with_past(struct call *c, value_id x, uint32_t past, uint32_t present);
 
 /* onnx_ops_einsum.c */
 bool op_einsum(struct call *c);

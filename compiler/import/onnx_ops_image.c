@@ -203,27 +203,32 @@ bool op_conv_transpose(struct call *c)
 	return !c->failed;
 }
 
-bool op_pool(struct call *c)
+value_id onnx_pool(struct call *c, enum op op, value_id x)
 {
-	value_id x = call_in(c, 0);
 	struct shape s = shape_of(c, x);
 	struct attr attr[6];
 	struct window w;
 	uint32_t n = 5;
 
-	call_attr(c, "storage_order"); /* of the indices */
-	if (!call_refuse_outputs(c, 1) || !read_window(c, &s, NULL, &w) ||
-	    !place_window(c, &w, call_int(c, "ceil_mode", 0)))
-		return false;
+	if (!read_window(c, &s, NULL, &w) || !place_window(c, &w, call_int(c, "ceil_mode", 0)))
+		return NO_ID;
 	attr[0] = attr_ints(kernel, w.kernel, w.spatial);
 	attr[1] = attr_ints(strides, w.strides, w.spatial);
 	attr[2] = attr_ints(pads, w.pads, 2 * w.spatial);
 	attr[3] = attr_ints(dilations, w.dilations, w.spatial);
 	attr[4] = attr_ints(shape, w.out, w.spatial);
-	if (c->op->op == OP_avg_pool)
+	if (op == OP_avg_pool)
 		attr[n++] = attr_int(count_include_pad, call_int(c, "count_include_pad", 0));
 	x = emit_to_last(c, x);
-	call_out(c, 0, emit_to_first(c, emit(c, c->op->op, &x, 1, attr, n)));
+	return emit_to_first(c, emit(c, op, &x, 1, attr, n));
+}
+
+bool op_pool(struct call *c)
+{
+	call_attr(c, "storage_order"); /* of the indices */
+	if (!call_refuse_outputs(c, 1))
+		return false;
+	call_out(c, 0, onnx_pool(c, c->op->op, call_in(c, 0)));
 	return !c->failed;
 }
 

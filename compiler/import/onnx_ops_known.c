@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { ELEMENT_LIMIT = 1 << 24, MAX_IF_DEPTH = 16 };
+enum { ELEMENT_LIMIT = 1 << 24 };
 
 static value_id floats(struct call *c, const float *list, size_t n, uint32_t rank)
 {
@@ -191,38 +191,4 @@ bool op_eye_like(struct call *c)
 			ref_set(&out, i * s.dim[1] + j, j - i == shift);
 	call_out(c, 0, graph_add_const_bytes(c->g, t, s, out.data));
 	return true;
-}
-
-/* The branch that is taken becomes part of the graph around it. */
-bool op_if(struct call *c)
-{
-	const Onnx__AttributeProto *branch;
-	const int64_t *condition;
-	struct onnx_import *im = c->im;
-	uint32_t n;
-
-	condition = call_known_ints(c, 0, "the condition", &n);
-	if (!condition || n != 1)
-		return call_fail(c, "the condition must be one value");
-	branch = call_attr(c, *condition ? "then_branch" : "else_branch");
-	call_attr(c, *condition ? "else_branch" : "then_branch");
-	if (!branch || !branch->g || branch->g->n_output != c->node->n_output)
-		return call_fail(c, "the branch that is taken is missing or has other outputs");
-	if (im->if_depth == MAX_IF_DEPTH)
-		return call_fail(c, "nested too deeply");
-	im->if_depth++;
-	n = onnx_nodes(im, branch->g);
-	im->if_depth--;
-	for (uint32_t i = 0; i < c->node->n_output; i++) {
-		const char *name = branch->g->output[i]->name;
-		bool found = false;
-		value_id v = name ? onnx_lookup(im, name, &found) : NO_ID;
-
-		if (v == NO_ID && !found && n)
-			return call_fail(c, "output \"%s\" of the branch is produced by nothing",
-					 name ? name : "");
-		c->failed |= v == NO_ID; /* said while converting the branch */
-		call_out(c, i, v);
-	}
-	return !c->failed;
 }

@@ -41,7 +41,7 @@ bool op_matmul(struct call *c)
 	return !c->failed;
 }
 
-bool op_gemm(struct call *c)
+value_id onnx_gemm(struct call *c)
 {
 	value_id in[3] = { call_in(c, 0), call_in(c, 1), call_in(c, 2) };
 	double beta = call_float(c, "beta", 1);
@@ -52,135 +52,17 @@ bool op_gemm(struct call *c)
 	};
 
 	if (shape_of(c, in[0]).rank != 2 || shape_of(c, in[1]).rank != 2)
-		return call_fail(c, "its operands must be matrices");
+		call_fail(c, "its operands must be matrices");
 	if (in[2] != NO_ID && beta == 0)
 		in[2] = NO_ID;
 	if (in[2] != NO_ID && beta != 1)
 		in[2] = emit2(c, OP_mul, in[2], emit_like(c, in[2], beta));
-	call_out(c, 0, emit(c, OP_matmul, in, in[2] == NO_ID ? 2 : 3, attr, 3));
-	return !c->failed;
+	return emit(c, OP_matmul, in, in[2] == NO_ID ? 2 : 3, attr, 3);
 }
 
-/* ---- Attention (versions 23 to 25) */
-
-struct heads {
-	int64_t batch, q_heads, kv_heads, q_len, kv_len;
-	bool flat; /* [batch, length, heads * size] */
-};
-
-/* To [batch, heads, length, size]. */
-static value_id split_heads(struct call *c, value_id x, int64_t heads)
+bool op_gemm(struct call *c)
 {
-	struct shape s = shape_of(c, x), split;
-	static const int64_t perm[] = { 0, 2, 1, 3 };
-
-	if (s.rank == 4)
-		return x;
-	if (s.rank != 3 || heads < 1 || s.dim[2] % heads) {
-		call_fail(c, "%s cannot be split into %lld heads",
-			  shape_string(&c->im->scratch, &s), (long long)heads);
-		return NO_ID;
-	}
-	split = (struct shape){ 4, { s.dim[0], s.dim[1], heads, s.dim[2] / heads } };
-	return emit_transpose(c, emit_reshape(c, x, &split), perm);
-}
-
-/* Grouped heads: each key and value head serves several query heads. */
-static value_id repeat_heads(struct call *c, value_id x, int64_t times)
-{
-	struct shape s = shape_of(c, x), one, all, joined;
-
-	if (times == 1)
-		return x;
-	one = (struct shape){ 5, { s.dim[0], s.dim[1], 1, s.dim[2], s.dim[3] } };
-	all = one;
-	all.dim[2] = times;
-	joined = s;
-	joined.dim[1] *= times;
-	return emit_reshape(c, emit_expand(c, emit_reshape(c, x, &one), &all), &joined);
-}
-
-static value_id with_past(struct call *c, value_id x, uint32_t past, uint32_t present)
-{
-	if (call_in(c, past) != NO_ID)
-		x = emit(c, OP_concat, (value_id[]){ call_in(c, past), x }, 2, &attr_int(axis, 2),
-			 1);
-	call_out(c, present, x);
-	return x;
-}
-
-/* Bool masks become 0 and minus infinity; one that is too short hides the rest. */
-static value_id attention_mask(struct call *c, value_id mask, enum dtype t, int64_t length)
-{
-	struct shape s = shape_of(c, mask);
-	int64_t pads[2 * MAX_RANK] = { 0 };
-
-	if (dtype_of(c, mask) == DTYPE_BOOL)
-		mask = emit3(c, OP_where, mask, emit_scalar(c, t, 0),
-			     emit_scalar(c, t, -__builtin_inf()));
-	if (s.rank && s.dim[s.rank - 1] < length && s.dim[s.rank - 1] != 1) {
-		struct attr attr[2];
-
-		pads[2 * s.rank - 1] = length - s.dim[s.rank - 1];
-		attr[0] = attr_ints(pads, pads, 2 * s.rank);
-		attr[1] = attr_float(value, -__builtin_inf());
-		mask = emit(c, OP_pad, &mask, 1, attr, 2);
-	}
-	return mask;
-}
-
-static bool attention_is_plain(struct call *c)
-{
-	call_attr(c, "softmax_precision");
-	if (call_float(c, "softcap", 0) != 0)
-		return call_fail(c, "softcap is not supported");
-	if (call_int(c, "left_window_size", -1) != -1 || call_int(c, "right_window_size", -1) != -1)
-		return call_fail(c, "windows are not supported");
-	if (call_has(c, 6))
-		return call_fail(c, "input 6 (nonpad_kv_seqlen) is not supported");
-	call_attr(c, "qk_matmul_output_mode");
-	return call_refuse_outputs(c, 3);
-}
-
-bool op_attention(struct call *c)
-{
-	value_id q = call_in(c, 0), k = call_in(c, 1), v = call_in(c, 2), in[4], y;
-	int64_t q_heads = call_int(c, "q_num_heads", 0), kv_heads = call_int(c, "kv_num_heads", 0);
-	bool flat = shape_of(c, q).rank == 3, causal = call_int(c, "is_causal", 0);
-	struct shape sq, sk, out;
-	double scale = call_float(c, "scale", 0);
-	static const int64_t perm[] = { 0, 2, 1, 3 };
-	struct attr attr[2];
-	uint32_t n = 0;
-
-	if (!attention_is_plain(c))
-		return false;
-	q = split_heads(c, q, q_heads);
-	k = with_past(c, split_heads(c, k, kv_heads), 4, 1);
-	v = with_past(c, split_heads(c, v, kv_heads), 5, 2);
-	sq = shape_of(c, q);
-	sk = shape_of(c, k);
-	if (c->failed || sq.rank != 4 || sk.rank != 4 || !sk.dim[1] || sq.dim[1] % sk.dim[1])
-		return call_fail(c, "its queries and keys do not go together");
-	if (causal && sq.dim[2] != sk.dim[2])
-		return call_fail(c, "causal attention needs as many queries as keys here");
-	in[0] = q;
-	in[1] = repeat_heads(c, k, sq.dim[1] / sk.dim[1]);
-	in[2] = repeat_heads(c, v, sq.dim[1] / sk.dim[1]);
-	in[3] = call_in(c, 3);
-	if (in[3] != NO_ID)
-		in[3] = attention_mask(c, in[3], dtype_of(c, q), sk.dim[2]);
-	if (scale != 0)
-		attr[n++] = attr_float(scale, scale);
-	attr[n++] = attr_int(causal, causal);
-	y = emit(c, OP_attention, in, in[3] == NO_ID ? 3 : 4, attr, n);
-	if (flat && !c->failed) {
-		y = emit_transpose(c, y, perm);
-		out = shape_of(c, y);
-		out = (struct shape){ 3, { out.dim[0], out.dim[1], out.dim[2] * out.dim[3] } };
-		y = emit_reshape(c, y, &out);
-	}
-	call_out(c, 0, y);
+	call_out(c, 0, onnx_gemm(c));
 	return !c->failed;
 }
 

@@ -48,27 +48,32 @@ bool op_arg(struct call *c)
 }
 
 /* Before version 13 the axis cut the tensor into rows; since then it is one axis. */
-bool op_softmax(struct call *c)
+static value_id along_axis(struct call *c, enum op op, value_id x, int64_t opset)
 {
-	value_id x = call_in(c, 0);
 	struct shape s = shape_of(c, x), rows = { .rank = 2, .dim = { 1, 1 } };
-	int64_t axis = call_int(c, "axis", c->opset < 13 ? 1 : -1), behind = 1;
+	int64_t axis = call_int(c, "axis", opset < 13 ? 1 : -1), behind = 1;
 	uint32_t a;
 
-	if (c->opset < 13 && axis == s.rank && s.rank > 0)
-		return call_fail(c, "axis %lld is outside of rank %u", (long long)axis, s.rank);
 	if (!call_axis(c, axis, s.rank, &a))
-		return false;
+		return NO_ID;
 	for (uint32_t i = 0; i < s.rank; i++) {
 		rows.dim[i >= a] *= s.dim[i];
 		behind *= i > a ? s.dim[i] : 1;
 	}
-	if (c->opset >= 13 || behind == 1) {
-		call_out(c, 0, emit_with(c, c->op->op, x, attr_int(axis, a)));
-		return !c->failed;
-	}
-	x = emit_with(c, c->op->op, emit_reshape(c, x, &rows), attr_int(axis, 1));
-	call_out(c, 0, emit_reshape(c, x, &s));
+	if (opset >= 13 || behind == 1)
+		return emit_with(c, op, x, attr_int(axis, a));
+	x = emit_with(c, op, emit_reshape(c, x, &rows), attr_int(axis, 1));
+	return emit_reshape(c, x, &s);
+}
+
+value_id onnx_softmax(struct call *c, value_id x, int64_t opset)
+{
+	return along_axis(c, OP_softmax, x, opset);
+}
+
+bool op_softmax(struct call *c)
+{
+	call_out(c, 0, along_axis(c, c->op->op, call_in(c, 0), c->opset));
 	return !c->failed;
 }
 
@@ -155,6 +160,24 @@ bool op_group_norm(struct call *c)
 	return group_norm(c, groups, scale, bias);
 }
 
+/* Outputs 1 and 2, where they are wanted: the mean, and one over the deviation (without mean: output 1). */
+static void norm_statistics(struct call *c, value_id x, uint32_t axis, double eps)
+{
+	uint32_t at = c->op->op == OP_layer_norm ? 2 : 1;
+	value_id mean, square;
+
+	if (!call_wants(c, 1) && !call_wants(c, 2))
+		return;
+	x = emit_cast(c, x, DTYPE_F32);
+	if (at == 2) {
+		mean = emit_reduce(c, OP_reduce_mean, x, axis, true);
+		call_out(c, 1, mean);
+		x = emit2(c, OP_sub, x, mean);
+	}
+	square = emit_reduce(c, OP_reduce_mean, emit2(c, OP_mul, x, x), axis, true);
+	call_out(c, at, emit1(c, OP_rsqrt, emit2(c, OP_add, square, emit_like(c, square, eps))));
+}
+
 /* LayerNormalization and RMSNormalization; a scale that broadcasts is multiplied afterwards. */
 bool op_layer_norm(struct call *c)
 {
@@ -165,8 +188,9 @@ bool op_layer_norm(struct call *c)
 	uint32_t axis, n = 1;
 
 	call_attr(c, "stash_type");
-	if (!call_refuse_outputs(c, 1) || !call_axis(c, call_int(c, "axis", -1), s.rank, &axis))
+	if (!call_axis(c, call_int(c, "axis", -1), s.rank, &axis))
 		return false;
+	norm_statistics(c, x, axis, call_float(c, "epsilon", 1e-5f));
 	for (uint32_t i = axis; i < s.rank; i++)
 		part.dim[part.rank++] = s.dim[i];
 	attr[0] = attr_int(axis, axis);

@@ -74,6 +74,25 @@ static value_id rounded(struct call *c, value_id x, value_id step, value_id zero
 	return emit_cast(c, emit(c, OP_clip, &y, 1, range, 2), t);
 }
 
+value_id onnx_quantized(struct call *c, value_id x, value_id step, value_id zero)
+{
+	if (step == NO_ID)
+		call_fail(c, "the scale of its result is missing");
+	return c->failed ? NO_ID : rounded(c, x, emit_reshape(c, emit_cast(c, step, DTYPE_F32), &(struct shape){ 0 }), zero);
+}
+
+value_id onnx_dequantized(struct call *c, value_id x, value_id step, value_id zero, uint32_t axis)
+{
+	uint32_t rank = shape_of(c, x).rank;
+
+	if (x == NO_ID)
+		call_fail(c, "an input is missing");
+	x = emit_cast(c, x, DTYPE_F32);
+	if (zero != NO_ID)
+		x = emit2(c, OP_sub, x, spread(c, emit_cast(c, zero, DTYPE_F32), rank, axis));
+	return step == NO_ID ? x : emit2(c, OP_mul, x, spread(c, emit_cast(c, step, DTYPE_F32), rank, axis));
+}
+
 bool op_qlinear_conv(struct call *c)
 {
 	value_id x = centred(c, 0, 2, 0), w = centred(c, 3, 5, 0), bias = call_in(c, 8), y;
@@ -120,9 +139,9 @@ bool op_conv_integer(struct call *c)
 }
 
 /* To uint8 by the range of what is there, 0 included. A tensor of zeros gets a scale that is not 0. */
-bool op_dynamic_quantize(struct call *c)
+value_id onnx_dynamic(struct call *c, value_id x, value_id *scale_out, value_id *zero_out)
 {
-	value_id x = call_in(c, 0), nil = emit_scalar(c, DTYPE_F32, 0), low, high, step, zero;
+	value_id nil = emit_scalar(c, DTYPE_F32, 0), low, high, step, zero;
 	struct attr range[2] = { attr_float(min, 0), attr_float(max, 255) };
 
 	low = emit2(c, OP_min, emit_reduce(c, OP_reduce_min, x, 0, false), nil);
@@ -131,8 +150,16 @@ bool op_dynamic_quantize(struct call *c)
 	step = emit2(c, OP_max, step, emit_scalar(c, DTYPE_F32, 1e-30));
 	zero = emit1(c, OP_neg, emit2(c, OP_div, low, step));
 	zero = emit1(c, OP_round, emit(c, OP_clip, &zero, 1, range, 2));
-	zero = emit_cast(c, zero, DTYPE_U8);
-	call_out(c, 0, c->failed ? NO_ID : rounded(c, x, step, zero));
+	*scale_out = step;
+	*zero_out = emit_cast(c, zero, DTYPE_U8);
+	return c->failed ? NO_ID : rounded(c, x, step, *zero_out);
+}
+
+bool op_dynamic_quantize(struct call *c)
+{
+	value_id step, zero, y = onnx_dynamic(c, call_in(c, 0), &step, &zero);
+
+	call_out(c, 0, y);
 	call_out(c, 1, step);
 	call_out(c, 2, zero);
 	return !c->failed;

@@ -30,15 +30,17 @@ def node(op, inputs, outputs=("y",), **attrs):
     return helper.make_node(op, inputs, outputs, name=op + "_node", **attrs)
 
 
-def case(name, nodes, given, consts=None, outputs=("y",), opset=17, const_given=(), reference=False):
+def case(name, nodes, given, consts=None, outputs=("y",), opset=17, const_given=(), reference=False, functions=()):
     """given: run-time inputs; consts: initialisers."""
+    imports = [helper.make_opsetid("", opset)]
     nodes = nodes if isinstance(nodes, list) else [nodes]
     consts = consts or {}
+    imports += [helper.make_opsetid(d, 1) for d in sorted({n.domain for n in nodes} - {""})]
     ins = [helper.make_tensor_value_info(k, helper.np_dtype_to_tensor_dtype(v.dtype), v.shape) for k, v in given.items()]
     inits = [numpy_helper.from_array(np.asarray(v), k) for k, v in consts.items()]
     probe = [helper.make_empty_tensor_value_info(o) for o in outputs]
     graph = helper.make_graph(nodes, "g", ins, probe, inits)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=min(10, 10), producer_name="")
+    model = helper.make_model(graph, opset_imports=imports, ir_version=min(10, 10), producer_name="", functions=list(functions))
     try:
         if reference:
             raise RuntimeError
@@ -57,7 +59,7 @@ def case(name, nodes, given, consts=None, outputs=("y",), opset=17, const_given=
     inits += [numpy_helper.from_array(np.asarray(v), "given " + k) for k, v in given.items()]
     inits += [numpy_helper.from_array(np.asarray(g), "expected " + o) for o, g in zip(outputs, got)]
     graph = helper.make_graph(nodes, "g", ins, outs, inits)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=10, producer_name="")
+    model = helper.make_model(graph, opset_imports=imports, ir_version=10, producer_name="", functions=list(functions))
     assert name not in written, name
     written.add(name)
     (HERE / (name + ".onnx")).write_bytes(model.SerializeToString())
@@ -400,6 +402,100 @@ case("ScatterElements-18-max", node("ScatterElements", ["x", "i", "u"], reductio
 for t in (0, 1):
     case(f"ReverseSequence-10-{'time' if t else 'batch'}", node("ReverseSequence", ["x", "n"], time_axis=1 - t, batch_axis=t),
          {"x": rnd("rev", 4, 4, 2), "n": np.array([1, 4, 0, 3], I64)}, opset=10)
+
+# ---- com.microsoft
+def ms(name, op, inputs, given, consts=None, outputs=("y",), **kw):
+    case("ms-" + name, node(op, inputs, outputs, domain="com.microsoft", **kw), given, consts, outputs=[o for o in outputs if o], opset=17)
+
+
+f32 = np.float32
+x = rnd("ms", 2, 5, 8)
+ms("Gelu", "Gelu", ["x"], {"x": x})
+ms("BiasGelu", "BiasGelu", ["x", "b"], {"x": x}, {"b": rnd("b", 8)})
+ms("FastGelu", "FastGelu", ["x", "b"], {"x": x}, {"b": rnd("b", 8)})
+ms("FastGelu-plain", "FastGelu", ["x"], {"x": x})
+ms("QuickGelu", "QuickGelu", ["x"], {"x": x}, alpha=1.5)
+ms("FusedMatMul", "FusedMatMul", ["x", "z"], {"x": x}, {"z": rnd("z", 7, 8)}, transB=1, alpha=.5)
+ms("FusedMatMul-batch", "FusedMatMul", ["x", "z"], {"x": rnd("ms", 5, 2, 8), "z": rnd("z", 2, 8, 3)}, transBatchA=1)
+ms("FusedGemm", "FusedGemm", ["x", "z", "c"], {"x": rnd("g", 3, 4)}, {"z": rnd("z", 4, 5), "c": rnd("c", 5)}, activation="LeakyRelu", activation_alpha=.3)
+img = rnd("msimg", 1, 3, 6, 5)
+for act, kw in [("Relu", {}), ("Clip", {"activation_params": [-.5, .75]}), ("LeakyRelu", {"activation_params": [.2]}), ("HardSigmoid", {"activation_params": [.3, .4]})]:
+    ms(f"FusedConv-{act}", "FusedConv", ["x", "w", "b"], {"x": img}, {"w": rnd("w", 4, 3, 3, 3), "b": rnd("b", 4)}, activation=act, pads=[1, 1, 1, 1], **kw)
+ms("FusedConv-sum", "FusedConv", ["x", "w", "b", "z"], {"x": img, "z": rnd("z", 1, 4, 6, 5)}, {"w": rnd("w", 4, 3, 3, 3), "b": rnd("b", 4)}, activation="Relu", pads=[1, 1, 1, 1])
+gb = {"g": rnd("g", 8), "b": rnd("b", 8), "d": rnd("d", 8)}
+ms("SkipLayerNormalization", "SkipLayerNormalization", ["x", "k", "g", "b", "d"], {"x": x, "k": rnd("k", 2, 5, 8)}, gb, ["y", "", "", "s"])
+ms("SkipSimplifiedLayerNormalization", "SkipSimplifiedLayerNormalization", ["x", "k", "g"], {"x": x, "k": rnd("k", 2, 5, 8)}, {"g": gb["g"]})
+case("SimplifiedLayerNormalization-1", node("SimplifiedLayerNormalization", ["x", "g"], axis=-1, epsilon=1e-6), {"x": x}, {"g": gb["g"]})
+case("LayerNormalization-17-statistics", node("LayerNormalization", ["x", "g", "b"], ["y", "m", "d"]), {"x": x}, {"g": gb["g"], "b": gb["b"]}, outputs=["y", "m", "d"])
+words = {"w": rnd("w", 20, 8), "p": rnd("p", 9, 8), "t": rnd("t", 2, 8), "g": gb["g"], "b": gb["b"]}
+ids = np.array([[3, 7, 19, 0, 1], [1, 2, 2, 5, 9]], np.int32)
+ms("EmbedLayerNormalization", "EmbedLayerNormalization", ["i", "s", "w", "p", "t", "g", "b", "m"],
+   {"i": ids, "s": (ids > 4).astype(np.int32), "m": np.array([[1, 1, 1, 0, 0], [1, 1, 1, 1, 1]], np.int32)}, words, ["y", "n"])
+att = {"w": rnd("aw", 8, 24, lo=-.5, hi=.5), "b": rnd("ab", 24)}
+for nm, mask in [("", None), ("-mask", np.array([[1, 1, 1, 0, 0], [1, 1, 1, 1, 1]], np.int32)), ("-lengths", np.array([3, 5], np.int32))]:
+    ms(f"Attention{nm}", "Attention", ["x", "w", "b"] + (["m"] if mask is not None else []), {"x": x, **({"m": mask} if mask is not None else {})}, att, num_heads=2)
+ms("Attention-past", "Attention", ["x", "w", "b", "", "p"], {"x": x, "p": rnd("past", 2, 2, 2, 3, 4)}, att, ["y", "r"], num_heads=2, unidirectional=1)
+ms("Attention-added", "Attention", ["x", "w", "b", "", "", "a"], {"x": x, "a": rnd("added", 2, 2, 5, 5)}, att, num_heads=2)
+mha = {"q": rnd("q", 2, 5, 8), "k": rnd("k", 2, 6, 8), "v": rnd("v", 2, 6, 8)}
+ms("MultiHeadAttention", "MultiHeadAttention", ["q", "k", "v", "b"], mha, {"b": rnd("ab", 24)}, num_heads=2)
+ms("MultiHeadAttention-mask", "MultiHeadAttention", ["q", "k", "v", "", "m", "a"], {**mha, "a": rnd("added", 2, 2, 5, 6), "m": np.array([[1, 1, 1, 0, 0, 1], [1] * 6], np.int32)}, num_heads=2)
+ms("MultiHeadAttention-past", "MultiHeadAttention", ["q", "k", "v", "", "", "", "pk", "pv"],
+   {"q": rnd("q", 1, 2, 8), "k": rnd("k", 1, 2, 8), "v": rnd("v", 1, 2, 8), "pk": rnd("pk", 1, 2, 3, 4), "pv": rnd("pv", 1, 2, 3, 4)}, None, ["y", "nk", "nv"], num_heads=2, unidirectional=1)
+s8, z8 = lambda v: np.array(v, f32), lambda v: np.array(v, np.uint8)
+for op, n in [("QLinearAdd", 2), ("QLinearMul", 2)]:
+    ms(op, op, ["a", "as", "az", "b", "bs", "bz", "cs", "cz"], {"a": u8(0, 256, (2, 5)).astype(np.uint8), "b": u8(0, 256, (5,)).astype(np.uint8)},
+       {"as": s8(.02), "az": z8(100), "bs": s8(.03), "bz": z8(90), "cs": s8(.05), "cz": z8(120)})
+q1 = {"xs": s8(.02), "xz": z8(100), "ys": s8(.008), "yz": z8(3)}
+ms("QLinearSigmoid", "QLinearSigmoid", ["x", "xs", "xz", "ys", "yz"], {"x": u8(0, 256, (2, 5)).astype(np.uint8)}, q1)
+ms("QLinearLeakyRelu", "QLinearLeakyRelu", ["x", "xs", "xz", "ys", "yz"], {"x": u8(0, 256, (2, 5)).astype(np.uint8)}, {**q1, "ys": s8(.02)}, alpha=.1)
+ms("QLinearSoftmax", "QLinearSoftmax", ["x", "xs", "xz", "ys", "yz"], {"x": u8(0, 256, (2, 5)).astype(np.uint8)}, {**q1, "ys": s8(1 / 256), "yz": z8(0)}, opset=13, axis=-1)
+ms("QLinearGlobalAveragePool", "QLinearGlobalAveragePool", ["x", "xs", "xz", "ys", "yz"], {"x": bytes_in}, q1)
+ms("QLinearAveragePool", "QLinearAveragePool", ["x", "xs", "xz", "ys", "yz"], {"x": bytes_in}, {**q1, "ys": s8(.02)}, kernel_shape=[3, 3], strides=[2, 2])
+ms("QLinearConcat", "QLinearConcat", ["ys", "yz", "a", "as", "az", "b", "bs", "bz"], {"a": u8(0, 256, (2, 3)).astype(np.uint8), "b": u8(0, 256, (2, 2)).astype(np.uint8)},
+   {"ys": s8(.03), "yz": z8(50), "as": s8(.02), "az": z8(100), "bs": s8(.04), "bz": z8(9)}, axis=1)
+ms("QGemm", "QGemm", ["a", "as", "az", "b", "bs", "bz", "c", "ys", "yz"], {"a": u8(0, 256, (3, 7)).astype(np.uint8)},
+   {"as": s8(.02), "az": z8(128), "b": columns, "bs": s8(.011), "bz": np.array(0, np.int8), "c": u8(-900, 900, 4).astype(np.int32), "ys": s8(.15), "yz": z8(130)})
+ms("QGemm-floats", "QGemm", ["a", "as", "az", "b", "bs", "bz"], {"a": u8(0, 256, (3, 7)).astype(np.uint8)},
+   {"as": s8(.02), "az": z8(128), "b": columns, "bs": rnd("bs", 4, lo=.01, hi=.02), "bz": np.zeros(4, np.int8)})
+ms("MatMulIntegerToFloat", "MatMulIntegerToFloat", ["a", "b", "as", "bs", "az", "bz", "c"], {"a": rows},
+   {"b": columns, "as": s8(.02), "bs": rnd("bs", 4, lo=.01, hi=.02), "az": z8(120), "bz": np.zeros(4, np.int8), "c": rnd("c", 4)})
+ms("DynamicQuantizeMatMul", "DynamicQuantizeMatMul", ["a", "b", "bs", "bz", "c"], {"a": rnd("dqm", 3, 7)}, {"b": columns, "bs": s8(.01), "bz": np.array(0, np.int8), "c": rnd("c", 4)})
+ms("QAttention", "QAttention", ["x", "w", "b", "xs", "ws", "", "xz", "wz"], {"x": u8(0, 256, (2, 5, 8)).astype(np.uint8)},
+   {"w": u8(-128, 128, (8, 24)).astype(np.int8), "b": rnd("ab", 24), "xs": s8(.02), "ws": s8(.004), "xz": z8(120), "wz": np.array(0, np.int8)}, num_heads=2)
+ms("MatMulNBits", "MatMulNBits", ["a", "b", "s"], {"a": rnd("nb", 2, 40)}, {"b": u8(0, 256, (6, 3, 8)).astype(np.uint8), "s": rnd("s", 18, lo=.1, hi=.3)}, K=40, N=6, bits=4, block_size=16)
+ms("MatMulNBits-zeros", "MatMulNBits", ["a", "b", "s", "z"], {"a": rnd("nb", 2, 64)},
+   {"b": u8(0, 256, (6, 2, 16)).astype(np.uint8), "s": rnd("s", 12, lo=.1, hi=.3), "z": u8(0, 256, 6).astype(np.uint8)}, K=64, N=6, bits=4, block_size=32)
+
+# ---- attention that sees part of the keys
+q4, k4, v4 = rnd("q4", 1, 4, 3, 8), rnd("k4", 1, 2, 5, 8), rnd("v4", 1, 2, 5, 8)
+case("Attention-23-causal-wide", node("Attention", ["q", "k", "v"], is_causal=1), {"q": q4, "k": k4, "v": v4}, opset=23)
+case("Attention-23-cap", node("Attention", ["q", "k", "v"], ["y", "", "", "s"], softcap=2.0, qk_matmul_output_mode=3), {"q": q4, "k": k4, "v": v4}, outputs=["y", "s"], opset=23, reference=True)
+case("Attention-24-past", node("Attention", ["q", "k", "v", "", "pk", "pv"], ["y", "nk", "nv"], is_causal=1),
+     {"q": q4, "k": rnd("k4", 1, 4, 3, 8), "v": rnd("v4", 1, 4, 3, 8), "pk": rnd("pk", 1, 4, 2, 8), "pv": rnd("pv", 1, 4, 2, 8)}, outputs=["y", "nk", "nv"], opset=24, reference=True)
+
+# ---- bodies
+body = helper.make_graph([helper.make_node("Add", ["s_in", "x"], ["s"]), helper.make_node("Identity", ["c_in"], ["c"]), helper.make_node("Mul", ["s", "k"], ["p"])], "b",
+                         [helper.make_tensor_value_info("i", 7, []), helper.make_tensor_value_info("c_in", 9, []), helper.make_tensor_value_info("s_in", 1, None)],
+                         [helper.make_tensor_value_info("c", 9, []), helper.make_tensor_value_info("s", 1, None), helper.make_tensor_value_info("p", 1, None)],
+                         [numpy_helper.from_array(np.array(3, np.float32), "k")])
+case("Loop-13", node("Loop", ["m", "", "x"], ["y", "all"], body=body), {"x": rnd("loop", 2, 3)}, {"m": np.array(4, I64)}, outputs=["y", "all"], opset=13)
+until = helper.make_graph([helper.make_node("Mul", ["s_in", "two"], ["s"]), helper.make_node("Less", ["i", "three"], ["c"])], "b",
+                          [helper.make_tensor_value_info("i", 7, []), helper.make_tensor_value_info("c_in", 9, []), helper.make_tensor_value_info("s_in", 1, None)],
+                          [helper.make_tensor_value_info("c", 9, []), helper.make_tensor_value_info("s", 1, None)],
+                          [numpy_helper.from_array(np.array(2, np.float32), "two"), numpy_helper.from_array(np.array(3, I64), "three")])
+case("Loop-16-until", node("Loop", ["", "go", "x"], body=until), {"x": rnd("loop", 2, 3)}, {"go": np.array(True)}, opset=16)
+scan = helper.make_graph([helper.make_node("Add", ["h", "e"], ["n"]), helper.make_node("Tanh", ["n"], ["o"])], "b",
+                         [helper.make_tensor_value_info("h", 1, [3]), helper.make_tensor_value_info("e", 1, [3])],
+                         [helper.make_tensor_value_info("n", 1, [3]), helper.make_tensor_value_info("o", 1, [3])])
+case("Scan-11", node("Scan", ["h", "x"], ["n", "o"], body=scan, num_scan_inputs=1), {"h": rnd("h", 3), "x": rnd("x", 4, 3)}, outputs=["n", "o"], opset=11)
+case("Scan-16-reverse", node("Scan", ["h", "x"], ["n", "o"], body=scan, num_scan_inputs=1, scan_input_axes=[1], scan_input_directions=[1], scan_output_axes=[1],
+                             scan_output_directions=[1]), {"h": rnd("h", 3), "x": rnd("x", 3, 4)}, outputs=["n", "o"], opset=16)
+leaky = helper.make_node("LeakyRelu", ["a"], ["b"])
+slope = leaky.attribute.add()
+slope.name, slope.ref_attr_name, slope.type = "alpha", "slope", 1
+twice = helper.make_function("mine", "Twice", ["a", "more"], ["b", "c"], [leaky, helper.make_node("Mul", ["b", "b"], ["c"])], [helper.make_opsetid("", 16)], ["slope"])
+case("function", [helper.make_node("Twice", ["x"], ["p", "q"], domain="mine", slope=.3), helper.make_node("Twice", ["q"], ["r", "t"], domain="mine", slope=.1), node("Add", ["p", "r"], ["y"])],
+     {"x": rnd("fn", 2, 3)}, outputs=["y"], opset=16, functions=[twice])
 
 for old in HERE.glob("*.onnx"):
     if old.stem not in written:

@@ -1,0 +1,581 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * onnx_ops_contrib.c - operators of com.microsoft, which optimisers write in
+ * the place of what exporters wrote: activations, products and norms with what
+ * stands around them.
+ */
+#include "config.h"
+
+#include "import/onnx_ops.h"
+
+#include <string.h>
+
+static value_id plus(struct call *c, value_id x, uint32_t input)
+{
+	return call_in(c, input) == NO_ID ? x : emit2(c, OP_add, x, call_in(c, input));
+}
+
+/* BiasGelu, FastGelu: of the sum with a bias that may be there. */
+static bool op_bias_gelu(struct call *c)
+{
+	call_out(c, 0, emit1(c, c->op->op, plus(c, call_in(c, 0), 1)));
+	return !c->failed;
+}
+
+/* x sigmoid(alpha x) */
+static bool op_quick_gelu(struct call *c)
+{
+	value_id x = call_in(c, 0), scaled = emit2(c, OP_mul, x, emit_like(c, x, call_float(c, "alpha", 1.702f)));
+
+	call_out(c, 0, emit2(c, OP_mul, x, emit1(c, OP_sigmoid, scaled)));
+	return !c->failed;
+}
+
+/* The last two axes exchanged, or the batch axes moved behind the rows ("transBatch"). */
+static value_id turned(struct call *c, value_id x, bool batch)
+{
+	uint32_t rank = shape_of(c, x).rank;
+	int64_t perm[MAX_RANK] = { 0 };
+
+	for (uint32_t i = 0; i < rank; i++)
+		perm[i] = i;
+	if (batch)
+		for (uint32_t i = 0; i + 1 < rank; i++)
+			perm[i] = i + 2 < rank ? i + 1 : 0;
+	return emit_transpose(c, x, perm);
+}
+
+static bool op_fused_matmul(struct call *c)
+{
+	value_id in[2] = { call_in(c, 0), call_in(c, 1) };
+	bool ta = call_int(c, "transA", 0), tb = call_int(c, "transB", 0);
+	struct attr attr[3] = { attr_int(trans_a, ta), attr_int(trans_b, tb), attr_float(alpha, call_float(c, "alpha", 1)) };
+	value_id y;
+
+	if (call_int(c, "transBatchA", 0))
+		in[0] = turned(c, in[0], true);
+	if (call_int(c, "transBatchB", 0))
+		in[1] = turned(c, in[1], true);
+	if (shape_of(c, in[0]).rank > 1 && shape_of(c, in[1]).rank > 1) {
+		call_out(c, 0, emit(c, OP_matmul, in, 2, attr, 3));
+		return !c->failed;
+	}
+	y = onnx_matmul(c, in[0], in[1]);
+	call_out(c, 0, emit2(c, OP_mul, y, emit_like(c, y, attr[2].f)));
+	return !c->failed;
+}
+
+/* What FusedConv and FusedGemm apply to their result, by the activation's name. */
+static value_id activated(struct call *c, value_id x, const char *parameters)
+{
+	const Onnx__AttributeProto *p = parameters ? call_attr(c, parameters) : NULL;
+	const char *name = call_string(c, "activation", "");
+	double first = p && p->n_floats ? p->floats[0] : call_float(c, "activation_alpha", 0);
+	double second = p && p->n_floats > 1 ? p->floats[1] : call_float(c, "activation_beta", 0);
+	struct attr range[2] = { attr_float(min, first), attr_float(max, second) };
+	struct attr line[2] = { attr_float(alpha, first), attr_float(beta, second) };
+
+	call_float(c, "activation_gamma", 0);
+	if (!*name)
+		return x;
+	if (strcmp(name, "Relu") == 0)
+		return emit1(c, OP_relu, x);
+	if (strcmp(name, "Sigmoid") == 0)
+		return emit1(c, OP_sigmoid, x);
+	if (strcmp(name, "Tanh") == 0)
+		return emit1(c, OP_tanh, x);
+	if (strcmp(name, "HardSwish") == 0)
+		return emit1(c, OP_hard_swish, x);
+	if (strcmp(name, "Softplus") == 0)
+		return emit1(c, OP_softplus, x);
+	if (strcmp(name, "Softsign") == 0)
+		return emit1(c, OP_softsign, x);
+	if (strcmp(name, "Elu") == 0)
+		return emit_with(c, OP_elu, x, attr_float(alpha, first));
+	if (strcmp(name, "LeakyRelu") == 0)
+		return emit_with(c, OP_leaky_relu, x, attr_float(alpha, first));
+	if (strcmp(name, "Clip") == 0)
+		return emit(c, OP_clip, &x, 1, range, 2);
+	if (strcmp(name, "HardSigmoid") == 0)
+		return emit(c, OP_hard_sigmoid, &x, 1, line, 2);
+	call_fail(c, "activation \"%s\" is not known", name);
+	return NO_ID;
+}
+
+static bool op_fused_conv(struct call *c)
+{
+	value_id y = onnx_conv(c, call_in(c, 0), call_in(c, 1), call_in(c, 2));
+
+	call_out(c, 0, activated(c, plus(c, y, 3), "activation_params"));
+	return !c->failed;
+}
+
+static bool op_fused_gemm(struct call *c)
+{
+	call_out(c, 0, activated(c, onnx_gemm(c), NULL));
+	return !c->failed;
+}
+
+/* ---- norms of sums */
+
+/* Of the last axis, times gamma, plus beta. */
+static value_id norm(struct call *c, enum op op, value_id x, value_id gamma, value_id beta, double eps)
+{
+	value_id in[3] = { x, gamma, beta };
+	uint32_t rank = shape_of(c, x).rank;
+	struct attr attr[2] = { attr_int(axis, rank ? rank - 1 : 0), attr_float(eps, eps) };
+
+	if (gamma == NO_ID) {
+		call_fail(c, "its scale is missing");
+		return NO_ID;
+	}
+	return emit(c, op, in, beta == NO_ID ? 2 : 3, attr, 2);
+}
+
+/* SkipLayerNormalization and its form without mean and beta. */
+static bool op_skip_norm(struct call *c)
+{
+	bool simple = c->op->op == OP_rms_norm;
+	value_id sum = plus(c, emit2(c, OP_add, call_in(c, 0), call_in(c, 1)), simple ? 3 : 4);
+
+	if (call_wants(c, 1) || call_wants(c, 2))
+		return call_fail(c, "outputs 1 and 2 (mean and deviation) are not supported");
+	call_out(c, 0, norm(c, c->op->op, sum, call_in(c, 2), simple ? NO_ID : call_in(c, 3), call_float(c, "epsilon", 1e-12f)));
+	call_out(c, 3, sum);
+	return !c->failed;
+}
+
+static value_id rows(struct call *c, uint32_t table, value_id index)
+{
+	return emit(c, OP_gather, (value_id[]){ call_in(c, table), index }, 2, &attr_int(axis, 0), 1);
+}
+
+/* Words, places and segments of a text, added up and normed. */
+static bool op_embed_norm(struct call *c)
+{
+	struct shape s = shape_of(c, call_in(c, 0));
+	value_id x = rows(c, 2, call_in(c, 0)), place = call_in(c, 8);
+	int64_t *list;
+
+	if (s.rank != 2 || s.dim[1] > 1 << 20)
+		return call_fail(c, "its tokens must be [batch, length]");
+	call_attr(c, "mask_index_type");
+	if (place == NO_ID) {
+		list = arena_new_array(&c->im->scratch, int64_t, (size_t)s.dim[1]);
+		for (int64_t i = 0; i < s.dim[1]; i++)
+			list[i] = i;
+		place = emit_ints(c, list, (uint32_t)s.dim[1]);
+	}
+	x = emit2(c, OP_add, x, rows(c, 3, place));
+	if (call_in(c, 1) != NO_ID && call_in(c, 4) != NO_ID)
+		x = emit2(c, OP_add, x, rows(c, 4, call_in(c, 1)));
+	call_out(c, 0, norm(c, OP_layer_norm, x, call_in(c, 5), call_in(c, 6), call_float(c, "epsilon", 1e-12f)));
+	if (call_wants(c, 1)) { /* how long each text is */
+		value_id mask = call_in(c, 7);
+
+		call_out(c, 1, mask == NO_ID ? emit_expand(c, emit_scalar(c, DTYPE_I32, 0), &(struct shape){ 1, { s.dim[0] } })
+					     : emit_reduce(c, OP_reduce_sum, mask, 1, false));
+	}
+	call_out(c, 2, x);
+	return !c->failed;
+}
+
+/* ---- attention */
+
+/* Keys that a mask of integers hides, as [batch, 1, 1 or queries, keys] of bool; NO_ID: none. */
+static value_id key_mask(struct call *c, value_id mask, int64_t batch, int64_t keys)
+{
+	struct shape s = shape_of(c, mask);
+	value_id place, length;
+	int64_t *list;
+
+	if (mask == NO_ID)
+		return NO_ID;
+	if (s.rank > 1)
+		mask = emit_cast(c, mask, DTYPE_BOOL);
+	if (s.rank == 2 && s.dim[0] == batch && s.dim[1] == keys)
+		return emit_reshape(c, mask, &(struct shape){ 4, { batch, 1, 1, keys } });
+	if (s.rank == 3)
+		return emit_reshape(c, mask, &(struct shape){ 4, { s.dim[0], 1, s.dim[1], s.dim[2] } });
+	if (s.rank != 1 || s.dim[0] != batch || keys > 1 << 24) {
+		call_fail(c, "a mask of %s is not supported", shape_string(&c->im->scratch, &s));
+		return NO_ID;
+	}
+	list = arena_new_array(&c->im->scratch, int64_t, (size_t)keys);
+	for (int64_t i = 0; i < keys; i++)
+		list[i] = i;
+	place = emit_ints(c, list, (uint32_t)keys);
+	length = emit_reshape(c, emit_cast(c, mask, DTYPE_I64), &(struct shape){ 4, { batch, 1, 1, 1 } });
+	return emit2(c, OP_less, place, length);
+}
+
+/* Both what hides keys and what is added to scores. */
+static value_id whole_mask(struct call *c, value_id hides, value_id added, enum dtype t, double hidden)
+{
+	if (hides == NO_ID)
+		return added;
+	hides = emit3(c, OP_where, hides, emit_scalar(c, t, 0), emit_scalar(c, t, hidden));
+	return added == NO_ID ? hides : emit2(c, OP_add, hides, added);
+}
+
+/* A third of what a product gave: queries, keys or values. */
+static value_id part(struct call *c, value_id x, int64_t first, int64_t count, int64_t heads)
+{
+	struct shape s = shape_of(c, x);
+
+	return c->failed ? NO_ID : onnx_split_heads(c, emit_slice(c, x, s.rank - 1, first, count), heads);
+}
+
+/* Half `which` of [2, batch, heads, length, size]. */
+static value_id past_half(struct call *c, value_id past, int64_t which)
+{
+	struct shape s = shape_of(c, past), less = { 4, { s.dim[1], s.dim[2], s.dim[3], s.dim[4] } };
+
+	return emit_reshape(c, emit_slice(c, past, 0, which, 1), &less);
+}
+
+static value_id stacked(struct call *c, value_id k, value_id v)
+{
+	struct shape s = shape_of(c, k), one = { 5, { 1, s.dim[0], s.dim[1], s.dim[2], s.dim[3] } };
+	value_id in[2] = { emit_reshape(c, k, &one), emit_reshape(c, v, &one) };
+
+	return emit(c, OP_concat, in, 2, &attr_int(axis, 0), 1);
+}
+
+/* Attention and QAttention: x times one matrix is queries, keys and values. */
+static bool self_attention(struct call *c, value_id x, value_id w, value_id bias, value_id mask, value_id past,
+			   value_id added)
+{
+	int64_t heads = call_int(c, "num_heads", 0), size[3];
+	double hidden = call_float(c, "mask_filter_value", -10000);
+	struct shape xs = shape_of(c, x), ws = shape_of(c, w);
+	struct attend a = { .causal = call_int(c, "unidirectional", 0), .scale = call_float(c, "scale", 0), .left = -1, .right = -1 };
+	const int64_t *sizes;
+	value_id all;
+	uint32_t n;
+
+	sizes = call_ints(c, "qkv_hidden_sizes", &n);
+	if (call_int(c, "do_rotary", 0) || (sizes && n != 3) || heads < 1 || xs.rank != 3 || ws.rank != 2)
+		return call_fail(c, "this form of it is not supported");
+	for (uint32_t i = 0; i < 3; i++) {
+		size[i] = sizes ? sizes[i] : ws.dim[1] / 3;
+		if (size[i] < heads || size[i] > ws.dim[1])
+			return call_fail(c, "its weights do not fit its heads");
+	}
+	if (size[0] + size[1] + size[2] != ws.dim[1])
+		return call_fail(c, "its weights do not fit its heads");
+	all = onnx_matmul(c, x, w);
+	all = bias == NO_ID ? all : emit2(c, OP_add, all, bias);
+	a.q = part(c, all, 0, size[0], heads);
+	a.k = part(c, all, size[0], size[1], heads);
+	a.v = part(c, all, size[0] + size[1], size[2], heads);
+	if (past != NO_ID && !c->failed) {
+		value_id k[2] = { past_half(c, past, 0), a.k }, v[2] = { past_half(c, past, 1), a.v };
+
+		if (shape_of(c, past).rank != 5)
+			return call_fail(c, "what is past must have five axes");
+		a.past = shape_of(c, past).dim[3];
+		a.k = emit(c, OP_concat, k, 2, &attr_int(axis, 2), 1);
+		a.v = emit(c, OP_concat, v, 2, &attr_int(axis, 2), 1);
+	}
+	mask = key_mask(c, mask, xs.dim[0], c->failed ? 0 : shape_of(c, a.k).dim[2]);
+	a.mask = whole_mask(c, mask, added, dtype_of(c, x), hidden);
+	call_out(c, 0, onnx_join_heads(c, onnx_attend(c, &a)));
+	if (call_wants(c, 1))
+		call_out(c, 1, stacked(c, a.k, a.v));
+	return call_refuse_outputs(c, 2) && !c->failed;
+}
+
+static bool op_self_attention(struct call *c)
+{
+	if (call_has(c, 6))
+		return call_fail(c, "input 6 (past_sequence_length) is not supported");
+	return self_attention(c, call_in(c, 0), call_in(c, 1), call_in(c, 2), call_in(c, 3), call_in(c, 4), call_in(c, 5));
+}
+
+/* Queries, keys or values with their part of the bias; what has four axes has heads already. */
+static value_id one_input(struct call *c, uint32_t i, int64_t from, int64_t heads)
+{
+	value_id x = call_in(c, i), bias = call_in(c, 3);
+	struct shape s = shape_of(c, x);
+
+	if (x == NO_ID || (s.rank != 3 && s.rank != 4)) {
+		call_fail(c, "input %u in this form is not supported", i);
+		return NO_ID;
+	}
+	if (s.rank == 3 && bias != NO_ID) {
+		struct shape bs = shape_of(c, bias);
+
+		if (bs.rank != 1 || from + s.dim[2] > bs.dim[0]) {
+			call_fail(c, "its bias does not fit");
+			return NO_ID;
+		}
+		x = emit2(c, OP_add, x, emit_slice(c, bias, 0, from, s.dim[2]));
+	}
+	return onnx_split_heads(c, x, heads);
+}
+
+static bool op_multi_head_attention(struct call *c)
+{
+	int64_t heads = call_int(c, "num_heads", 0), width = shape_of(c, call_in(c, 0)).dim[2];
+	double hidden = call_float(c, "mask_filter_value", -10000);
+	struct attend a = { .causal = call_int(c, "unidirectional", 0), .scale = call_float(c, "scale", 0), .left = -1, .right = -1 };
+	value_id mask, shown = NO_ID;
+
+	if (shape_of(c, call_in(c, 0)).rank != 3)
+		return call_fail(c, "packed queries, keys and values are not supported");
+	for (uint32_t i = 8; i < c->node->n_input; i++)
+		if (call_has(c, i))
+			return call_fail(c, "input %u is not supported", i);
+	a.q = one_input(c, 0, 0, heads);
+	a.k = one_input(c, 1, width, heads);
+	a.v = one_input(c, 2, 2 * width, heads);
+	if (call_has(c, 6))
+		a.past = shape_of(c, call_in(c, 6)).dim[2];
+	a.k = onnx_with_past(c, a.k, 6, 1);
+	a.v = onnx_with_past(c, a.v, 7, 2);
+	if (c->failed)
+		return false;
+	mask = key_mask(c, call_in(c, 4), shape_of(c, a.q).dim[0], shape_of(c, a.k).dim[2]);
+	a.mask = whole_mask(c, mask, call_in(c, 5), dtype_of(c, a.q), hidden);
+	if (call_wants(c, 3))
+		a.shown = &shown;
+	call_out(c, 0, onnx_join_heads(c, onnx_attend(c, &a)));
+	call_out(c, 3, shown);
+	return !c->failed;
+}
+
+/* ---- integers */
+
+static value_id without_zero(struct call *c, uint32_t i, uint32_t zero)
+{
+	return onnx_dequantized(c, call_in(c, i), NO_ID, call_in(c, zero), UINT32_MAX);
+}
+
+static bool op_qattention(struct call *c)
+{
+	value_id x = onnx_dequantized(c, call_in(c, 0), call_in(c, 3), call_in(c, 6), UINT32_MAX);
+	value_id w = onnx_dequantized(c, call_in(c, 1), call_in(c, 4), call_in(c, 7), 1);
+
+	return self_attention(c, x, w, call_in(c, 2), call_in(c, 5), call_in(c, 8), NO_ID);
+}
+
+/* a, its scale and zero point, b, likewise, scale and zero point of the result. */
+static bool op_qlinear_binary(struct call *c)
+{
+	value_id a = onnx_dequantized(c, call_in(c, 0), call_in(c, 1), call_in(c, 2), UINT32_MAX);
+	value_id b = onnx_dequantized(c, call_in(c, 3), call_in(c, 4), call_in(c, 5), UINT32_MAX);
+
+	call_out(c, 0, onnx_quantized(c, emit2(c, c->op->op, a, b), call_in(c, 6), call_in(c, 7)));
+	return !c->failed;
+}
+
+static bool op_qlinear_unary(struct call *c)
+{
+	value_id x = onnx_dequantized(c, call_in(c, 0), call_in(c, 1), call_in(c, 2), UINT32_MAX);
+
+	if (c->op->op == OP_leaky_relu)
+		x = emit_with(c, OP_leaky_relu, x, attr_float(alpha, call_float(c, "alpha", 0.01f)));
+	else if (c->op->op == OP_softmax)
+		x = onnx_softmax(c, x, call_int(c, "opset", c->opset));
+	else
+		x = emit1(c, c->op->op, x);
+	call_out(c, 0, onnx_quantized(c, x, call_in(c, 3), call_in(c, 4)));
+	return !c->failed;
+}
+
+static bool op_qlinear_global_pool(struct call *c)
+{
+	value_id x = onnx_dequantized(c, call_in(c, 0), call_in(c, 1), call_in(c, 2), UINT32_MAX);
+
+	if (call_int(c, "channels_last", 0))
+		return call_fail(c, "channels_last is not supported");
+	x = emit_reduce(c, OP_reduce_mean, x, 2, true);
+	call_out(c, 0, onnx_quantized(c, x, call_in(c, 3), call_in(c, 4)));
+	return !c->failed;
+}
+
+static bool op_qlinear_pool(struct call *c)
+{
+	value_id x = onnx_dequantized(c, call_in(c, 0), call_in(c, 1), call_in(c, 2), UINT32_MAX);
+
+	if (call_int(c, "channels_last", 0))
+		return call_fail(c, "channels_last is not supported");
+	call_out(c, 0, onnx_quantized(c, onnx_pool(c, OP_avg_pool, x), call_in(c, 3), call_in(c, 4)));
+	return !c->failed;
+}
+
+/* Scale and zero point of the result, then three inputs for each part. */
+static bool op_qlinear_concat(struct call *c)
+{
+	uint32_t n = ((uint32_t)c->node->n_input - 2) / 3, axis;
+	value_id *in = arena_new_array(&c->im->scratch, value_id, n + 1);
+
+	if (c->node->n_input < 5 || c->node->n_input % 3 != 2)
+		return call_fail(c, "it has %zu inputs", c->node->n_input);
+	for (uint32_t i = 0; i < n; i++)
+		in[i] = onnx_dequantized(c, call_in(c, 2 + 3 * i), call_in(c, 3 + 3 * i), call_in(c, 4 + 3 * i), UINT32_MAX);
+	if (!call_axis(c, call_int(c, "axis", 0), shape_of(c, in[0]).rank, &axis))
+		return false;
+	call_out(c, 0, onnx_quantized(c, emit(c, OP_concat, in, n, &attr_int(axis, axis), 1), call_in(c, 0), call_in(c, 1)));
+	return !c->failed;
+}
+
+/* a b + c of bytes; without a scale of its own the result is of floats. */
+static bool op_qgemm(struct call *c)
+{
+	bool tb = call_int(c, "transB", 0);
+	value_id in[3] = { onnx_dequantized(c, call_in(c, 0), call_in(c, 1), call_in(c, 2), UINT32_MAX),
+			   onnx_dequantized(c, call_in(c, 3), call_in(c, 4), call_in(c, 5), tb ? 0 : 1), call_in(c, 6) };
+	struct attr attr[3] = { attr_int(trans_a, call_int(c, "transA", 0) != 0), attr_int(trans_b, tb),
+				attr_float(alpha, call_float(c, "alpha", 1)) };
+	value_id y;
+
+	if (in[2] != NO_ID) {
+		in[2] = emit2(c, OP_mul, emit_cast(c, in[2], DTYPE_F32), emit2(c, OP_mul, call_in(c, 1), call_in(c, 4)));
+		in[2] = emit2(c, OP_mul, in[2], emit_like(c, in[2], attr[2].f));
+	}
+	y = emit(c, OP_matmul, in, in[2] == NO_ID ? 2 : 3, attr, 3);
+	call_out(c, 0, call_in(c, 7) == NO_ID ? y : onnx_quantized(c, y, call_in(c, 7), call_in(c, 8)));
+	return !c->failed;
+}
+
+/* Integers times integers, with scales behind: A B, scales of both, zero points of both, bias. */
+static bool op_matmul_integer_to_float(struct call *c)
+{
+	value_id y = onnx_matmul(c, without_zero(c, 0, 4), onnx_dequantized(c, call_in(c, 1), NO_ID, call_in(c, 5), 1));
+
+	y = emit2(c, OP_mul, emit2(c, OP_mul, y, call_in(c, 2)), call_in(c, 3));
+	call_out(c, 0, plus(c, y, 6));
+	return !c->failed;
+}
+
+/* The left side is rounded to bytes by its own range, as DynamicQuantizeLinear does. */
+static bool op_dynamic_matmul(struct call *c)
+{
+	value_id step, zero, x = onnx_dynamic(c, call_in(c, 0), &step, &zero);
+	value_id w = onnx_dequantized(c, call_in(c, 1), call_in(c, 2), call_in(c, 3), 1);
+
+	x = onnx_dequantized(c, x, step, zero, UINT32_MAX);
+	call_out(c, 0, plus(c, onnx_matmul(c, x, w), 4));
+	return !c->failed;
+}
+
+/* ---- MatMulNBits: a[.., K] times b[N][K] in blocks of 2 to 8 bits, each with a scale */
+
+struct bits {
+	int64_t n, k, bits, block, blocks; /* blocks in a row */
+};
+
+static unsigned code_at(const unsigned char *p, int64_t i, int64_t bits)
+{
+	int64_t at = i * bits;
+
+	return p[at / 8] >> at % 8 & ((1u << bits) - 1);
+}
+
+static bool read_bits(struct call *c, struct bits *b)
+{
+	*b = (struct bits){ call_int(c, "N", 0), call_int(c, "K", 0), call_int(c, "bits", 4), call_int(c, "block_size", 0), 0 };
+	call_int(c, "accuracy_level", 0);
+	if (b->n < 1 || b->k < 1 || b->n > 1 << 24 || b->k > 1 << 24 || b->n * b->k > INT64_C(1) << 30)
+		return call_fail(c, "a matrix of %lld by %lld is not supported", (long long)b->n, (long long)b->k);
+	if ((b->bits != 2 && b->bits != 4 && b->bits != 8) || b->block < 16 || b->block > 1 << 16 || b->block & (b->block - 1))
+		return call_fail(c, "blocks of %lld weights of %lld bits are not supported", (long long)b->block, (long long)b->bits);
+	b->blocks = (b->k + b->block - 1) / b->block;
+	for (uint32_t i = 1; i < 4; i++)
+		if (call_in(c, i) != NO_ID && !is_known(c, call_in(c, i)))
+			return call_fail(c, "input %u must be known when compiling", i);
+	if (call_has(c, 4))
+		return call_fail(c, "input 4 (g_idx) is not supported");
+	return true;
+}
+
+/* The weights as floats; NO_ID: said why. */
+static value_id unpack_bits(struct call *c, const struct bits *b)
+{
+	struct shape ws = shape_of(c, call_in(c, 1)), ss = shape_of(c, call_in(c, 2)), zs = shape_of(c, call_in(c, 3));
+	bool packed = call_in(c, 3) != NO_ID && dtype_of(c, call_in(c, 3)) == DTYPE_U8;
+	int64_t blob = b->block * b->bits / 8, zero_row = packed ? (b->blocks * b->bits + 7) / 8 : b->blocks;
+	const unsigned char *codes = known_data(c, call_in(c, 1)), *zeros = NULL;
+	uint32_t n_scales, n_zeros = 0;
+	const double *scales = call_known_floats(c, 2, "scales", &n_scales), *numbers = NULL;
+	struct shape s = { 2, { b->n, b->k } };
+	float *out;
+
+	if (call_in(c, 3) != NO_ID && packed)
+		zeros = known_data(c, call_in(c, 3));
+	else if (call_in(c, 3) != NO_ID)
+		numbers = call_known_floats(c, 3, "zero points", &n_zeros);
+	if (!codes || !scales || dtype_of(c, call_in(c, 1)) != DTYPE_U8 || shape_elements(&ws) != b->n * b->blocks * blob ||
+	    shape_elements(&ss) != b->n * b->blocks ||
+	    (call_in(c, 3) != NO_ID && (shape_elements(&zs) != b->n * zero_row || (!zeros && !numbers)))) {
+		call_fail(c, "its weights, scales and zero points do not fit its sizes");
+		return NO_ID;
+	}
+	out = arena_alloc(&c->im->scratch, (size_t)(b->n * b->k) * sizeof *out);
+	for (int64_t r = 0; r < b->n; r++) {
+		for (int64_t i = 0; i < b->k; i++) {
+			int64_t at = r * b->blocks + i / b->block;
+			double zero = zeros   ? code_at(zeros + r * zero_row, i / b->block, b->bits) :
+				      numbers ? numbers[at] :
+						(double)(1u << (b->bits - 1));
+
+			out[r * b->k + i] = (float)((code_at(codes + at * blob, i % b->block, b->bits) - zero) * scales[at]);
+		}
+	}
+	return graph_add_const_bytes(c->g, DTYPE_F32, s, out);
+}
+
+static bool op_matmul_bits(struct call *c)
+{
+	struct attr turn = attr_int(trans_b, 1);
+	struct bits b;
+	value_id in[2];
+
+	if (!read_bits(c, &b))
+		return false;
+	in[0] = call_in(c, 0);
+	in[1] = emit_cast(c, unpack_bits(c, &b), dtype_of(c, in[0]));
+	if (shape_of(c, in[0]).rank < 2)
+		return call_fail(c, "its input must be a matrix");
+	call_out(c, 0, plus(c, emit(c, OP_matmul, in, 2, &turn, 1), 5));
+	return !c->failed;
+}
+
+/* clang-format off */
+#define NEW(name, convert) { name, 1, 0, convert, OP_identity }
+/* clang-format on */
+
+const struct onnx_op onnx_contrib_ops[] = {
+	{ "BiasGelu", 1, 0, op_bias_gelu, OP_gelu },
+	{ "FastGelu", 1, 0, op_bias_gelu, OP_gelu_tanh },
+	{ "Gelu", 1, 0, op_bias_gelu, OP_gelu },
+	{ "QLinearAdd", 1, 0, op_qlinear_binary, OP_add },
+	{ "QLinearLeakyRelu", 1, 0, op_qlinear_unary, OP_leaky_relu },
+	{ "QLinearMul", 1, 0, op_qlinear_binary, OP_mul },
+	{ "QLinearSigmoid", 1, 0, op_qlinear_unary, OP_sigmoid },
+	{ "QLinearSoftmax", 1, 0, op_qlinear_unary, OP_softmax },
+	{ "SkipLayerNormalization", 1, 0, op_skip_norm, OP_layer_norm },
+	{ "SkipSimplifiedLayerNormalization", 1, 0, op_skip_norm, OP_rms_norm },
+	NEW("Attention", op_self_attention),
+	NEW("DequantizeLinear", op_dequantize),
+	NEW("DynamicQuantizeMatMul", op_dynamic_matmul),
+	NEW("EmbedLayerNormalization", op_embed_norm),
+	NEW("FusedConv", op_fused_conv),
+	NEW("FusedGemm", op_fused_gemm),
+	NEW("FusedMatMul", op_fused_matmul),
+	NEW("MatMulIntegerToFloat", op_matmul_integer_to_float),
+	NEW("MatMulNBits", op_matmul_bits),
+	NEW("MultiHeadAttention", op_multi_head_attention),
+	NEW("QAttention", op_qattention),
+	NEW("QGemm", op_qgemm),
+	NEW("QLinearAveragePool", op_qlinear_pool),
+	NEW("QLinearConcat", op_qlinear_concat),
+	NEW("QLinearConv", op_qlinear_conv),
+	NEW("QLinearGlobalAveragePool", op_qlinear_global_pool),
+	NEW("QuantizeLinear", op_quantize),
+	NEW("QuickGelu", op_quick_gelu),
+};
+
+const uint32_t onnx_contrib_op_count = sizeof onnx_contrib_ops / sizeof *onnx_contrib_ops;
