@@ -2,7 +2,9 @@
 /*
  * attention.cl - softmax(scale q k' + mask) v without ever storing the scores.
  *
- * q[batch][sq][D], k[batch][sk][D], v[batch][sk][DV]. A work-item does BLOCK
+ * q[batch][sq][D], k[batch][sk][D], v[batch][sk][DV] have dense rows, *_row apart: row 0
+ * of batch b is at *_at + b / heads * *_outer + b % heads * *_head. The result is
+ * [batch][sq][DV] or, if `beside`, [batch / heads][sq][heads][DV]. A work-item does BLOCK
  * query rows of one batch: it goes over the keys KEYS at a time and keeps for
  * each row the greatest score so far, the sum of the exponentials below it, and
  * the weighted sum of v, rescaled as the greatest score grows.
@@ -61,7 +63,7 @@
 	rest /= d##i;
 
 /* Beyond the last key it is read once more; its score is thrown away. */
-#define READ(i) const float16 a##i = edge_load16(p + min(i, left - 1) * D, wide);
+#define READ(i) const float16 a##i = edge_load16(p + (long)min(i, left - 1) * k_row, wide);
 #define KEEP(i) vstore16(turned##i, 0, keys_of + (d + i) * KEYS);
 #define QUERY(i) __private const float *a##i = query + min(s + part + (i), high - 1) * (D16 * 16);
 #define WEIGHTS(i) __private const float *a##i = score + (part + (i)) * KEYS;
@@ -76,7 +78,10 @@
 
 __kernel EDGE_SINGLE void KERNEL(__global const float *restrict q, __global const float *restrict k,
 				 __global const float *restrict v, PARAM_MASK const float scale, const int sq,
-				 const int sk, EDGE_OUT EDGE_WI)
+				 const int sk, const int heads, const int beside, const int q_at, const int q_row,
+				 const int q_head, const int q_outer, const int k_at, const int k_row,
+				 const int k_head, const int k_outer, const int v_at, const int v_row,
+				 const int v_head, const int v_outer, EDGE_OUT EDGE_WI)
 {
 	const int batch = (int)get_global_id(1), row = (int)get_global_id(0) * BLOCK;
 	const int high = min(BLOCK, sq - row), end = CAUSAL ? min(sk, row + high) : sk;
@@ -85,13 +90,19 @@ __kernel EDGE_SINGLE void KERNEL(__global const float *restrict q, __global cons
 	float query[BLOCK * D16 * 16], sum[(BLOCK + 8) * WIDE_V], top[BLOCK], total[BLOCK * 16];
 	float turned[D16 * 16 * KEYS], score[(TILE_M + 8) * KEYS], shrink[TILE_M + 8];
 
+	const int outer = batch / heads, head = batch % heads;
+	const int out_row = beside ? outer * sq * heads + head : batch * sq, out_step = beside ? heads : 1;
+
+	q += q_at + (long)outer * q_outer + (long)head * q_head;
+	k += k_at + (long)outer * k_outer + (long)head * k_head;
+	v += v_at + (long)outer * v_outer + (long)head * v_head;
 #if HAS_MASK
 	int rest = batch;
 
 	EDGE_REPEAT(DIMS, WALK)
 #endif
 	for (int r = 0; r < high; r++) {
-		__global const float *p = q + (batch * sq + row + r) * D;
+		__global const float *p = q + (long)(row + r) * q_row;
 
 		top[r] = -INFINITY;
 		vstore16((float16)(0.0f), r, total);
@@ -106,7 +117,7 @@ __kernel EDGE_SINGLE void KERNEL(__global const float *restrict q, __global cons
 		for (int first = 0; first < keys; first += 16)
 			for (int d = 0; d < D; d += 16) {
 				const int wide = D % 16 ? min(16, D - d) : 16, left = keys - first;
-				__global const float *p = k + (batch * sk + key + first) * D + d;
+				__global const float *p = k + (long)(key + first) * k_row + d;
 				__private float *keys_of = turned + first;
 
 				READ(0) READ(1) READ(2) READ(3) READ(4) READ(5) READ(6) READ(7)
@@ -188,12 +199,12 @@ __kernel EDGE_SINGLE void KERNEL(__global const float *restrict q, __global cons
 			}
 			for (int part = 0; part < rows; part += PART_M)
 				for (int d = 0; d < DV; d += STEP_V) {
-					__global const float *b = v + (batch * sk + key) * DV + d;
+					__global const float *b = v + (long)key * v_row + d;
 					float16 t[PART_M * PART_NV];
 
 					EDGE_REPEAT(PART_M, WEIGHTS)
 					EDGE_REPEAT(PART_M, EDGE_TILE_ZERO)
-					for (int at = 0; at < keys; at++, b += DV) {
+					for (int at = 0; at < keys; at++, b += v_row) {
 						VALUES
 						EDGE_REPEAT(PART_M, EDGE_TILE_STEP)
 					}
@@ -211,6 +222,6 @@ __kernel EDGE_SINGLE void KERNEL(__global const float *restrict q, __global cons
 		const float below = edge_sum16(vload16(r, total)), factor = below > 0.0f ? 1.0f / below : below;
 
 		for (int d = 0; d < DV; d += 16)
-			EDGE_STORE16(vload16(0, sum + r * WIDE_V + d) * factor, batch * sq + row + r, d, min(16, DV - d));
+			EDGE_STORE16(vload16(0, sum + r * WIDE_V + d) * factor, out_row + (row + r) * out_step, d, min(16, DV - d));
 	}
 }

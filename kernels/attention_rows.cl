@@ -2,7 +2,9 @@
 /*
  * attention_rows.cl - attention of many query rows: a row is a lane.
  *
- * q[batch][sq][D], k[batch][sk][D], v[batch][sk][DV]. A work-item does ROWS
+ * q[batch][sq][D], k[batch][sk][D], v[batch][sk][DV] have dense rows, *_row apart: row 0
+ * of batch b is at *_at + b / heads * *_outer + b % heads * *_head. The result is
+ * [batch][sq][DV] or, if `beside`, [batch / heads][sq][heads][DV]. A work-item does ROWS
  * query rows of one batch. They are turned once; after that both products are
  * tiles of PART_M rows of k (of columns of v) by vectors of query rows, and k
  * and v are read as they lie, a broadcast at a time. A tile of scores becomes
@@ -108,10 +110,10 @@ EDGE_OVERLOAD void EDGE_FN(turn)(__global const float *p, const int step, const 
 	}
 }
 #define TURN_COLUMN(i) const float16 a##i = vload16(0, from + (i) * WIDE) * factor;
-#define TURN_STORE(i) EDGE_STORE16(turned##i, first + i, d, 16);
+#define TURN_STORE(i) EDGE_STORE16(turned##i, first + i * out_step, d, 16);
 #define TURN_BACK(i) vstore16(turned##i, i, rows);
 
-#define KEY(i) __global const float *a##i = k + (long)(begin + min(i, left - 1)) * D;
+#define KEY(i) __global const float *a##i = k + (long)(begin + min(i, left - 1)) * k_row;
 #define CUT(i, j) c##i##_##j = EDGE_SELECT(int16, (int16)(i < left ? -1 : 0), c##i##_##j, (float16)(-INFINITY));
 #define CUT_TAIL(i) PAIR(CUT, i)
 #define LATER(i, j)                                                                                \
@@ -159,15 +161,21 @@ EDGE_OVERLOAD void EDGE_FN(turn)(__global const float *p, const int step, const 
 
 __kernel EDGE_SINGLE void KERNEL(__global const float *restrict q, __global const float *restrict k,
 				 __global const float *restrict v, PARAM_MASK const float scale, const int sq,
-				 const int sk, EDGE_OUT EDGE_WI)
+				 const int sk, const int heads, const int beside, const int q_at, const int q_row,
+				 const int q_head, const int q_outer, const int k_at, const int k_row,
+				 const int k_head, const int k_outer, const int v_at, const int v_row,
+				 const int v_head, const int v_outer, EDGE_OUT EDGE_WI)
 {
 	const int batch = (int)get_global_id(1), block = (int)get_global_id(0) * ROWS;
 	const int16 ramp = (int16)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
 	float query[D_PAD * WIDE], sum[DV_PAD * WIDE], score[KEYS * WIDE], factors[WIDE];
 
-	q += (long)batch * sq * D;
-	k += (long)batch * sk * D;
-	v += (long)batch * sk * DV;
+	const int outer = batch / heads, head = batch % heads;
+	const int out_row = beside ? outer * sq * heads + head : batch * sq, out_step = beside ? heads : 1;
+
+	q += q_at + (long)outer * q_outer + (long)head * q_head;
+	k += k_at + (long)outer * k_outer + (long)head * k_head;
+	v += v_at + (long)outer * v_outer + (long)head * v_head;
 #if HAS_MASK
 	int rest = batch;
 
@@ -179,7 +187,7 @@ __kernel EDGE_SINGLE void KERNEL(__global const float *restrict q, __global cons
 
 		for (int i = 0; i < WIDE; i += 16)
 			for (int d = 0; d < D; d += 16)
-				EDGE_FN(turn)(q + (long)min(row + i, sq - 1) * D + d, D, max(sq - 1 - row - i, 0), min(16, D - d),
+				EDGE_FN(turn)(q + (long)min(row + i, sq - 1) * q_row + d, q_row, max(sq - 1 - row - i, 0), min(16, D - d),
 					      scale * UNIT, query + d * WIDE + i);
 		for (int i = 0; i < DV_PAD * WIDE; i += 16)
 			vstore16((float16)(0.0f), 0, sum + i);
@@ -243,11 +251,11 @@ __kernel EDGE_SINGLE void KERNEL(__global const float *restrict q, __global cons
 				EDGE_REPEAT(PART_M, EXPONENTIALS)
 			}
 			for (int d = 0; d < DV; d += PART_M) {
-				__global const float *a = v + (long)key * DV + d;
+				__global const float *a = v + (long)key * v_row + d;
 				__private const float *b = score;
 
 				EDGE_REPEAT(PART_M, SUMS)
-				for (int at = key; at < stop; at++, a += DV, b += WIDE) {
+				for (int at = key; at < stop; at++, a += v_row, b += WIDE) {
 					EDGE_TILE_LOAD
 					EDGE_REPEAT(PART_M, VALUE)
 				}
@@ -256,7 +264,7 @@ __kernel EDGE_SINGLE void KERNEL(__global const float *restrict q, __global cons
 		}
 		EACH(FACTOR)
 		for (int i = 0; i < min(WIDE, sq - row); i += 16) {
-			const int first = batch * sq + row + i, left = min(16, sq - row - i);
+			const int first = out_row + (row + i) * out_step, left = min(16, sq - row - i);
 			const float16 factor = vload16(0, factors + i);
 
 			for (int d = 0; d < DV; d += 16) {
@@ -271,7 +279,7 @@ __kernel EDGE_SINGLE void KERNEL(__global const float *restrict q, __global cons
 
 					EDGE_REPEAT(16, TURN_BACK)
 					for (int r = 0; r < left; r++)
-						EDGE_STORE16(vload16(r, rows), first + r, d, min(16, DV - d));
+						EDGE_STORE16(vload16(r, rows), first + r * out_step, d, min(16, DV - d));
 				}
 			}
 		}

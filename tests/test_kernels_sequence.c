@@ -45,6 +45,53 @@ static void growing(struct harness *h, const char *options)
 	c->tolerance = 1e-4;
 }
 
+/* `moves`: launches beside the attention's own. */
+static void heads(struct harness *h, struct harness_case *c, uint32_t moves, const char *what)
+{
+	struct kernel_set *ks = codegen_select(&h->arena, c->g, &h->target, &h->diag);
+
+	harness_ok(ks && ks->launches.len == 1 + moves, what);
+}
+
+/* Heads side by side, as a product leaves them and the next one wants them: nothing is moved for attention. */
+static void test_heads(struct harness *h)
+{
+	static const int queries[] = { 5, 37 };
+	struct harness_case *c;
+
+	for (int i = 0; i < 2; i++) {
+		int s = queries[i];
+
+		c = harness_textf(h, "heads out of one product, and back",
+				  "%%0 \"x\" = input f32[2,%d,108]\n%%1 = reshape(%%0) {shape = [2,%d,3,3,12]} : f32[2,%d,3,3,12]\n"
+				  "%%2 = map(;%%1 view 0 [%d,12,108,1]) [identity(i0) f32] : f32[2,3,%d,12]\n"
+				  "%%3 = map(;%%1 view 36 [%d,12,108,1]) [identity(i0) f32] : f32[2,3,%d,12]\n"
+				  "%%4 = map(;%%1 view 72 [%d,12,108,1]) [identity(i0) f32] : f32[2,3,%d,12]\n"
+				  "%%5 = attention(%%2, %%3, %%4) {scale = 0.3} : f32[2,3,%d,12]\n"
+				  "%%6 = transpose(%%5) {perm = [0,2,1,3]} : f32[2,%d,3,12]\n"
+				  "%%7 = reshape(%%6) {shape = [2,%d,36]} : f32[2,%d,36]\noutput \"y\" %%7\n",
+				  s, s, s, s * 108, s, s * 108, s, s * 108, s, s, s, s, s);
+		heads(h, c, 0, "they are read and written where they are");
+		c = harness_textf(h, "heads of three products, causal",
+				  "%%0 \"q\" = input f32[%d,3,20]\n%%1 \"k\" = input f32[%d,3,20]\n%%2 \"v\" = input f32[%d,3,17]\n"
+				  "%%3 = transpose(%%0) {perm = [1,0,2]} : f32[3,%d,20]\n%%4 = transpose(%%1) {perm = [1,0,2]} : f32[3,%d,20]\n"
+				  "%%5 = transpose(%%2) {perm = [1,0,2]} : f32[3,%d,17]\n"
+				  "%%6 = attention(%%3, %%4, %%5) {scale = 0.3, causal = 1} : f32[3,%d,17]\n"
+				  "%%7 = transpose(%%6) {perm = [1,0,2]} : f32[%d,3,17]\noutput \"y\" %%7\n",
+				  s, s, s, s, s, s, s, s);
+		heads(h, c, 0, "of any size, too");
+		c = harness_textf(h, "keys that somebody else reads, an epilogue, the result turned otherwise",
+				  "%%0 \"q\" = input f32[%d,3,20]\n%%1 \"k\" = input f32[9,3,20]\n%%2 \"v\" = input f32[3,17,9]\n"
+				  "%%3 = transpose(%%0) {perm = [1,0,2]} : f32[3,%d,20]\n%%4 = transpose(%%1) {perm = [1,0,2]} : f32[3,9,20]\n"
+				  "%%5 = transpose(%%2) {perm = [0,2,1]} : f32[3,9,17]\n"
+				  "%%6 = attention(%%3, %%4, %%5) {scale = 0.3} [exp(r0) f32] : f32[3,%d,17]\n"
+				  "%%7 = transpose(%%6) {perm = [1,0,2]} : f32[%d,3,17]\n"
+				  "%%8 = transpose(%%6) {perm = [0,2,1]} : f32[3,17,%d]\n"
+				  "output \"y\" %%7\noutput \"z\" %%8\noutput \"k\" %%4\n", s, s, s, s, s);
+		heads(h, c, 4, "what is not of use to attention alone is made");
+	}
+}
+
 static void test_attention(struct harness *h)
 {
 	static float forbid[5 * 7], forbid_many[50 * 71];
@@ -73,6 +120,9 @@ static void test_attention(struct harness *h)
 	masked(h, "mask by batch and key", 13, 21, "f32[2,1,1,21]", 0);
 	masked(h, "mask by row", 13, 21, "f32[3,13,1]", 1);
 	masked(h, "mask by head", 13, 21, "f32[3,1,21]", 1);
+	harness_text(h, "heads of heads",
+		     "%0 \"q\" = input f32[2,2,3,20,8]\n%1 \"k\" = input f32[2,2,3,9,8]\n%2 \"v\" = input f32[2,2,3,9,8]\n"
+		     "%3 = attention(%0, %1, %2) {scale = 0.3} : f32[2,2,3,20,8]\noutput \"y\" %3\n");
 	masked(h, "mask for all heads, many rows", 53, 77, "f32[53,77]", 0);
 	masked(h, "mask by batch and key, many rows", 53, 77, "f32[2,1,1,77]", 0);
 	masked(h, "mask by row, many rows", 53, 77, "f32[3,53,1]", 1);
@@ -156,6 +206,7 @@ int main(void)
 
 	harness_init(&h, TARGET_CPU_KERNELS);
 	test_attention(&h);
+	test_heads(&h);
 	test_lstm(&h);
 	test_gru(&h);
 	return harness_run(&h);

@@ -39,6 +39,8 @@ struct rows_at {
 	int64_t offset, stride, step; /* step 0: they are dense */
 };
 
+struct heads;
+
 struct codegen {
 	struct arena *arena;
 	const struct graph *g;
@@ -50,6 +52,7 @@ struct codegen {
 	node_id *last_use;     /* of a value or of any alias of it; NO_ID: lives to the end */
 	struct place *place;	 /* of a value in its root; strided only where the kernel writes rows */
 	struct rows_at *rows_at; /* of a node's input 0 */
+	struct heads **heads;	 /* of each attention */
 	bool *unmade;		 /* values that nobody needs made */
 	uint32_t zeros;        /* index of the weight that codegen_zeros() gives; NO_ID: none yet */
 };

@@ -1,4 +1,4 @@
-libedgec_la_SOURCES += %D%/kernel_set.h %D%/codegen.h %D%/select.c %D%/place.c %D%/launch.c %D%/render.c \
+libedgec_la_SOURCES += %D%/kernel_set.h %D%/codegen.h %D%/select.c %D%/place.c %D%/heads.c %D%/heads.h %D%/launch.c %D%/render.c \
 	%D%/epilogue.c %D%/expr.c %D%/pack.c %D%/check.c %D%/signature.c %D%/signature.h %D%/select_map.c \
 	%D%/select_matmul.c %D%/select_conv.c %D%/select_winograd.c %D%/select_winograd.h %D%/select_pool.c %D%/window.c %D%/window.h \
 	%D%/native.c %D%/native.h %D%/native_elf.c %D%/native_elf.h

@@ -6,11 +6,12 @@
  * output, if nothing else reads it and its kernel can write rows that lie
  * apart: then it is computed where it belongs and nothing is copied. And a slice
  * that only a product over rows of matmul.cl reads is not made at all, because
- * that kernel reads its rows element by element anyway.
+ * that kernel reads its rows element by element anyway; nor is what only puts heads of an
+ * attention one after the other, or back side by side (heads.c).
  */
 #include "config.h"
 
-#include "codegen/codegen.h"
+#include "codegen/heads.h"
 
 /*
  * The whole output exists from its first part on: so only of parts that are
@@ -81,7 +82,7 @@ static void place_part(const struct placing *p, node_id concat, value_id v, stru
 	const struct place *outer = &c->place[n->out[0]];
 	const struct node *by;
 
-	if (source == NO_ID)
+	if (source == NO_ID || c->unmade[source])
 		return;
 	by = graph_node(c->g, graph_value(c->g, source)->producer);
 	if (by->out_count != 1 || node_is_lookup(c->g, by))
@@ -119,6 +120,15 @@ static void place_concat(const struct placing *p, node_id id)
 	}
 }
 
+/* v is not made; who reads it finds it in the memory of `of`. */
+static void do_without(struct codegen *c, value_id v, value_id of)
+{
+	c->unmade[v] = true;
+	for (uint32_t i = 0; i < c->g->values.len; i++)
+		if (c->ks->alias[i] == v)
+			c->ks->alias[i] = c->ks->alias[of];
+}
+
 /* A product over rows reads a slice of its last dim, or every other element of it, where it is. */
 static void find_slice(const struct placing *p, node_id id)
 {
@@ -139,10 +149,30 @@ static void find_slice(const struct placing *p, node_id id)
 		return;
 	rows.of = slice->in[0];
 	c->rows_at[id] = rows;
-	c->unmade[source] = true;
-	for (uint32_t i = 0; i < c->g->values.len; i++)
-		if (c->ks->alias[i] == source)
-			c->ks->alias[i] = c->ks->alias[slice->in[0]];
+	do_without(c, source, slice->in[0]);
+}
+
+/* Attention reads and writes rows where they are; on a GPU it does not. */
+static void find_heads(const struct placing *p, node_id id)
+{
+	struct codegen *c = p->c;
+	const struct node *n = graph_node(c->g, id);
+	struct heads *h;
+	value_id turned;
+
+	if (n->op != OP_attention)
+		return;
+	h = c->heads[id] = arena_new(c->arena, struct heads);
+	for (uint32_t k = 0; k < 3; k++) {
+		if (!codegen_is_gpu(c) && heads_operand(c, p->uses, n->in[k], &h->in[k]))
+			do_without(c, n->in[k], h->in[k].of);
+		else
+			h->in[k] = heads_dense(c, n->in[k]);
+	}
+	turned = codegen_is_gpu(c) ? NO_ID : heads_result(c, p->uses, id);
+	h->beside = turned != NO_ID;
+	if (h->beside)
+		do_without(c, turned, n->out[0]);
 }
 
 static void find_aliases(struct codegen *c)
@@ -175,13 +205,16 @@ void codegen_place(struct codegen *c)
 	c->place = arena_new_array(c->arena, struct place, g->values.len);
 	c->unmade = arena_new_array(c->arena, bool, g->values.len);
 	c->rows_at = arena_new_array(c->arena, struct rows_at, g->nodes.len);
+	c->heads = arena_new_array(c->arena, struct heads *, g->nodes.len);
 	find_aliases(c);
 	for (uint32_t i = 0; i < g->values.len; i++)
 		if (graph_value(g, i)->kind == VALUE_NODE && value_elements(c, i) > p.largest)
 			p.largest = value_elements(c, i);
 	for (uint32_t i = 0; i < g->nodes.len; i++)
-		if (!graph_node(g, i)->dead)
+		if (!graph_node(g, i)->dead) {
 			find_slice(&p, i);
+			find_heads(&p, i);
+		}
 	for (uint32_t i = g->nodes.len; i-- > 0;) {
 		const struct node *n = graph_node(g, i);
 

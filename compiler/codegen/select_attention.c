@@ -2,6 +2,7 @@
 /* select_attention.c - attention: blocks of query rows, scores never stored (attention_rows.cl, attention.cl). */
 #include "config.h"
 
+#include "codegen/heads.h"
 #include "codegen/select_gpu.h"
 
 #include <math.h>
@@ -60,6 +61,19 @@ static int64_t row_vectors(int64_t sq, int64_t batch, int64_t head)
 	return few || head > LARGE_HEAD || sq <= LANES ? 1 : 2;
 }
 
+/* Where rows of q, k, v and of the result are. */
+static void build_heads(struct build *b, const struct heads *h, int64_t heads)
+{
+	build_i32(b, heads);
+	build_i32(b, h->beside);
+	for (uint32_t i = 0; i < 3; i++) {
+		build_i32(b, h->in[i].at);
+		build_i32(b, h->in[i].row);
+		build_i32(b, h->in[i].head);
+		build_i32(b, h->in[i].outer);
+	}
+}
+
 bool select_attention(struct codegen *c, node_id id)
 {
 	const struct node *n = graph_node(c->g, id);
@@ -100,12 +114,14 @@ bool select_attention(struct codegen *c, node_id id)
 	if (!build_epilogue(&b, DTYPE_F32))
 		return false;
 	for (uint32_t i = 0; i < 3; i++)
-		build_float(&b, n->in[i]);
+		build_float(&b, gpu ? n->in[i] : c->heads[id]->in[i].of);
 	if (has_mask)
 		build_mask(&b, n->in[3], &scores, dims);
 	build_f32(&b, node_float(n, ATTR_scale, 1 / sqrt((double)d)));
 	build_i32(&b, sq);
 	build_i32(&b, sk);
+	if (!gpu)
+		build_heads(&b, c->heads[id], r > 2 ? q->dim[r - 3] : 1);
 	build_out(&b);
 	build_flops(&b, 2 * (uint64_t)batch * pairs(sq, sk, causal) * (uint64_t)(d + dv));
 	if (gpu)
