@@ -48,6 +48,13 @@
 #define ROWS_FIRST 0 /* 1: neighbouring work-items share the panel, not the rows */
 #endif
 
+/*
+ * A panel that is not the first comes from memory while the tiles of the one before it are computed:
+ * each of them asks for its share, a few lines every STRETCH inputs.
+ */
+#define SHARES (ROWS_FIRST && !GPU && !TRANS_A && !STEPS)
+#define STRETCH 32
+
 #if TRANS_A
 #define ROW_START(r) (((r) / m1) * k * m1 + (r) % m1)
 #define ROW(i) __global const float *restrict a##i = a + ROW_START(min(r0 + (i), m - 1));
@@ -94,6 +101,21 @@ __kernel GROUP void KERNEL(__global const float *restrict a, __global const EDGE
 			continue;
 		EDGE_REPEAT(PART_M, ROW)
 		EDGE_REPEAT(PART_M, EDGE_TILE_ZERO)
+#if SHARES
+		const int lines = k * (WIDTH * (int)sizeof(EDGE_WEIGHT)) / 64, tiles = (m + TILE_M - 1) / TILE_M;
+		const int some = part ? 0 : (lines / tiles + k / STRETCH) / (k / STRETCH + 1);
+		__global const char *soon = (__global const char *)(panels + (long)(panel + 1) * k * WIDTH) +
+					    (long)lines * TILE / tiles * 64;
+
+		for (int from = 0; from < k; from += STRETCH) {
+			for (int i = 0; i < some; i++, soon += 64)
+				EDGE_SOON(soon);
+			for (int at = from; at < min(k, from + STRETCH); at++, b += WIDTH) {
+				EDGE_TILE_LOAD
+				EDGE_REPEAT(PART_M, EDGE_TILE_STEP)
+			}
+		}
+#else
 #if TRANS_A || STEPS
 		for (int i = 0, at = 0; i < k; i++, at += TRANS_A ? m1 : a_step, b += WIDTH) {
 #else
@@ -102,6 +124,7 @@ __kernel GROUP void KERNEL(__global const float *restrict a, __global const EDGE
 			EDGE_TILE_LOAD
 			EDGE_REPEAT(PART_M, EDGE_TILE_STEP)
 		}
+#endif
 #if EDGE_LIGHT
 		if (rows == PART_M && n0 + PART_WIDTH <= out_n) {
 			EDGE_REPEAT(PART_M, EDGE_TILE_STORE)

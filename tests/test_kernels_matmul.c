@@ -46,6 +46,11 @@ static void products(struct harness *h)
 	constant(h, 1, 10, 301);
 	constant(h, 1, 96, 64);
 	constant(h, 16, 130, 8);
+	/* more weights than a cache: tiles of a panel one after the other, each asks for a share of the next */
+	constant(h, 9, 515, 131);
+	constant(h, 21, 2111, 32);
+	constant(h, 30, 75, 901);
+	stored(h, "f16", 19, 270, 257);
 	for (i = 0; i < 2; i++) {
 		const char *type = i ? "bf16" : "f16";
 
