@@ -182,6 +182,7 @@ static bool choose_activations(struct compilation *c)
 
 	for (uint32_t k = 0; k < c->graphs; k++) {
 		const struct decl_quantize *q = NULL;
+		int tuned = c->tuned[c->model_of[k]].activations;
 
 		for (uint32_t i = 0; i < c->project->quantizes.len; i++)
 			if (c->project->quantizes.data[i].model == c->model_of[k])
@@ -191,7 +192,9 @@ static bool choose_activations(struct compilation *c)
 			c->shared_table |= shares_table(c->graph[k]);
 			tables_as_stored(c->graph[k]);
 		}
-		if (c->graph[k] && !activations_quantize(c->graph[k], q ? mode[q->activations] : ACTIVATIONS_AUTO, &c->target,
+		if (c->graph[k] && tuned >= 0)
+			activations_quantize(c->graph[k], (enum activations)tuned, &c->target, NO_SPAN, NULL);
+		else if (c->graph[k] && !activations_quantize(c->graph[k], q ? mode[q->activations] : ACTIVATIONS_AUTO, &c->target,
 							 q ? q->activations_span : NO_SPAN, c->diag))
 			return false;
 	}

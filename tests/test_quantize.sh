@@ -68,6 +68,11 @@ ok $? "q8: little more than a quarter of the bytes"
 ok $? "q8: nearly the same result"
 "$EDGE_BUILDDIR/tests/compare_npy" q8a/y.npy f32/y.npy 3e-2 > /dev/null && ! cmp -s q8a/y.npy q8/y.npy
 ok $? "activations in q8: nearly the same result, and another one"
+"$EDGEC" compile q8.edge -o knob.plan --knob activations=q8 > log 2>&1 &&
+	"$EDGERT" run knob.plan --input x=x.npy --output-dir knob > log 2>&1 && cmp -s knob/y.npy q8a/y.npy
+ok $? "the same as a knob"
+"$EDGEC" compile f32.edge -o knob.plan --knob activations=q8 > log 2>&1 && cmp -s knob.plan f32.plan
+ok $? "which changes nothing without weights in few bits"
 "$EDGE_BUILDDIR/tests/compare_npy" q4/y.npy f32/y.npy 2e-1 > /dev/null
 ok $? "q4: much the same result"
 for f in q8 q8a q4; do

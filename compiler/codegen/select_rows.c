@@ -85,7 +85,7 @@ bool select_matmul_rows(struct codegen *c, node_id id)
 /* ---- which products ---- */
 
 /* Processors with dot products of bytes; others have no more of them than of floats. */
-static bool pays(const struct target *t)
+bool activations_pay(const struct target *t)
 {
 	return t->backend == TARGET_NATIVE && t->kernels == TARGET_CPU_KERNELS && t->isas & 1u << NATIVE_X86_64_V4;
 }
@@ -133,7 +133,7 @@ bool activations_quantize(struct graph *g, enum activations mode, const struct t
 	struct arena tmp = { 0 };
 	value_id *made;
 
-	if (mode == ACTIVATIONS_F32 || (mode == ACTIVATIONS_AUTO && (!g->language || !pays(t))))
+	if (mode == ACTIVATIONS_F32 || (mode == ACTIVATIONS_AUTO && (!g->language || !activations_pay(t))))
 		return true;
 	made = arena_new_array(&tmp, value_id, values);
 	for (uint32_t i = 0; i < values; i++)
@@ -148,7 +148,7 @@ bool activations_quantize(struct graph *g, enum activations mode, const struct t
 		taken += activations_take_images(g);
 	if (taken) {
 		graph_compact(g);
-	} else if (mode == ACTIVATIONS_INT8) {
+	} else if (mode == ACTIVATIONS_INT8 && d) {
 		diag_error(d, span, "activations in q8: there is no product with weights in few bits, nor a convolution");
 		diag_hint(d, "Add: weights q8 group 32; a convolution wants a multiple of four channels a group.");
 		return false;

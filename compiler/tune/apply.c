@@ -4,6 +4,7 @@
 
 #include "tune/apply.h"
 
+#include "codegen/activations.h"
 #include "codegen/native.h"
 #include "embedded.h"
 #include "tune/formats.h"
@@ -51,6 +52,18 @@ static const char *take_target(struct tuned *t, struct target *target, const str
 	return NULL;
 }
 
+static const char *take_activations(struct tuned *t, const char *value)
+{
+	static const char *const names[] = { [ACTIVATIONS_AUTO] = "auto", [ACTIVATIONS_F32] = "f32", [ACTIVATIONS_INT8] = "q8" };
+
+	for (int i = 0; i < (int)(sizeof names / sizeof *names); i++)
+		if (!strcmp(value, names[i])) {
+			t->activations = i;
+			return NULL;
+		}
+	return "auto, f32 or q8";
+}
+
 /* NULL, or what the knob expects. "" stands for a name that no knob has. */
 static const char *take(struct arena *a, struct tuned *t, struct target *target, const struct knob_value *k)
 {
@@ -62,6 +75,8 @@ static const char *take(struct arena *a, struct tuned *t, struct target *target,
 		vec_push(a, &t->tuning.tiles, tile);
 		return NULL;
 	}
+	if (!strcmp(k->name, "activations"))
+		return take_activations(t, k->value);
 	if (!strcmp(k->name, "threads") || !strcmp(k->name, "stream") || !strcmp(k->name, "backend") ||
 	    !strcmp(k->name, "cpu"))
 		return take_target(t, target, k);
@@ -71,6 +86,7 @@ static const char *take(struct arena *a, struct tuned *t, struct target *target,
 bool tuned_apply(struct arena *a, struct diag *d, struct tuned *t, struct target *target)
 {
 	t->stream = -1;
+	t->activations = -1;
 	for (uint32_t i = t->knobs.len; i-- > 0;) { /* the first setting of a knob comes last and stays */
 		const struct knob_value *k = &t->knobs.data[i];
 		const char *expects = take(a, t, target, k);

@@ -9,6 +9,7 @@
  *	rate, iterations, clip, damping   of the methods that learn: numbers
  *	tile.ROWSxCOLUMNS             HEIGHTxWIDTH
  *	threads                       N
+ *	activations                   auto f32 q8: of products with weights in few bits
  *	backend                       native opencl
  *	cpu                           x86-64-v3 x86-64-v4 aarch64: code for that one alone
  *	stream                        0..100: budget between the smallest (0) and all resident (100)
@@ -26,6 +27,7 @@ struct tuned {
 	struct knob_values knobs;
 	struct tuning tuning;
 	int stream; /* percent; -1: not set */
+	int activations; /* enum activations; -1: not set */
 };
 
 /* Checks and takes all knobs; target is changed. False: said which is wrong. */

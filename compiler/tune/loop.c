@@ -16,7 +16,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PATIENCE = 60, CHECKED = 8 };
+enum {
+	PATIENCE = 60,
+	CHECKED = 8,	  /* trials that are measured again */
+	CAREFUL = 3,	  /* trials that are less bold than the best, */
+	LEAST_TRIALS = 20 /* of so many or more */
+};
+/* What lost too much on unseen samples is followed by what stores so much more. */
+static const double STEP_BACK = 1.05;
 
 struct job {
 	pthread_t thread;
@@ -62,11 +69,48 @@ static bool in_flight(const struct tuning_run *t, const struct job *jobs, uint32
 	return false;
 }
 
+/* Each format a step wider, as far as the heuristic's; false: they are that wide. */
+static bool widen(const struct space *s, double *x)
+{
+	bool any = false;
+
+	for (uint32_t k = 0; k < s->knobs.len; k++)
+		if (!strncmp(s->knobs.data[k].name, "format", 6) && x[k] > s->knobs.data[k].initial) {
+			x[k]--;
+			any = true;
+		}
+	config_canonical(s, x);
+	return any;
+}
+
+/*
+ * A search that has gone to the limit on its samples has found what fits these: the last trials
+ * are for what is likely to hold on others.
+ */
+static bool propose_careful(const struct tuning_run *t, const struct job *jobs, uint32_t n, double *x)
+{
+	const struct space *s = &t->problem.space;
+	uint32_t next = t->record.trials.len, best = loop_best(t);
+
+	for (uint32_t i = 0; i < n; i++)
+		next += jobs[i].running;
+	if (!t->measure.quality.split || t->trials < LEAST_TRIALS || next + CAREFUL <= t->trials || best == NO_TRIAL)
+		return false;
+	memcpy(x, t->record.trials.data[best].x, s->knobs.len * sizeof *x);
+	for (int i = 0; i < CAREFUL && widen(s, x); i++)
+		if (!known(t, x) && !in_flight(t, jobs, n, x) && !config_violates(s, x))
+			return true;
+	return false;
+}
+
 /* Something new to try; false: the space seems to be used up. */
 static bool propose(struct tuning_run *t, const struct job *jobs, uint32_t n, struct rng *rng, double *x, const char **by)
 {
 	const struct space *s = &t->problem.space;
 
+	*by = "careful";
+	if (propose_careful(t, jobs, n, x))
+		return true;
 	for (int i = 0; i < PATIENCE + 500 && !process_stopped(); i++) {
 		const struct trial *old;
 		bool asked = i < PATIENCE && search_ask(t->search, x);
@@ -247,7 +291,8 @@ bool loop_verify(struct tuning_run *t)
 	const struct trial **list = arena_new_array(t->arena, const struct trial *, t->record.trials.len + 1);
 	uint32_t n = 0;
 	struct measured m;
-	double *initial = config_new(&t->problem.space);
+	double *initial = config_new(&t->problem.space), least = 0;
+	uint32_t checked = 0;
 	const bool timed = t->tune->minimize == DECL_MINIMIZE_LATENCY;
 
 	t->best = NO_TRIAL;
@@ -261,9 +306,15 @@ bool loop_verify(struct tuning_run *t)
 			list[n++] = &t->record.trials.data[i];
 	qsort(list, n, sizeof *list, by_score);
 	t->kept = n ? "nothing that was better in the search held when it was measured again" : "nothing better was found";
-	for (uint32_t i = 0; i < n && i < CHECKED && !process_stopped(); i++) {
-		struct outcome o = again(t, list[i]->x, true, &m);
+	for (uint32_t i = 0; i < n && checked < CHECKED && !process_stopped(); i++) {
+		struct outcome o;
 
+		if (list[i]->o.objective < least)
+			continue;
+		checked++;
+		o = again(t, list[i]->x, true, &m);
+		if (!timed && !o.failure && o.loss > 1)
+			least = list[i]->o.objective * STEP_BACK;
 		/* a time has to be better beyond doubt */
 		if (!outcome_feasible(&o) || !((timed ? m.high : o.objective) < 1)) {
 			fprintf(stderr, "trial %u does not hold: %s\n", list[i]->number,

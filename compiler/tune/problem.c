@@ -11,6 +11,7 @@
 
 #include "tune/problem.h"
 
+#include "codegen/activations.h"
 #include "quant/quant.h"
 
 #include <string.h>
@@ -153,6 +154,24 @@ static void add_method(struct problem *p, const struct decl_tune *t)
 					    .help = "learning rate of learned rounding, in steps of a code" });
 }
 
+/*
+ * Where it is of use it stands for the heuristic, whose weights are not in few bits, and then for
+ * everything that differs from it. Language models know by themselves which products gain.
+ */
+static void add_activations(struct problem *p, const char *const *formats_listed, uint32_t count)
+{
+	static const char *const values[] = { "auto", "f32", "q8" };
+	uint32_t quantised = 0, k;
+
+	for (uint32_t i = 0; i < count; i++)
+		quantised |= formats_listed[i][0] == 'q';
+	if (!quantised || p->target->kernels != TARGET_CPU_KERNELS)
+		return;
+	k = space_add_list(&p->space, "activations", KNOB_ENUM, values, 3, !p->graph->language && activations_pay(p->target) ? 2 : 0,
+			   "whether products with weights q8 and less are those of integers; q8 is faster where the processor has dot products of bytes");
+	p->space.knobs.data[k].idle = true;
+}
+
 static bool add_formats(struct problem *p, struct arena *a, struct diag *d, const struct decl_tune *t)
 {
 	const char **values = arena_new_array(a, const char *, FORMATS);
@@ -186,6 +205,7 @@ static bool add_formats(struct problem *p, struct arena *a, struct diag *d, cons
 			}
 	}
 	add_method(p, t);
+	add_activations(p, values, count);
 	return true;
 }
 

@@ -255,7 +255,7 @@ static bool ask_probe(struct greedy_state *g, double *x)
 		double *c = config_new(g->space);
 
 		c[p.knob] = p.value;
-		if (g->space->knobs.data[p.knob].when != NO_ID)
+		if (g->space->knobs.data[p.knob].when != NO_ID || g->space->knobs.data[p.knob].idle)
 			continue; /* does not count at the heuristic */
 		config_canonical(g->space, c);
 		if (config_violates(g->space, c) || find(g, c))

@@ -27,6 +27,7 @@ struct knob {
 	uint32_t when;            /* knob that this one depends on; NO_ID: none */
 	uint64_t when_values;     /* bit i: it counts where that knob has value i */
 	const char *help;         /* for people and language models; NULL: none */
+	bool idle;                /* it changes nothing at the heuristic */
 	double *bytes, *damage;   /* per value, for greedy: what it stores, what it may hurt; NULL: unknown */
 };
 
