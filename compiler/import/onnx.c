@@ -85,6 +85,30 @@ static const char *node_name(const Onnx__NodeProto *n)
 	return n->name && *n->name ? n->name : n->n_output && n->output[0] ? n->output[0] : "";
 }
 
+/* Operators that will not be supported, and why. */
+static const struct {
+	const char *name, *why;
+} beyond[] = {
+	{ "Bernoulli", "random numbers are no part of a plan, which gives the same result at every run. Make them an input." },
+	{ "Multinomial", "random numbers are no part of a plan, which gives the same result at every run. Make them an input." },
+	{ "NonMaxSuppression", "how many boxes it keeps is known only when the model runs, and a plan's memory before. Let the model end "
+			       "with the boxes and scores that it reads." },
+	{ "RandomNormal", "random numbers are no part of a plan, which gives the same result at every run. Make them an input." },
+	{ "RandomNormalLike", "random numbers are no part of a plan, which gives the same result at every run. Make them an input." },
+	{ "RandomUniform", "random numbers are no part of a plan, which gives the same result at every run. Make them an input." },
+	{ "RandomUniformLike", "random numbers are no part of a plan, which gives the same result at every run. Make them an input." },
+	{ "StringNormalizer", "tensors of text are no part of a plan. Tokenize before the model." },
+	{ "TfIdfVectorizer", "tensors of text are no part of a plan. Tokenize before the model." },
+	{ "Unique", "how many elements it keeps is known only when the model runs, and a plan's memory before." },
+};
+
+static void say_why(struct onnx_import *im, const struct map *missing)
+{
+	for (size_t i = 0; i < sizeof beyond / sizeof *beyond; i++)
+		if (map_get(missing, beyond[i].name, NULL))
+			diag_hint(im->d, "%s: %s", beyond[i].name, beyond[i].why);
+}
+
 /* One message that names every operator and every node. */
 static bool check_supported(struct onnx_import *im, const Onnx__GraphProto *graph,
 			    const uint32_t *order, uint32_t count)
@@ -126,6 +150,7 @@ static bool check_supported(struct onnx_import *im, const Onnx__GraphProto *grap
 	if (groups)
 		diag_error(im->d, im->span, "unsupported operator%s: %s", groups > 1 ? "s" : "",
 			   strbuf_str(&list));
+	say_why(im, &seen);
 	strbuf_free(&list);
 	free(group);
 	return groups == 0;

@@ -101,6 +101,8 @@ const struct onnx_op onnx_ops[] = {
 	{ "Gather", 13, 0, op_gather, OP_gather },
 	{ "GatherElements", 13, 0, op_gather, OP_gather_elements },
 	NEW("GatherND", 13, op_gather_nd),
+	NEW("AffineGrid", 20, op_affine_grid),
+	NEW("GridSample", 22, op_grid_sample),
 	NEW("OneHot", 28, op_one_hot),
 	NEW("Pad", 25, op_pad),
 	NEW("Reshape", 25, op_reshape),
@@ -185,6 +187,7 @@ const struct onnx_op onnx_ops[] = {
 	/* recurrences */
 	{ "GRU", 22, 0, op_rnn, OP_gru },
 	{ "LSTM", 22, 0, op_rnn, OP_lstm },
+	NEW("RNN", 22, op_rnn),
 };
 
 const uint32_t onnx_op_count = sizeof onnx_ops / sizeof *onnx_ops;

@@ -76,9 +76,27 @@ bool op_global_lp_pool(struct call *c);
 bool op_lrn(struct call *c);
 bool op_pad(struct call *c);
 
+enum { ONNX_MAX_SPATIAL = 3 };
+
+/* Windows over the spatial axes of an image: all that kernel_shape, strides and so on say. */
+struct onnx_window {
+	uint32_t spatial;
+	int64_t in[ONNX_MAX_SPATIAL], out[ONNX_MAX_SPATIAL], kernel[ONNX_MAX_SPATIAL], strides[ONNX_MAX_SPATIAL],
+		dilations[ONNX_MAX_SPATIAL], pads[2 * ONNX_MAX_SPATIAL];
+};
+
 /* channels-first, with the attributes of the node; bias: NO_ID for none */
 value_id onnx_pool(struct call *c, enum op op, value_id x);
 value_id onnx_conv(struct call *c, value_id x, value_id weights, value_id bias);
+
+/* onnx_ops_unfold.c */
+bool onnx_is_computed(const struct call *c, value_id v); /* from an input of the model */
+value_id onnx_unfolded_conv(struct call *c, value_id x, value_id w, value_id bias, const struct onnx_window *p,
+			    int64_t group);
+
+/* onnx_ops_sample.c */
+bool op_grid_sample(struct call *c);
+bool op_affine_grid(struct call *c);
 
 /* onnx_ops_quantized.c */
 bool op_qlinear_conv(struct call *c);

@@ -11,13 +11,7 @@
 
 #include <string.h>
 
-enum { MAX_SPATIAL = 3, MAX_WINDOW = 1 << 20 };
-
-struct window {
-	uint32_t spatial;
-	int64_t in[MAX_SPATIAL], out[MAX_SPATIAL], kernel[MAX_SPATIAL], strides[MAX_SPATIAL],
-		dilations[MAX_SPATIAL], pads[2 * MAX_SPATIAL];
-};
+enum { MAX_SPATIAL = ONNX_MAX_SPATIAL, MAX_WINDOW = 1 << 20 };
 
 static bool read_list(struct call *c, const char *name, int64_t *out, uint32_t count,
 		      int64_t absent, int64_t least)
@@ -38,9 +32,9 @@ static bool read_list(struct call *c, const char *name, int64_t *out, uint32_t c
 
 /* Everything but pads. kernel: of the weights, or NULL where the attribute gives it. */
 static bool read_window(struct call *c, const struct shape *x, const int64_t *kernel,
-			struct window *w)
+			struct onnx_window *w)
 {
-	*w = (struct window){ .spatial = x->rank - 2 };
+	*w = (struct onnx_window){ .spatial = x->rank - 2 };
 	if (x->rank < 3 || w->spatial > MAX_SPATIAL)
 		return call_fail(c, "its input must have 1 to %d spatial axes, and is %s",
 				 MAX_SPATIAL, shape_string(&c->im->scratch, x));
@@ -63,13 +57,13 @@ static bool read_window(struct call *c, const struct shape *x, const int64_t *ke
 	return true;
 }
 
-static int64_t reach(const struct window *w, uint32_t i)
+static int64_t reach(const struct onnx_window *w, uint32_t i)
 {
 	return (w->kernel[i] - 1) * w->dilations[i] + 1;
 }
 
 /* Pads and output sizes, by attribute or by rule. */
-static bool place_window(struct call *c, struct window *w, bool ceil_mode)
+static bool place_window(struct call *c, struct onnx_window *w, bool ceil_mode)
 {
 	const char *rule = call_string(c, "auto_pad", "NOTSET");
 	bool upper = strcmp(rule, "SAME_UPPER") == 0, lower = strcmp(rule, "SAME_LOWER") == 0;
@@ -110,7 +104,7 @@ value_id onnx_conv(struct call *c, value_id x, value_id weights, value_id bias)
 {
 	value_id in[3];
 	struct shape xs = shape_of(c, x), ws = shape_of(c, weights);
-	struct window w;
+	struct onnx_window w;
 	struct attr attr[4];
 
 	if (ws.rank != xs.rank) {
@@ -119,6 +113,8 @@ value_id onnx_conv(struct call *c, value_id x, value_id weights, value_id bias)
 	}
 	if (!read_window(c, &xs, ws.dim + 2, &w) || !place_window(c, &w, false))
 		return NO_ID;
+	if (onnx_is_computed(c, weights))
+		return onnx_unfolded_conv(c, x, weights, bias, &w, call_int(c, "group", 1));
 	in[0] = emit_to_last(c, x);
 	in[1] = weights;
 	in[2] = bias;
@@ -139,7 +135,7 @@ bool op_conv(struct call *c)
  * Pads from the wanted output, where the file gives that instead. What the
  * wanted output has beyond all windows is added to `extra`.
  */
-static bool place_transposed(struct call *c, struct window *w, int64_t *extra)
+static bool place_transposed(struct call *c, struct onnx_window *w, int64_t *extra)
 {
 	const char *rule = call_string(c, "auto_pad", "NOTSET");
 	bool upper = strcmp(rule, "SAME_UPPER") == 0, lower = strcmp(rule, "SAME_LOWER") == 0;
@@ -180,7 +176,7 @@ bool op_conv_transpose(struct call *c)
 	value_id x = call_in(c, 0), weights = call_in(c, 1), in[3], out;
 	struct shape xs = shape_of(c, x), ws = shape_of(c, weights);
 	int64_t extra[MAX_SPATIAL];
-	struct window w;
+	struct onnx_window w;
 	struct attr attr[5];
 
 	if (ws.rank != xs.rank)
@@ -207,7 +203,7 @@ value_id onnx_pool(struct call *c, enum op op, value_id x)
 {
 	struct shape s = shape_of(c, x);
 	struct attr attr[6];
-	struct window w;
+	struct onnx_window w;
 	uint32_t n = 5;
 
 	if (!read_window(c, &s, NULL, &w) || !place_window(c, &w, call_int(c, "ceil_mode", 0)))
@@ -260,7 +256,7 @@ bool op_lp_pool(struct call *c)
 	struct shape s = shape_of(c, x);
 	int64_t p = call_int(c, "p", 2), size = 1;
 	struct attr attr[6];
-	struct window w;
+	struct onnx_window w;
 
 	if (p < 1 || p > 16 || call_int(c, "ceil_mode", 0))
 		return call_fail(c, "p = %lld or ceil_mode is not supported", (long long)p);

@@ -157,9 +157,80 @@ static bool read_direction(struct call *c, int64_t *out)
 	return call_fail(c, "direction \"%s\" is not known", s);
 }
 
+/* A constant's elements as floats, wherever they are; NULL: said why. */
+static const float *known_f32(struct call *c, uint32_t i)
+{
+	value_id v = call_in(c, i);
+	struct shape s = shape_of(c, v);
+	float *out;
+
+	if (!is_known(c, v) || shape_elements(&s) > 1 << 26) {
+		call_fail(c, "input %u must be known when compiling, and of less than 2^26 numbers", i);
+		return NULL;
+	}
+	out = arena_alloc(&c->im->scratch, (size_t)shape_elements(&s) * sizeof *out);
+	if (!data_read_f32(c->g, v, out, c->im->d))
+		c->failed = true;
+	return c->failed ? NULL : out;
+}
+
+/* `parts` blocks of `each` numbers for each direction, the last block from `from`, those before it filled up. */
+static value_id last_gate(struct call *c, const float *from, struct shape s, int64_t parts, int64_t each, const float *fill)
+{
+	int64_t all = s.dim[0] * parts * each;
+	float *out = arena_alloc(&c->im->scratch, (size_t)all * sizeof *out);
+
+	s.dim[1] *= parts;
+	for (int64_t i = 0; i < all; i++) {
+		int64_t direction = i / (parts * each), part = i / each % parts;
+
+		out[i] = part + 1 < parts ? fill[part] : from[direction * each + i % each];
+	}
+	return graph_add_const_bytes(c->g, DTYPE_F32, s, out);
+}
+
+/*
+ * RNN is a GRU whose update gate is always 0 and whose reset gate is always 1:
+ * both take a steep step of a bias that is far from 0.
+ */
+static bool rnn_as_gru(struct call *c, value_id *in, int64_t hidden, uint32_t directions, int64_t *f, double *alpha, double *beta)
+{
+	static const float none[2] = { 0, 0 };
+	struct shape ws = shape_of(c, in[1]), rs = shape_of(c, in[2]), bs = shape_of(c, in[3]);
+	const float *w = known_f32(c, 1), *r = known_f32(c, 2), *b = in[3] == NO_ID ? NULL : known_f32(c, 3);
+	float *bias;
+
+	if (!w || !r || ws.rank != 3 || ws.dim[0] != directions || ws.dim[1] != hidden || rs.dim[0] != directions ||
+	    rs.dim[1] != hidden || (in[3] != NO_ID && (!b || bs.rank != 2 || bs.dim[0] != directions || bs.dim[1] != 2 * hidden)))
+		return call_fail(c, "its weights do not fit its hidden size");
+	in[1] = last_gate(c, w, ws, 3, hidden * ws.dim[2], none);
+	in[2] = last_gate(c, r, rs, 3, hidden * rs.dim[2], none);
+	bias = arena_new_array(&c->im->scratch, float, (size_t)(directions * 6 * hidden));
+	for (int64_t d = 0; d < directions; d++)
+		for (int64_t i = 0; i < hidden; i++) {
+			float *to = bias + d * 6 * hidden + i;
+
+			to[0] = -1e4f;
+			to[hidden] = 1e4f;
+			to[2 * hidden] = b ? b[d * 2 * hidden + i] : 0;
+			to[5 * hidden] = b ? b[d * 2 * hidden + hidden + i] : 0;
+		}
+	bs = (struct shape){ 2, { directions, 6 * hidden } };
+	in[3] = graph_add_const_bytes(c->g, DTYPE_F32, bs, bias);
+	for (uint32_t d = directions; d-- > 0;) {
+		f[2 * d + 1] = f[d];
+		alpha[2 * d + 1] = alpha[d];
+		beta[2 * d + 1] = beta[d];
+		f[2 * d] = RNN_HARD_SIGMOID;
+		alpha[2 * d] = 1e6;
+		beta[2 * d] = 0.5;
+	}
+	return true;
+}
+
 bool op_rnn(struct call *c)
 {
-	bool lstm = c->op->op == OP_lstm, named;
+	bool lstm = c->op->op == OP_lstm, plain = c->op->op == OP_identity, named;
 	value_id in[8];
 	struct shape xs = shape_of(c, call_in(c, 0)), rs = shape_of(c, call_in(c, 2));
 	int64_t direction, f[6], layout = call_int(c, "layout", 0), hidden;
@@ -173,11 +244,21 @@ bool op_rnn(struct call *c)
 	if (xs.rank != 3 || rs.rank != 3)
 		return call_fail(c, "its sequence and weights must have three axes");
 	hidden = call_int(c, "hidden_size", rs.dim[2]);
-	functions = (lstm ? 3 : 2) * (direction == RNN_BIDIRECTIONAL ? 2 : 1);
+	functions = (lstm ? 3 : plain ? 1 : 2) * (direction == RNN_BIDIRECTIONAL ? 2 : 1);
+	for (uint32_t i = 0; i < 2 && plain; i++) {
+		f[i] = RNN_TANH;
+		activation_defaults(RNN_TANH, &alpha[i], &beta[i]);
+	}
 	if (!read_activations(c, functions, f, alpha, beta, &named))
 		return false;
 	for (uint32_t i = 0; i < inputs; i++)
 		in[i] = i == 4 ? sequence_lengths(c, xs.dim[layout ? 1 : 0]) : call_in(c, i);
+	if (plain) {
+		if (c->failed || !rnn_as_gru(c, in, hidden, functions, f, alpha, beta))
+			return false;
+		functions *= 2;
+		named = true;
+	}
 	attr[n++] = attr_int(hidden, hidden);
 	attr[n++] = attr_int(direction, direction);
 	attr[n++] = attr_int(layout, layout != 0);
@@ -197,7 +278,7 @@ bool op_rnn(struct call *c)
 		inputs--;
 	if (c->failed)
 		return false;
-	id = graph_add_node(c->g, c->im->d, c->op->op, in, inputs, attr, n, c->im->span,
+	id = graph_add_node(c->g, c->im->d, lstm ? OP_lstm : OP_gru, in, inputs, attr, n, c->im->span,
 			    c->node->name);
 	if (id == NO_ID) {
 		c->failed = true;

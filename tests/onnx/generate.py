@@ -497,6 +497,24 @@ twice = helper.make_function("mine", "Twice", ["a", "more"], ["b", "c"], [leaky,
 case("function", [helper.make_node("Twice", ["x"], ["p", "q"], domain="mine", slope=.3), helper.make_node("Twice", ["q"], ["r", "t"], domain="mine", slope=.1), node("Add", ["p", "r"], ["y"])],
      {"x": rnd("fn", 2, 3)}, outputs=["y"], opset=16, functions=[twice])
 
+# ---- places of an image that only a run knows, recurrences, weights that are computed
+gx, gg = rnd("gs", 2, 3, 5, 4), rnd("grid", 2, 3, 6, 2, lo=-1.6, hi=1.6)
+for m in ("bilinear", "nearest", "bicubic"):
+    for pad in ("zeros", "border", "reflection"):
+        for corners in (0, 1):
+            case(f"GridSample-16-{m}-{pad}-{corners}", node("GridSample", ["x", "g"], mode=m, padding_mode=pad, align_corners=corners), {"x": gx, "g": gg}, opset=16)
+case("GridSample-20-3d", node("GridSample", ["x", "g"], mode="linear"), {"x": rnd("gs", 1, 2, 3, 5, 4), "g": rnd("grid", 1, 2, 3, 6, 3, lo=-1.3, hi=1.3)}, opset=20)
+for corners in (0, 1):
+    case(f"AffineGrid-20-{corners}", node("AffineGrid", ["t", "s"], align_corners=corners), {"t": rnd("theta", 2, 2, 3)}, {"s": np.array([2, 3, 4, 5], I64)}, opset=20, reference=True)
+for nm, d, kw in [("forward", 1, {}), ("reverse", 1, {"direction": "reverse", "activations": ["Relu"]}),
+                  ("bidirectional", 2, {"direction": "bidirectional", "activations": ["Tanh", "Sigmoid"]}), ("clip", 1, {"clip": .4})]:
+    case(f"RNN-14-{nm}", node("RNN", ["x", "w", "r", "b", "n", "h"], ["y", "yh"], hidden_size=5, **kw), {"x": rnd("rx", 4, 2, 3), "h": rnd("rh", d, 2, 5)},
+         {"w": rnd("rw", d, 5, 3), "r": rnd("rr", d, 5, 5), "b": rnd("rb", d, 10), "n": np.array([4, 2], np.int32)}, outputs=["y", "yh"], opset=14)
+case("RNN-7-plain", node("RNN", ["x", "w", "r"], ["y"], hidden_size=5), {"x": rnd("rx", 4, 2, 3)}, {"w": rnd("rw", 1, 5, 3), "r": rnd("rr", 1, 5, 5)}, opset=7)
+for nm, xs, ws, kw in [("group", (2, 4, 6, 5), (6, 2, 3, 2), {"group": 2, "pads": [1, 0, 2, 1], "strides": [2, 1]}), ("depthwise", (1, 4, 7, 7), (4, 1, 3, 3), {"group": 4}),
+                       ("1d", (2, 3, 9), (4, 3, 3), {"dilations": [2]})]:
+    case(f"Conv-11-computed-{nm}", node("Conv", ["x", "w", "b"], **kw), {"x": rnd("cx", *xs), "w": rnd("cw", *ws), "b": rnd("cb", ws[0])})
+
 for old in HERE.glob("*.onnx"):
     if old.stem not in written:
         old.unlink()
