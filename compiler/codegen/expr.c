@@ -15,7 +15,7 @@
 
 static bool is_float(enum dtype t)
 {
-	return t == DTYPE_F32 || t == DTYPE_F16 || t == DTYPE_BF16;
+	return dtype_is_float(t); /* f64 is a way to store: in registers it is a float */
 }
 
 const char *expr_type(enum dtype t, enum expr_form form)
@@ -23,7 +23,7 @@ const char *expr_type(enum dtype t, enum expr_form form)
 	if (form == EXPR_VECTOR)
 		return t == DTYPE_F32 ? "float16" : t == DTYPE_BOOL ? "int16" : NULL;
 	switch (t) {
-	case DTYPE_F32: case DTYPE_F16: case DTYPE_BF16: return "float";
+	case DTYPE_F32: case DTYPE_F16: case DTYPE_BF16: case DTYPE_F64: return "float";
 	case DTYPE_I64: return "long";
 	case DTYPE_I32: case DTYPE_BOOL: return "int";
 	case DTYPE_I16: return "short";
@@ -38,6 +38,7 @@ const char *expr_storage(enum dtype t)
 	switch (t) {
 	case DTYPE_F32: return "float";
 	case DTYPE_F16: return "half";
+	case DTYPE_F64: return "double";
 	case DTYPE_BF16: return "ushort";
 	case DTYPE_I64: return "long";
 	case DTYPE_I32: return "int";
@@ -54,6 +55,8 @@ const char *expr_load(struct arena *a, enum dtype t, const char *pointer, const 
 		return arena_printf(a, "vload_half(%s, %s)", index, pointer);
 	if (t == DTYPE_BF16)
 		return arena_printf(a, "edge_load_bf16(%s, %s)", pointer, index);
+	if (t == DTYPE_F64)
+		return arena_printf(a, "(float)%s[%s]", pointer, index);
 	return arena_printf(a, t == DTYPE_BOOL ? "(%s[%s] != 0)" : "%s[%s]", pointer, index);
 }
 

@@ -4,6 +4,8 @@
 
 #include "import/onnx_ops.h"
 
+#include "ref/ref.h"
+
 #include <string.h>
 
 bool op_unary(struct call *c)
@@ -280,6 +282,77 @@ static value_id along_axis(struct call *c, value_id v, value_id x)
 	return emit_reshape(c, v, &out);
 }
 
+/* Scales or zero points of blocks, one for each element: [.., blocks, ..] to [.., elements, ..]. */
+static value_id of_blocks(struct call *c, value_id v, value_id x, uint32_t axis, int64_t block)
+{
+	struct shape s = shape_of(c, x), vs = shape_of(c, v), one = { .rank = s.rank + 1 }, all, joined = vs;
+
+	if (vs.rank != s.rank || s.rank == MAX_RANK || vs.dim[axis] != (s.dim[axis] + block - 1) / block) {
+		call_fail(c, "a scale or zero point of %s does not fit blocks of %lld", shape_string(&c->im->scratch, &vs),
+			  (long long)block);
+		return NO_ID;
+	}
+	for (uint32_t i = 0; i < one.rank; i++)
+		one.dim[i] = i <= axis ? vs.dim[i] : i == axis + 1 ? 1 : vs.dim[i - 1];
+	all = one;
+	all.dim[axis + 1] = block;
+	joined.dim[axis] *= block;
+	v = emit_reshape(c, emit_expand(c, emit_reshape(c, v, &one), &all), &joined);
+	return emit_slice(c, v, axis, 0, s.dim[axis]);
+}
+
+/* Weights in blocks become floats now: nothing that runs would do it better. */
+static value_id known_blocks(struct call *c, value_id x, value_id scale, value_id zero, uint32_t axis, int64_t block)
+{
+	struct shape s = shape_of(c, x), ss = shape_of(c, scale), zs = shape_of(c, zero);
+	struct ref_tensor from = { dtype_of(c, x), s, (void *)(uintptr_t)known_data(c, x) };
+	struct ref_tensor by = { dtype_of(c, scale), ss, (void *)(uintptr_t)known_data(c, scale) };
+	struct ref_tensor less = { dtype_of(c, zero), zs, NULL };
+	int64_t n = shape_elements(&s), inner = 1, size = s.dim[axis];
+	float *out;
+
+	if (zero != NO_ID)
+		less.data = (void *)(uintptr_t)known_data(c, zero);
+	ss.dim[axis] = size;
+	zs.dim[axis] = size;
+	if (c->failed || !shape_equal(&ss, &s) || by.shape.dim[axis] != (size + block - 1) / block ||
+	    (zero != NO_ID && (!shape_equal(&zs, &s) || less.shape.dim[axis] != by.shape.dim[axis]))) {
+		call_fail(c, "its scales and zero points do not fit blocks of %lld", (long long)block);
+		return NO_ID;
+	}
+	for (uint32_t i = axis + 1; i < s.rank; i++)
+		inner *= s.dim[i];
+	out = arena_alloc(&c->im->scratch, (size_t)n * sizeof *out);
+	for (int64_t i = 0; i < n; i++) {
+		int64_t at = (i / (inner * size) * by.shape.dim[axis] + i / inner % size / block) * inner + i % inner;
+
+		out[i] = (float)((ref_get(&from, i) - (less.data ? ref_get(&less, at) : 0)) * ref_get(&by, at));
+	}
+	return emit_cast(c, graph_add_const_bytes(c->g, DTYPE_F32, s, out), dtype_of(c, scale));
+}
+
+static bool dequantize_blocks(struct call *c, int64_t block)
+{
+	value_id x = call_in(c, 0), scale = call_in(c, 1), zero = call_in(c, 2), y;
+	struct shape s = shape_of(c, x);
+	enum dtype t = dtype_of(c, scale);
+	uint32_t axis;
+
+	if (!call_axis(c, call_int(c, "axis", 1), s.rank, &axis))
+		return false;
+	if (block < 1 || block > 1 << 20 || !shape_elements(&s))
+		return call_fail(c, "blocks of %lld are not supported", (long long)block);
+	if (is_known(c, x) && is_known(c, scale) && (zero == NO_ID || is_known(c, zero))) {
+		call_out(c, 0, known_blocks(c, x, scale, zero, axis, block));
+		return !c->failed;
+	}
+	y = emit_cast(c, x, t);
+	if (zero != NO_ID)
+		y = emit2(c, OP_sub, y, of_blocks(c, emit_cast(c, zero, t), x, axis, block));
+	call_out(c, 0, emit2(c, OP_mul, y, of_blocks(c, scale, x, axis, block)));
+	return !c->failed;
+}
+
 bool op_dequantize(struct call *c)
 {
 	value_id x = call_in(c, 0), scale = call_in(c, 1), zero = call_in(c, 2), y;
@@ -287,9 +360,9 @@ bool op_dequantize(struct call *c)
 
 	if (scale == NO_ID)
 		return call_fail(c, "input 1 is missing");
-	if (call_int(c, "block_size", 0))
-		return call_fail(c, "blocked quantization is not supported");
 	call_attr(c, "output_dtype");
+	if (call_int(c, "block_size", 0))
+		return dequantize_blocks(c, call_int(c, "block_size", 0));
 	y = emit_cast(c, x, t);
 	if (zero != NO_ID)
 		y = emit2(c, OP_sub, y, along_axis(c, emit_cast(c, zero, t), x));
@@ -301,14 +374,14 @@ bool op_quantize(struct call *c)
 {
 	value_id x = call_in(c, 0), scale = call_in(c, 1), zero = call_in(c, 2), y;
 	enum dtype t = zero == NO_ID ? DTYPE_U8 : dtype_of(c, zero);
-	struct attr range[2] = { attr_float(min, t == DTYPE_U8 ? 0 : -128),
-				 attr_float(max, t == DTYPE_U8 ? 255 : 127) };
+	struct attr range[2] = { attr_float(min, t == DTYPE_U8 ? 0 : t == DTYPE_I16 ? -32768 : -128),
+				 attr_float(max, t == DTYPE_U8 ? 255 : t == DTYPE_I16 ? 32767 : 127) };
 
 	if (scale == NO_ID)
 		return call_fail(c, "input 1 is missing");
-	if ((t != DTYPE_U8 && t != DTYPE_I8) || call_int(c, "block_size", 0) ||
-	    call_int(c, "output_dtype", 0))
-		return call_fail(c, "only uint8 and int8 without blocks are supported");
+	if ((t != DTYPE_U8 && t != DTYPE_I8 && t != DTYPE_I16) || call_int(c, "block_size", 0) ||
+	    (call_int(c, "output_dtype", 0) && zero == NO_ID))
+		return call_fail(c, "only uint8, int8 and int16 without blocks are supported");
 	call_attr(c, "saturate");
 	call_attr(c, "precision");
 	y = emit1(c, OP_round, emit2(c, OP_div, x, along_axis(c, scale, x)));

@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 
 enum { COPY_LIMIT = 4096, FIELD_FLOAT_DATA = 4, FIELD_DOUBLE_DATA = 10 };
-enum { LOCATION_EXTERNAL = 1 };
+enum { LOCATION_EXTERNAL = 1, TYPE_UINT4 = 21, TYPE_INT4 = 22, NIBBLES_LIMIT = 1 << 30 };
 
 static const struct {
 	const char *name;
@@ -217,11 +217,48 @@ static value_id read_external(const struct reading *r)
 				     .size = length });
 }
 
+/* Two to a byte, the low half first, become bytes. */
+static value_id read_nibbles(struct reading *r)
+{
+	bool sign = r->t->data_type == TYPE_INT4;
+	value_id packed;
+	unsigned char *bytes, *from;
+	struct shape s = r->shape;
+	int64_t n = r->elements;
+
+	if (n > NIBBLES_LIMIT)
+		return refuse(r, "it has too many elements");
+	r->elements = (n + 1) / 2;
+	r->size = (uint64_t)r->elements;
+	r->dtype = DTYPE_U8;
+	r->shape = (struct shape){ 1, { r->elements } };
+	packed = r->t->data_location == LOCATION_EXTERNAL ? read_external(r) :
+		 r->t->has_place_size			  ? read_place(r) :
+							    read_lists(r);
+	if (packed == NO_ID)
+		return NO_ID;
+	from = arena_alloc(&r->im->file, r->size);
+	if (!data_read(r->im->g, packed, from, r->im->d))
+		return NO_ID;
+	bytes = arena_alloc(r->im->a, (size_t)n);
+	for (int64_t i = 0; i < n; i++) {
+		unsigned x = from[i / 2] >> (i % 2 * 4) & 15;
+
+		bytes[i] = (unsigned char)(sign && x > 7 ? x - 16 : x);
+	}
+	r->dtype = sign ? DTYPE_I8 : DTYPE_U8;
+	r->shape = s;
+	return add(r, (struct data){ .where = DATA_MEMORY, .bytes = bytes });
+}
+
 value_id onnx_tensor(struct onnx_import *im, const Onnx__TensorProto *t, const char *what)
 {
 	struct reading r = { .im = im, .t = t, .what = what };
+	bool nibbles = t->data_type == TYPE_UINT4 || t->data_type == TYPE_INT4;
 
-	if (!onnx_dtype(t->data_type, &r.dtype))
+	if (nibbles)
+		r.dtype = DTYPE_U8;
+	else if (!onnx_dtype(t->data_type, &r.dtype))
 		return refuse(&r, arena_printf(&im->file, "tensors of %s are not supported",
 					       onnx_dtype_name(t->data_type)));
 	if (t->n_dims > MAX_RANK)
@@ -237,6 +274,8 @@ value_id onnx_tensor(struct onnx_import *im, const Onnx__TensorProto *t, const c
 	if (r.elements < 0 || r.elements > INT64_C(1) << 48)
 		return refuse(&r, "it has too many elements");
 	r.size = (uint64_t)r.elements * dtype_size(r.dtype);
+	if (nibbles)
+		return read_nibbles(&r);
 	if (t->data_location == LOCATION_EXTERNAL)
 		return read_external(&r);
 	return t->has_place_size ? read_place(&r) : read_lists(&r);

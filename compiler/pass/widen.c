@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * widen.c - networks in half precision are computed in single precision.
+ * widen.c - networks in half or double precision are computed in single precision.
  *
- * Inputs and outputs keep their types; in between, values of f16 and bf16
+ * Inputs and outputs keep their types; in between, values of f16, bf16 and f64
  * become f32, and casts to them do nothing. Constants stay as they are in
  * their file and are only seen as f32: how their bytes are stored in the plan
  * is for code generation to say.
@@ -11,9 +11,9 @@
 
 #include "pass/pass.h"
 
-static bool is_half(enum dtype t)
+static bool is_other(enum dtype t)
 {
-	return t == DTYPE_F16 || t == DTYPE_BF16;
+	return dtype_is_float(t) && t != DTYPE_F32;
 }
 
 /* Everything reads a cast of the input instead. False: nothing to do. */
@@ -23,7 +23,7 @@ static bool widen_input(struct graph *g, value_id v)
 	struct attr to = attr_int(dtype, DTYPE_F32);
 	value_id wide;
 
-	if (!is_half(graph_value(g, v)->dtype))
+	if (!is_other(graph_value(g, v)->dtype))
 		return false;
 	wide = graph_op(g, NULL, OP_cast, &v, 1, &to, 1, span, NULL);
 	graph_replace_uses(g, v, wide);
@@ -33,7 +33,7 @@ static bool widen_input(struct graph *g, value_id v)
 
 static void widen_node(struct graph *g, struct node *n)
 {
-	if (n->op == OP_cast && is_half((enum dtype)node_int(n, ATTR_dtype, 0)))
+	if (n->op == OP_cast && is_other((enum dtype)node_int(n, ATTR_dtype, 0)))
 		node_set_attr(g, n, attr_int(dtype, DTYPE_F32));
 }
 
@@ -73,7 +73,7 @@ bool pass_widen(struct graph *g, struct diag *d)
 	for (uint32_t v = 0; v < g->values.len; v++) {
 		struct value *x = graph_value(g, v);
 
-		if (x->kind == VALUE_INPUT || !is_half(x->dtype) || (x->kind == VALUE_CONST && !read[v]))
+		if (x->kind == VALUE_INPUT || !is_other(x->dtype) || (x->kind == VALUE_CONST && !read[v]))
 			continue;
 		x->dtype = DTYPE_F32;
 		any = true;

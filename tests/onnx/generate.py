@@ -515,6 +515,17 @@ for nm, xs, ws, kw in [("group", (2, 4, 6, 5), (6, 2, 3, 2), {"group": 2, "pads"
                        ("1d", (2, 3, 9), (4, 3, 3), {"dilations": [2]})]:
     case(f"Conv-11-computed-{nm}", node("Conv", ["x", "w", "b"], **kw), {"x": rnd("cx", *xs), "w": rnd("cw", *ws), "b": rnd("cb", ws[0])})
 
+# ---- weights of four bits, in blocks
+import ml_dtypes
+for nm, t in [("int4", ml_dtypes.int4), ("uint4", ml_dtypes.uint4)]:
+    lo = 0 if nm == "uint4" else -8
+    case(f"DequantizeLinear-21-{nm}", [node("DequantizeLinear", ["w", "s", "z"], ["d"], axis=0, block_size=4), helper.make_node("MatMul", ["x", "d"], ["y"])],
+         {"x": rnd("x", 2, 8)}, {"w": u8(lo, lo + 16, (8, 3)).astype(t), "s": rnd("s", 2, 3, lo=.1, hi=.3), "z": u8(lo, lo + 16, (2, 3)).astype(t)}, opset=21)
+case("DequantizeLinear-21-blocks", node("DequantizeLinear", ["x", "s", "z"], axis=1, block_size=2), {"x": u8(0, 256, (2, 6, 3)).astype(np.uint8)},
+     {"s": rnd("s", 2, 3, 3, lo=.1, hi=.3), "z": u8(0, 256, (2, 3, 3)).astype(np.uint8)}, opset=21)
+case("QuantizeLinear-21-i16", node("QuantizeLinear", ["x", "s", "z"]), {"x": rnd("x", 2, 8)}, {"s": np.array(.0001, np.float32), "z": np.array(5, np.int16)}, opset=21)
+case("Add-14-f64", node("Add", ["a", "b"]), {"a": a.astype(np.float64), "b": b.astype(np.float64)}, opset=14)
+
 for old in HERE.glob("*.onnx"):
     if old.stem not in written:
         old.unlink()
