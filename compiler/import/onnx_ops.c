@@ -184,6 +184,13 @@ const struct onnx_op onnx_ops[] = {
 	NEW("QLinearConv", 10, op_qlinear_conv),
 	NEW("QLinearMatMul", 21, op_qlinear_matmul),
 
+	/* sound */
+	NEW("BlackmanWindow", 17, op_blackman_window),
+	NEW("DFT", 20, op_dft),
+	NEW("HammingWindow", 17, op_hamming_window),
+	NEW("HannWindow", 17, op_hann_window),
+	NEW("STFT", 17, op_stft),
+
 	/* recurrences */
 	{ "GRU", 22, 0, op_rnn, OP_gru },
 	{ "LSTM", 22, 0, op_rnn, OP_lstm },

@@ -94,6 +94,17 @@ bool onnx_is_computed(const struct call *c, value_id v); /* from an input of the
 value_id onnx_unfolded_conv(struct call *c, value_id x, value_id w, value_id bias, const struct onnx_window *p,
 			    int64_t group);
 
+/* Along axis `at`, all elements of the first of `out` windows, then those of the second, and so on. */
+value_id onnx_windows(struct call *c, value_id x, uint32_t at, int64_t out, int64_t kernel, int64_t stride,
+		      int64_t dilation);
+
+/* onnx_ops_signal.c */
+bool op_dft(struct call *c);
+bool op_stft(struct call *c);
+bool op_hann_window(struct call *c);
+bool op_hamming_window(struct call *c);
+bool op_blackman_window(struct call *c);
+
 /* onnx_ops_sample.c */
 bool op_grid_sample(struct call *c);
 bool op_affine_grid(struct call *c);

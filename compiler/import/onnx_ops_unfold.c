@@ -38,7 +38,7 @@ bool onnx_is_computed(const struct call *c, value_id v)
 }
 
 /* Along one axis, all elements of the first window, then those of the second, and so on. */
-static value_id windows(struct call *c, value_id x, uint32_t at, int64_t out, int64_t kernel, int64_t stride, int64_t dilation)
+value_id onnx_windows(struct call *c, value_id x, uint32_t at, int64_t out, int64_t kernel, int64_t stride, int64_t dilation)
 {
 	int64_t *list = arena_new_array(&c->im->scratch, int64_t, (size_t)(out * kernel));
 
@@ -79,7 +79,7 @@ value_id onnx_unfolded_conv(struct call *c, value_id x, value_id w, value_id bia
 	perm[r++] = 1;
 	perm[r++] = 0;
 	for (uint32_t i = 0; i < n; i++) {
-		x = windows(c, x, 2 + i, p->out[i], p->kernel[i], p->strides[i], p->dilations[i]);
+		x = onnx_windows(c, x, 2 + i, p->out[i], p->kernel[i], p->strides[i], p->dilations[i]);
 		cut.dim[cut.rank++] = p->out[i];
 		cut.dim[cut.rank++] = p->kernel[i];
 		perm[r++] = 3 + 2 * i;

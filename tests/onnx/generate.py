@@ -526,6 +526,17 @@ case("DequantizeLinear-21-blocks", node("DequantizeLinear", ["x", "s", "z"], axi
 case("QuantizeLinear-21-i16", node("QuantizeLinear", ["x", "s", "z"]), {"x": rnd("x", 2, 8)}, {"s": np.array(.0001, np.float32), "z": np.array(5, np.int16)}, opset=21)
 case("Add-14-f64", node("Add", ["a", "b"]), {"a": a.astype(np.float64), "b": b.astype(np.float64)}, opset=14)
 
+# ---- sound
+sig = rnd("sig", 2, 12, 1)
+case("DFT-17", node("DFT", ["x"], axis=1, onesided=1), {"x": sig}, opset=17)
+case("DFT-17-inverse", node("DFT", ["x"], axis=1, inverse=1), {"x": rnd("sig", 2, 6, 3, 2)}, opset=17)
+case("DFT-20-length", node("DFT", ["x", "n", "a"]), {"x": rnd("sig", 2, 6, 3, 2)}, {"n": np.array(8, I64), "a": np.array(-2, I64)}, opset=20)
+case("STFT-17", node("STFT", ["x", "s", "w"]), {"x": rnd("sig", 1, 40, 1)}, {"s": np.array(5, I64), "w": np.hanning(16).astype(np.float32)}, opset=17)
+case("STFT-17-plain", node("STFT", ["x", "s", "", "n"], onesided=0), {"x": rnd("sig", 1, 40, 1)}, {"s": np.array(7, I64), "n": np.array(16, I64)}, opset=17)
+for op in ("Hann", "Hamming", "Blackman"):
+    for p in (0, 1):
+        case(f"{op}Window-17-{p}", [node(op + "Window", ["n"], ["w"], periodic=p), node("Mul", ["x", "w"])], {"x": rnd("win", 10)}, {"n": np.array(10, I64)}, opset=17)
+
 for old in HERE.glob("*.onnx"):
     if old.stem not in written:
         old.unlink()
