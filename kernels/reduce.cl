@@ -9,6 +9,7 @@
  *	ROWS     a reduced one: step is 1, one output per sixteen lanes
  *	LANES    a kept one: sixteen neighbouring outputs of `width` at a time
  *	SCALAR   none: any element type (TYPE, LOAD), summed in ACC
+ *	GROUPS   a work-group of LX by LY does LX neighbouring outputs (one, if that row is the reduced one)
  *
  * Long sums are added up in pieces of PIECE steps, which keeps the rounding
  * error of an f32 sum near that of its pieces. Work-item (w, r) does outputs
@@ -23,6 +24,7 @@
 #define ROWS 0
 #define LANES 1
 #define SCALAR 2
+#define GROUPS 3
 #ifndef MODE
 #define MODE ROWS
 #endif
@@ -55,6 +57,15 @@
 #define OP SUM
 #endif
 #define PIECE 128
+#ifndef LX
+#define LX 1
+#define LY 1
+#endif
+#if MODE == GROUPS
+#define GROUP __attribute__((reqd_work_group_size(LX, LY, 1)))
+#else
+#define GROUP EDGE_SINGLE
+#endif
 
 #if OP == MAX || OP == MIN || OP == PROD
 #define JOIN(a, b) (OP == MAX ? max(a, b) : OP == MIN ? min(a, b) : (a) * (b))
@@ -110,7 +121,26 @@ EDGE_OVERLOAD float EDGE_FN(join16)(float16 v)
 	return JOIN(c, d);
 }
 
-__kernel EDGE_SINGLE void KERNEL(__global const TYPE *restrict x, const int outputs, const int block, const int width,
+/* OVER: each element of work-item (lx, ly). TREE: what the items of a lane have, joined. */
+#define OVER                                                                                       \
+	for (int i = ly; lane < width && i < outer * n; i += LY) {                                 \
+		int from = i % n * step;                                                           \
+                                                                                                   \
+		rest = i / n;                                                                      \
+		EDGE_REPEAT(DIMS_R, WALK_R)                                                        \
+		const float v = p[from];
+#define TREE(v, join)                                                                              \
+	sums[ly * LX + lx] = v;                                                                    \
+	barrier(CLK_LOCAL_MEM_FENCE);                                                              \
+	for (int to = LY / 2; to > 0; to /= 2)      {                                             \
+		if (ly < to)                                                                       \
+			sums[ly * LX + lx] = join(sums[ly * LX + lx], sums[(ly + to) * LX + lx]); \
+		barrier(CLK_LOCAL_MEM_FENCE);                                                      \
+	}                                                                                          \
+	v = sums[lx];                                                                              \
+	barrier(CLK_LOCAL_MEM_FENCE);
+
+__kernel GROUP void KERNEL(__global const TYPE *restrict x, const int outputs, const int block, const int width,
 				 const int n, const int step, DIM_PARAMS_K
 				 DIM_PARAMS_R EDGE_OUT EDGE_WI)
 {
@@ -119,6 +149,36 @@ __kernel EDGE_SINGLE void KERNEL(__global const TYPE *restrict x, const int outp
 	int outer = 1;
 
 	EDGE_REPEAT(DIMS_R, TIMES_R)
+#if MODE == GROUPS
+	__local float sums[LX * LY];
+	const int lx = (int)get_local_id(0), ly = (int)get_local_id(1), lane = (int)get_global_id(0);
+	const int k = (int)get_global_id(2);
+	int base = 0, rest = k;
+	float sum = START;
+
+	EDGE_REPEAT(DIMS_K, WALK_K)
+
+	__global const float *p = x + base + lane;
+#if OP == LOG_SUM_EXP
+	float top = -INFINITY;
+
+	OVER
+		top = max(top, v);
+	}
+	TREE(top, max)
+	top = isinf(top) ? 0.0f : top;
+#endif
+	OVER
+		sum = JOIN(sum, TAKE(v));
+	}
+	TREE(sum, JOIN)
+	if (ly == 0 && lane < width)
+#if LX == 1
+		EDGE_STORE_AT(FINISH(sum), k);
+#else
+		EDGE_STORE(FINISH(sum), k, lane);
+#endif
+#else
 	for (int k = first; k < last; k++) {
 		int base = 0, rest = k;
 
@@ -231,4 +291,5 @@ __kernel EDGE_SINGLE void KERNEL(__global const TYPE *restrict x, const int outp
 		EDGE_STORE_AT(FINISH(sum), k);
 #endif
 	}
+#endif
 }

@@ -85,6 +85,29 @@ static void convolutions(struct harness *h)
 			       "group = 1, output_padding = [1,1]} : f32[1,10,12,9]\noutput \"y\" %2\n"));
 }
 
+static void reductions(struct harness *h)
+{
+	harness_text(h, "group_norm",
+		     "%0 \"x\" = input f32[2,9,5,36]\n%1 = const f32[36] = random seed 1 mean 1.0 deviation 0.5 f32[36]\n"
+		     "%2 = const f32[36] = random seed 2 mean 0.0 deviation 0.5 f32[36]\n"
+		     "%3 = group_norm(%0, %1, %2) {group = 2, eps = 0.00001} : f32[2,9,5,36]\n"
+		     "%4 = group_norm(%0) {group = 9, eps = 0.001} : f32[2,9,5,36]\n"
+		     "%5 = group_norm(%0, %1; %2) {group = 36, eps = 0.001} [add(r0, i0) f32] : f32[2,9,5,36]\n"
+		     "output \"y\" %3\noutput \"z\" %4\noutput \"w\" %5\n");
+	harness_text(h, "mean of pixels, by channel",
+		     "%0 \"x\" = input f32[2,7,19,37]\n%1 \"b\" = input f32[37]\n"
+		     "%2 = reduce_mean(%0; %1) {axes = [1,2], keepdims = 0} [add(r0, i0) f32] : f32[2,37]\n"
+		     "%3 = reduce_max(%0) {axes = [0,2], keepdims = 0} : f32[7,37]\noutput \"y\" %2\noutput \"z\" %3\n");
+	harness_text(h, "rows of several kinds",
+		     "%0 \"x\" = input f32[5,4,300]\n"
+		     "%1 = reduce_l2(%0) {axes = [2], keepdims = 1} : f32[5,4,1]\n"
+		     "%2 = reduce_log_sum_exp(%0) {axes = [0,2], keepdims = 0} : f32[4]\n"
+		     "%3 = reduce_min(%0) {axes = [0,1,2], keepdims = 0} : f32[]\n"
+		     "%4 = reduce_log_sum_exp(%0) {axes = [1], keepdims = 0} : f32[5,300]\n"
+		     "%5 \"b\" = input f32[5,4]\n%6 = reduce_sum(%0; %5) {axes = [2], keepdims = 0} [mul(r0, i0) f32] : f32[5,4]\n"
+		     "output \"u\" %6\noutput \"y\" %1\noutput \"z\" %2\noutput \"w\" %3\noutput \"v\" %4\n");
+}
+
 static void rows(struct harness *h)
 {
 	harness_text(h, "softmax of long rows",
@@ -119,6 +142,7 @@ int main(void)
 
 	harness_init(&h, TARGET_GPU_KERNELS);
 	rows(&h);
+	reductions(&h);
 	attention(&h, "attention", 35, 35, 32, 32, 0, false);
 	attention(&h, "attention, causal", 40, 40, 20, 20, 1, false);
 	attention(&h, "attention across, masked", 5, 70, 64, 48, 0, true);

@@ -12,7 +12,7 @@
 
 #include "codegen/select_gpu.h"
 
-enum { GROUP = 16, FEW_ROWS = 4, MOST_HEAD = 128, GROUP_ROWS = 16 };
+enum { GROUP = 16, LANES = 16, FEW_ROWS = 4, MOST_HEAD = 128, GROUP_ROWS = 16 };
 
 bool codegen_is_gpu(const struct codegen *c)
 {
@@ -248,9 +248,45 @@ bool gpu_norm(struct build *b, int64_t rows, int64_t n, int64_t width)
 
 	build_i32(b, n);
 	build_i32(b, n / width);
+	build_i32(b, 0);
+	build_i32(b, 0);
 	build_out(b);
 	build_flops(b, 8 * (uint64_t)(rows * n));
 	return build_grid(b, 1, rows, 1, items, 1);
+}
+
+bool gpu_group_norm(struct build *b, int64_t images, int64_t pixels, int64_t channels, int64_t each)
+{
+	build_i32(b, pixels * each);
+	build_i32(b, 1);
+	build_i32(b, each);
+	build_i32(b, channels);
+	build_out(b);
+	build_flops(b, 8 * (uint64_t)(images * pixels * channels));
+	return build_grid(b, 1, channels / each, images, row_group(pixels * each), 1);
+}
+
+static uint32_t reduce_lanes(int64_t width)
+{
+	return width == 1 ? 1 : LANES;
+}
+
+static uint32_t reduce_items(int64_t width, int64_t n)
+{
+	return width == 1 ? row_group(n) : n > 128 ? 16 : 8;
+}
+
+void gpu_reduce_define(struct build *b, int64_t width, int64_t n)
+{
+	build_define(b, "LX", reduce_lanes(width));
+	build_define(b, "LY", reduce_items(width, n));
+}
+
+bool gpu_reduce_launch(struct build *b, int64_t outputs, int64_t width, int64_t n)
+{
+	uint32_t lanes = reduce_lanes(width);
+
+	return build_grid(b, ceil_div(width, lanes), 1, outputs, lanes, reduce_items(width, n));
 }
 
 void gpu_norm_begin(struct build *b, struct codegen *c, node_id id, int64_t n)

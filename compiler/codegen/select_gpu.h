@@ -29,6 +29,13 @@ bool gpu_softmax(struct codegen *c, node_id id, int64_t rows, int64_t n); /* alo
 /* gpu_norm.cl: begin, parameters as of norm.cl, epilogue, then the rest and the launch. */
 void gpu_norm_begin(struct build *b, struct codegen *c, node_id id, int64_t n);
 bool gpu_norm(struct build *b, int64_t rows, int64_t n, int64_t width);
+/* The same for groups of `each` neighbouring channels. */
+bool gpu_group_norm(struct build *b, int64_t images, int64_t pixels, int64_t channels, int64_t each);
+/* Grid limits of most GPUs in the second and third dim. */
+enum { GPU_MOST_GROUPS = 65535 };
+/* Of reduce.cl with MODE GROUPS: lanes are neighbouring outputs, `width` of them; so many rows of outputs of n each. */
+void gpu_reduce_define(struct build *b, int64_t width, int64_t n);
+bool gpu_reduce_launch(struct build *b, int64_t outputs, int64_t width, int64_t n);
 /* gpu_attention.cl takes the arguments of attention.cl. */
 bool gpu_attention_fits(const struct codegen *c, int64_t d, int64_t dv);
 bool gpu_attention_launch(struct build *b, int64_t sq, int64_t batch);

@@ -105,13 +105,19 @@ static bool group_norm(struct codegen *c, node_id id)
 	int64_t channels = s->dim[s->rank - 1], pixels = shape_elements(s) / channels / s->dim[0];
 	int64_t groups = node_int(n, ATTR_group, 1), each = channels / groups;
 	bool small = 16 % each == 0;
+	bool gpu = codegen_is_gpu(c) && pixels * each > SHORT_ROW && groups <= GPU_MOST_GROUPS && s->dim[0] <= GPU_MOST_GROUPS;
 	struct build b;
 
-	build_begin(&b, c, id, "group_norm");
-	build_define(&b, "SMALL", small);
+	if (gpu)
+		gpu_norm_begin(&b, c, id, pixels * each);
+	else
+		build_begin(&b, c, id, "group_norm");
+	build_define(&b, gpu ? "GROUPS" : "SMALL", gpu || small);
 	define_parameters(&b);
 	if (!build_rows(&b, DTYPE_F32, channels))
 		return false;
+	if (gpu)
+		return gpu_group_norm(&b, s->dim[0], pixels, channels, each);
 	build_i32(&b, pixels);
 	build_i32(&b, channels);
 	build_i32(&b, each);

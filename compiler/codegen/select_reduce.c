@@ -9,8 +9,10 @@
 #include "config.h"
 
 #include "codegen/codegen.h"
+#include "codegen/select_gpu.h"
 
-enum { MODE_ROWS, MODE_LANES, MODE_SCALAR };
+enum { MODE_ROWS, MODE_LANES, MODE_SCALAR, MODE_GROUPS };
+enum { SHORT = 32 }; /* on a gpu: rather a work-item than a work-group */
 
 struct dim {
 	int64_t size, stride;
@@ -108,10 +110,11 @@ bool select_reduce(struct codegen *c, node_id id)
 	const struct node *n = graph_node(c->g, id);
 	enum dtype t = graph_value(c->g, n->in[0])->dtype;
 	struct reduction r = reduction_of(c, n);
-	int64_t elements = value_elements(c, n->in[0]), outputs = value_elements(c, n->out[0]), width = 1, block;
+	int64_t elements = value_elements(c, n->in[0]), outputs, width = 1, block;
 	int mode = t != DTYPE_F32 ? MODE_SCALAR : r.last_kept ? MODE_LANES : MODE_ROWS;
 	struct dim inner = { 1, 1 };
 	struct build b;
+	bool gpu;
 
 	if (!elements)
 		return codegen_refuse(c, id, "there is nothing to reduce");
@@ -123,15 +126,19 @@ bool select_reduce(struct codegen *c, node_id id)
 		inner = (struct dim){ 1, 1 }, r.reduced_count++;
 	if (mode == MODE_LANES)
 		width = r.kept[--r.kept_count].size;
+	outputs = product(r.kept, r.kept_count);
+	elements /= outputs * width; /* of an output */
+	gpu = codegen_is_gpu(c) && mode != MODE_SCALAR && elements > SHORT && outputs <= GPU_MOST_GROUPS;
 	build_begin(&b, c, id, "reduce");
-	build_define(&b, "MODE", mode);
+	build_define(&b, "MODE", gpu ? MODE_GROUPS : mode);
+	if (gpu)
+		gpu_reduce_define(&b, width, elements);
 	build_define(&b, "OP", (int64_t)n->op - OP_reduce_sum);
 	build_define_dims(&b, "_K", r.kept_count ? r.kept_count : 1, "ds");
 	build_define_dims(&b, "_R", r.reduced_count ? r.reduced_count : 1, "fz");
 	if (!define_type(&b, t, mode) || !build_rows(&b, t, width))
 		return false;
-	outputs = product(r.kept, r.kept_count);
-	block = rows_per_item(outputs, elements / outputs > 1 << 20 ? 1 << 20 : elements / outputs);
+	block = rows_per_item(outputs, elements * width > 1 << 20 ? 1 << 20 : elements * width);
 	block = mode == MODE_LANES ? 1 : block;
 	build_value(&b, n->in[0]);
 	build_i32(&b, outputs);
@@ -142,7 +149,9 @@ bool select_reduce(struct codegen *c, node_id id)
 	build_dims(&b, r.kept, r.kept_count);
 	build_dims(&b, r.reduced, r.reduced_count);
 	build_out(&b);
-	build_flops(&b, (uint64_t)elements);
+	build_flops(&b, (uint64_t)(elements * outputs * width));
+	if (gpu)
+		return gpu_reduce_launch(&b, outputs, width, elements);
 	return build_launch(&b, ceil_div(outputs, block), mode == MODE_LANES ? ceil_div(width, 16) : 1, 1);
 }
 
