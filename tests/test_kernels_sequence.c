@@ -205,6 +205,7 @@ int main(void)
 	struct harness h;
 
 	harness_init(&h, TARGET_CPU_KERNELS);
+	h.quick = true;
 	test_attention(&h);
 	test_heads(&h);
 	test_lstm(&h);
