@@ -4,7 +4,7 @@ KERNEL_FILES = %D%/prelude.clh %D%/native.clh %D%/map.cl %D%/matmul.cl %D%/matmu
 KERNEL_FILES += %D%/copy.cl %D%/transpose.cl %D%/gather.cl %D%/gather_elements.cl %D%/scatter.cl %D%/top_k.cl %D%/pad.cl \
 	%D%/resize.cl %D%/reduce.cl %D%/arg.cl %D%/softmax.cl %D%/norm.cl %D%/group_norm.cl \
 	%D%/attention.cl %D%/attention_rows.cl %D%/rope_angles.cl %D%/kv_append.cl %D%/kv_attention.cl %D%/recurrent.cl %D%/gpu_gemm.cl %D%/gpu_gemv.cl %D%/gpu_depthwise.cl \
-	%D%/gpu_softmax.cl %D%/gpu_norm.cl %D%/gpu_attention.cl
+	%D%/gpu_softmax.cl %D%/gpu_norm.cl %D%/gpu_pool.cl %D%/gpu_attention.cl
 KERNEL_FILES += %D%/quant.clh %D%/gemv_quant.cl %D%/matmul_quant.cl %D%/gather_quant.cl %D%/conv_quant.cl \
 	%D%/int8.clh %D%/quantize_range.cl %D%/quantize_image.cl %D%/conv_int8.cl %D%/quantize_rows.cl %D%/widen_rows.cl %D%/gather_panels.cl %D%/gemv_int8.cl %D%/matmul_int8.cl
 

@@ -108,6 +108,22 @@ static void reductions(struct harness *h)
 		     "output \"u\" %6\noutput \"y\" %1\noutput \"z\" %2\noutput \"w\" %3\noutput \"v\" %4\n");
 }
 
+static void windows(struct harness *h)
+{
+	harness_text(h, "max_pool with padding, then add",
+		     "%0 \"x\" = input f32[2,9,11,21]\n%1 \"b\" = input f32[21]\n"
+		     "%2 = max_pool(%0; %1) {shape = [2,5,6,21], kernel = [3,3], strides = [2,2], pads = [1,1,1,1], "
+		     "dilations = [1,1]} [add(r0, i0) f32] : f32[2,5,6,21]\n"
+		     "output \"y\" %2\n");
+	harness_text(h, "avg_pool of three dims, with and without the padding",
+		     "%0 \"x\" = input f32[1,5,6,7,5]\n"
+		     "%1 = avg_pool(%0) {shape = [1,5,3,4,5], kernel = [2,3,2], strides = [1,2,2], pads = [1,0,1,0,1,0], "
+		     "dilations = [1,1,1], count_include_pad = 0} : f32[1,5,3,4,5]\n"
+		     "%2 = avg_pool(%0) {shape = [1,5,3,4,5], kernel = [2,3,2], strides = [1,2,2], pads = [1,0,1,0,1,0], "
+		     "dilations = [1,1,1], count_include_pad = 1} : f32[1,5,3,4,5]\n"
+		     "output \"y\" %1\noutput \"z\" %2\n");
+}
+
 static void rows(struct harness *h)
 {
 	harness_text(h, "softmax of long rows",
@@ -143,6 +159,7 @@ int main(void)
 	harness_init(&h, TARGET_GPU_KERNELS);
 	rows(&h);
 	reductions(&h);
+	windows(&h);
 	attention(&h, "attention", 35, 35, 32, 32, 0, false);
 	attention(&h, "attention, causal", 40, 40, 20, 20, 1, false);
 	attention(&h, "attention across, masked", 5, 70, 64, 48, 0, true);

@@ -6,12 +6,15 @@
 
 #include "codegen/window.h"
 
+enum { GPU_ITEMS = 64 };
+
 bool select_pool(struct codegen *c, node_id id)
 {
 	const struct node *n = graph_node(c->g, id);
 	struct window w;
 	int64_t rows, height, work, end[3];
 	struct build b;
+	bool gpu;
 	int i;
 
 	if (!codegen_want_f32(c, id))
@@ -27,18 +30,22 @@ bool select_pool(struct codegen *c, node_id id)
 	height = 10000 / work ? 10000 / work : 1;
 	if (height > ceil_div(rows, 16))
 		height = ceil_div(rows, 16);
-	build_begin(&b, c, id, "pool");
+	gpu = codegen_is_gpu(c) && rows * w.out[2] * w.channels <= INT32_MAX - GPU_ITEMS;
+	build_begin(&b, c, id, gpu ? "gpu_pool" : "pool");
 	build_what(&b, "%s %s", op_name(n->op), window_text(c, &w));
 	build_define(&b, "MAX", n->op == OP_max_pool);
 	if (!build_epilogue(&b, DTYPE_F32))
 		return false;
 	build_value_f32(&b, n->in[0]);
-	build_i32(&b, height);
+	if (!gpu)
+		build_i32(&b, height);
 	build_i32(&b, rows);
 	window_all_args(&b, &w);
 	window_args(&b, end);
 	build_i32(&b, node_int(n, ATTR_count_include_pad, 0));
 	build_out(&b);
 	build_flops(&b, (uint64_t)(rows * work));
+	if (gpu)
+		return build_launch_local(&b, rows * w.out[2] * w.channels, 1, 1, GPU_ITEMS, 1, 1);
 	return build_launch(&b, ceil_div(rows, height), 1, 1);
 }
