@@ -133,6 +133,8 @@ bool select_conv_image(struct codegen *c, node_id id)
 		return codegen_refuse(c, id, "the number of channels of a group is no multiple of four");
 	weight = codegen_quant_weight(c, n->in[1], width, (uint32_t)group);
 	packing = &c->ks->weights.data[weight].packing;
+	if (c->ks->weights.data[weight].granule_bytes > INT32_MAX)
+		return codegen_refuse(c, id, "a panel of its weights has more than 2^31 bytes");
 	for (int i = 0; i < 3; i++)
 		offset += (f.front[i] - w->begin[i]) * plane[i];
 	per_group = ceil_div(og, width);
@@ -178,18 +180,21 @@ static bool takes(const struct graph *g, const struct node *n)
 	const struct value *x, *w;
 	struct block_format f;
 	int64_t pads[6] = { 0 };
+	const int64_t *list;
+	uint32_t count;
 
 	if (n->dead || n->op != OP_conv)
 		return false;
 	x = graph_value(g, n->in[0]);
 	w = graph_value(g, n->in[1]);
-	if (x->kind == VALUE_CONST || x->dtype != DTYPE_F32 || x->shape.rank > 5 || !codegen_quant(&c, n->in[1], 0, 1))
+	if (x->kind == VALUE_CONST || x->dtype != DTYPE_F32 || x->shape.rank > 5 || shape_elements(&x->shape) <= 0 || !codegen_quant(&c, n->in[1], 0, 1))
 		return false;
 	f = block_format(w->data->source_dtype);
 	if ((f.kind != BLOCK_SYMMETRIC && f.kind != BLOCK_ASYMMETRIC) || f.elements > 128 || w->shape.dim[1] % 4)
 		return false;
-	for (uint32_t i = 0; i < 2 * (x->shape.rank - 2); i++)
-		pads[i] = node_ints(n, ATTR_pads, &(uint32_t){ 0 })[i] > 0 ? node_ints(n, ATTR_pads, &(uint32_t){ 0 })[i] : 0;
+	list = node_ints(n, ATTR_pads, &count);
+	for (uint32_t i = 0; i < count; i++)
+		pads[i] = list[i] > 0 ? list[i] : 0;
 	return image_bytes(&x->shape, pads) >= 0 && image_bytes(&x->shape, pads) <= INT32_MAX / 2;
 }
 
