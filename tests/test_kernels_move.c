@@ -66,6 +66,12 @@ static void test_parts(struct harness *h)
 	static const int channels[] = { 24, 5, 48 };
 	char name[64];
 
+	harness_text(h, "parts of a concat: columns of one",
+		     "%0 \"x\" = input f32[4,3]\n%1 \"z\" = input f32[4,3]\n"
+		     "%2 = map(;%0 view 2 [3,0], %1 view 1 [3,0]) [mul(i0, i1) f32] : f32[4,1]\n"
+		     "%3 = map(;%0 view 0 [3,0]) [neg(i0) f32] : f32[4,1]\n"
+		     "%4 = concat(%2, %3) {axis = 1} : f32[4,2]\noutput \"y\" %4\n");
+
 	for (unsigned i = 0; i < 3; i++) {
 		int c = channels[i];
 

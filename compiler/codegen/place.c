@@ -63,14 +63,14 @@ static bool writes_rows(const struct codegen *c, const struct node *n, int64_t p
 	const struct shape *s = value_shape(c, n->out[0]);
 
 	switch (n->op) {
-	case OP_conv: case OP_conv_transpose: case OP_conv_image: case OP_matmul: case OP_max_pool: case OP_avg_pool: case OP_map:
+	case OP_conv: case OP_conv_transpose: case OP_conv_image: case OP_matmul: case OP_max_pool: case OP_avg_pool:
 		return s->rank && s->dim[s->rank - 1] == part;
 	case OP_slice: case OP_transpose:
 		return move_has_rows(c, n, part);
 	case OP_concat:
 		return !n->epilogue_count && concat_row(c, n) == part;
-	default:
-		return op_is_elementwise(n->op) && s->rank && s->dim[s->rank - 1] == part;
+	default: /* a map goes over dims of one as if they were not there */
+		return (n->op == OP_map || op_is_elementwise(n->op)) && part > 1 && s->rank && s->dim[s->rank - 1] == part;
 	}
 }
 

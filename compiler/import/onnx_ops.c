@@ -137,6 +137,8 @@ const struct onnx_op onnx_ops[] = {
 	/* windows */
 	{ "AveragePool", 22, 0, op_pool, OP_avg_pool },
 	{ "MaxPool", 22, 0, op_pool, OP_max_pool },
+	NEW("Col2Im", 18, op_col2im),
+	NEW("MaxUnpool", 22, op_max_unpool),
 	{ "GlobalAveragePool", 22, 0, op_global_pool, OP_reduce_mean },
 	{ "GlobalMaxPool", 22, 0, op_global_pool, OP_reduce_max },
 	NEW("Conv", 22, op_conv),

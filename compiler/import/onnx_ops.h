@@ -98,6 +98,10 @@ value_id onnx_unfolded_conv(struct call *c, value_id x, value_id w, value_id bia
 value_id onnx_windows(struct call *c, value_id x, uint32_t at, int64_t out, int64_t kernel, int64_t stride,
 		      int64_t dilation);
 
+value_id onnx_pool_indices(struct call *c, value_id x, const struct onnx_window *p);
+bool op_max_unpool(struct call *c);
+bool op_col2im(struct call *c);
+
 /* onnx_ops_signal.c */
 bool op_dft(struct call *c);
 bool op_stft(struct call *c);

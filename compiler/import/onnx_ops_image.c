@@ -199,6 +199,20 @@ bool op_conv_transpose(struct call *c)
 	return !c->failed;
 }
 
+/* Output 1 of MaxPool. */
+static bool pool_indices(struct call *c)
+{
+	struct shape s = shape_of(c, call_in(c, 0));
+	struct onnx_window w;
+
+	if (c->op->op != OP_max_pool || call_int(c, "storage_order", 0))
+		return call_fail(c, "output 1 in this form is not supported");
+	if (!read_window(c, &s, NULL, &w) || !place_window(c, &w, call_int(c, "ceil_mode", 0)))
+		return false;
+	call_out(c, 1, onnx_pool_indices(c, call_in(c, 0), &w));
+	return !c->failed;
+}
+
 value_id onnx_pool(struct call *c, enum op op, value_id x)
 {
 	struct shape s = shape_of(c, x);
@@ -222,9 +236,9 @@ value_id onnx_pool(struct call *c, enum op op, value_id x)
 bool op_pool(struct call *c)
 {
 	call_attr(c, "storage_order"); /* of the indices */
-	if (!call_refuse_outputs(c, 1))
-		return false;
 	call_out(c, 0, onnx_pool(c, c->op->op, call_in(c, 0)));
+	if (call_wants(c, 1))
+		return pool_indices(c);
 	return !c->failed;
 }
 

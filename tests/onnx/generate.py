@@ -537,6 +537,18 @@ for op in ("Hann", "Hamming", "Blackman"):
     for p in (0, 1):
         case(f"{op}Window-17-{p}", [node(op + "Window", ["n"], ["w"], periodic=p), node("Mul", ["x", "w"])], {"x": rnd("win", 10)}, {"n": np.array(10, I64)}, opset=17)
 
+# ---- windows and back
+px = rnd("poolx", 2, 3, 7, 6)
+for nm, kw in [("", {"kernel_shape": [2, 2], "strides": [2, 2]}), ("-padded", {"kernel_shape": [3, 2], "strides": [2, 1], "pads": [1, 0, 1, 1], "dilations": [1, 2], "ceil_mode": 1})]:
+    case(f"MaxPool-12-indices{nm}", node("MaxPool", ["x"], ["y", "i"], **kw), {"x": px}, outputs=["y", "i"], opset=12)
+case("MaxPool-12-indices-1d", node("MaxPool", ["x"], ["y", "i"], kernel_shape=[3], strides=[2]), {"x": rnd("px1", 2, 3, 9)}, outputs=["y", "i"], opset=12)
+case("MaxUnpool-11", [node("MaxPool", ["x"], ["p", "i"], kernel_shape=[2, 2], strides=[2, 2]), node("MaxUnpool", ["p", "i", "s"], kernel_shape=[2, 2], strides=[2, 2])],
+     {"x": rnd("px2", 1, 2, 6, 8)}, {"s": np.array([1, 2, 6, 8], I64)}, opset=12)
+case("MaxUnpool-11-plain", [node("MaxPool", ["x"], ["p", "i"], kernel_shape=[2, 2], strides=[2, 2]), node("MaxUnpool", ["p", "i"], kernel_shape=[2, 2], strides=[2, 2])],
+     {"x": rnd("px2", 1, 2, 6, 8)}, opset=12)
+case("Col2Im-18", node("Col2Im", ["x", "s", "b"], pads=[1, 0, 1, 1], strides=[2, 1], dilations=[1, 2]), {"x": rnd("c2i", 2, 18, 15)},
+     {"s": np.array([5, 6], I64), "b": np.array([3, 2], I64)}, opset=18)
+
 for old in HERE.glob("*.onnx"):
     if old.stem not in written:
         old.unlink()

@@ -139,7 +139,7 @@ save("unsupported-string", build([node("Identity", ["x"])], [helper.make_tensor_
 save("unsupported-uint32", matmul(numpy_helper.from_array(np.zeros((3, 4), np.uint32), "w")))
 save("unsupported-opset-5", build([node("Relu", ["x"])], opset=5))
 save("unsupported-future-attribute", build([node("Softmax", ["x"], axis=1, temperature=2.0)], opset=99))
-save("unsupported-indices", build([node("MaxPool", ["i"], ["y", "j"], kernel_shape=[2, 2])], [helper.make_tensor_value_info("i", F, [1, 1, 4, 4])],
+save("unsupported-indices", build([node("MaxPool", ["i"], ["y", "j"], kernel_shape=[2, 2], storage_order=1)], [helper.make_tensor_value_info("i", F, [1, 1, 4, 4])],
                                   [Y, helper.make_tensor_value_info("j", TensorProto.INT64, None)]))
 sparse = build([node("MatMul", ["x", "w"])])
 s = sparse.graph.sparse_initializer.add()
