@@ -60,32 +60,68 @@ static bool read_body(struct call *c, const Onnx__GraphProto *body, value_id *ou
 	return !c->failed;
 }
 
+/* Outputs of one branch, in a scope of its own. */
+static value_id *read_branch(struct call *c, const char *which)
+{
+	const Onnx__AttributeProto *branch = call_attr(c, which);
+	struct onnx_scope scope;
+	value_id *out;
+
+	if (!branch || !branch->g || branch->g->n_output != c->node->n_output) {
+		call_fail(c, "attribute \"%s\" is missing or has other outputs", which);
+		return NULL;
+	}
+	if (!may_grow(c, branch->g->n_node))
+		return NULL;
+	out = arena_new_array(&c->im->file, value_id, c->node->n_output + 1);
+	onnx_enter(c->im, &scope, false);
+	read_body(c, branch->g, out);
+	onnx_leave(c->im);
+	return c->failed ? NULL : out;
+}
+
+/* Only a run knows which: both are computed, and one is chosen. */
+static bool choose_branch(struct call *c)
+{
+	value_id condition = call_in(c, 0), *a, *b;
+	struct shape s = shape_of(c, condition);
+
+	if (dtype_of(c, condition) != DTYPE_BOOL || shape_elements(&s) != 1)
+		return call_fail(c, "the condition must be one value");
+	a = read_branch(c, "then_branch");
+	b = a ? read_branch(c, "else_branch") : NULL;
+	if (!b)
+		return false;
+	condition = emit_reshape(c, condition, &(struct shape){ 0 });
+	for (uint32_t i = 0; i < c->node->n_output; i++) {
+		struct shape sa = shape_of(c, a[i]), sb = shape_of(c, b[i]);
+
+		if (!shape_equal(&sa, &sb) || dtype_of(c, a[i]) != dtype_of(c, b[i]))
+			return call_fail(c,
+					 "the condition is computed while the model runs, and output %u is %s%s in one branch and "
+					 "%s%s in the other: shapes must be known when compiling",
+					 i, dtype_name(dtype_of(c, a[i])), shape_string(&c->im->scratch, &sa),
+					 dtype_name(dtype_of(c, b[i])), shape_string(&c->im->scratch, &sb));
+		call_out(c, i, emit3(c, OP_where, condition, a[i], b[i]));
+	}
+	return !c->failed;
+}
+
 /* The branch that is taken becomes part of the graph around it. */
 bool op_if(struct call *c)
 {
-	const Onnx__AttributeProto *branch;
 	const int64_t *condition;
-	struct onnx_import *im = c->im;
-	struct onnx_scope scope;
 	value_id *out;
 	uint32_t n;
-	bool taken;
 
+	if (call_in(c, 0) != NO_ID && !is_known(c, call_in(c, 0)))
+		return choose_branch(c);
 	condition = call_known_ints(c, 0, "the condition", &n);
 	if (!condition || n != 1)
 		return call_fail(c, "the condition must be one value");
-	taken = *condition;
-	branch = call_attr(c, taken ? "then_branch" : "else_branch");
-	call_attr(c, taken ? "else_branch" : "then_branch");
-	if (!branch || !branch->g || branch->g->n_output != c->node->n_output)
-		return call_fail(c, "the branch that is taken is missing or has other outputs");
-	if (!may_grow(c, branch->g->n_node))
-		return false;
-	out = arena_new_array(&im->file, value_id, c->node->n_output);
-	onnx_enter(im, &scope, false);
-	read_body(c, branch->g, out);
-	onnx_leave(im);
-	for (uint32_t i = 0; i < c->node->n_output; i++)
+	call_attr(c, *condition ? "else_branch" : "then_branch");
+	out = read_branch(c, *condition ? "then_branch" : "else_branch");
+	for (uint32_t i = 0; out && i < c->node->n_output; i++)
 		call_out(c, i, out[i]);
 	return !c->failed;
 }

@@ -549,6 +549,10 @@ case("MaxUnpool-11-plain", [node("MaxPool", ["x"], ["p", "i"], kernel_shape=[2, 
 case("Col2Im-18", node("Col2Im", ["x", "s", "b"], pads=[1, 0, 1, 1], strides=[2, 1], dilations=[1, 2]), {"x": rnd("c2i", 2, 18, 15)},
      {"s": np.array([5, 6], I64), "b": np.array([3, 2], I64)}, opset=18)
 
+for go in (True, False):
+    case(f"If-13-runtime-{go}", [node("Greater", ["x", "k"], ["c"]), node("If", ["c"], ["y"], then_branch=same, else_branch=els)], {"x": np.array(2. if go else -2., np.float32)},
+         {"k": np.array(0, np.float32)}, opset=13)
+
 for old in HERE.glob("*.onnx"):
     if old.stem not in written:
         old.unlink()

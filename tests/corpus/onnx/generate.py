@@ -125,7 +125,7 @@ deep = b""
 for i in range(400):
     deep = field(7, field(1, field(5, field(6, deep)))) if i == 399 else field(1, field(5, field(6, deep)))
 save("bad-deep", deep)
-save("bad-if-run-time", build([node("If", ["c"], then_branch=two.graph, else_branch=two.graph)], [X, helper.make_tensor_value_info("c", TensorProto.BOOL, [])]))
+save("bad-if-run-time", build([node("If", ["c"], then_branch=two.graph, else_branch=build([node("ReduceMax", ["x"], keepdims=0)]).graph)], [X, helper.make_tensor_value_info("c", TensorProto.BOOL, [])]))
 save("bad-group", b"\x3b\x0b")
 save("bad-broadcast", build([node("Add", ["x", "w"])], inits=[W]))
 save("bad-einsum", build([node("Einsum", ["x", "w"], equation="ij,jk->iz")], inits=[W]))
