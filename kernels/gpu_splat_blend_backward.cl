@@ -20,7 +20,7 @@
 
 __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void KERNEL(
 	__global const uint *restrict state, __global const float *restrict records, __global const uint *restrict tiles,
-	__global const uint *restrict lists, __global float *restrict gradient, __global float *restrict image,
+	__global const uint *restrict lists, __global const float *restrict gradient, __global float *restrict image,
 	__global float *restrict slots EDGE_WI)
 {
 	__local float value[SLOT * ITEMS], part[SLOT * 16];
@@ -32,10 +32,13 @@ __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void KERNEL(
 	const uint base = tiles[state[STATE_TILE_FIRST]], begin = state[STATE_ENTRY_FIRST];
 	const uint list = inside ? tiles[tile] - base : 0u, list_end = inside ? tiles[tile + 1] - base : 0u;
 	const uint first = max(list, begin), end = min(list_end, state[STATE_ENTRY_END]);
-	__global float *from = gradient + py * stride + px, *kept = image + py * stride + px;
+	__global const float *from = gradient + py * stride + px;
+	__global float *kept = image + py * stride + px;
 	const float red = from[0], green = from[plane], blue = from[2 * plane];
 	const float error = fabs(red) + fabs(green) + fabs(blue);
-	float t = first > list ? kept[0] : 1.0f, rest = from[3 * plane];
+	const int goes_on = first > list;
+	float t = goes_on ? kept[0] : 1.0f;
+	float rest = goes_on ? kept[plane] : red * kept[0] + green * kept[plane] + blue * kept[2 * plane];
 
 	for (uint i = first; i < end; i++) {
 		const struct splat_record s = splat_record(records + (long)lists[i] * RECORD);
@@ -89,6 +92,6 @@ __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void KERNEL(
 	}
 	if (inside && end < list_end) {
 		kept[0] = t;
-		from[3 * plane] = rest;
+		kept[plane] = rest;
 	}
 }

@@ -121,7 +121,6 @@ __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void KERNEL(
 				sum += (1.0f - weight) * fabs(d);
 			g = inside ? scale * ((1.0f - weight) * sign - weight * g) : 0.0f;
 			o[c * plane] = g;
-			o[3 * plane] = (c == 0 ? 0.0f : o[3 * plane]) + g * x[at];
 		}
 	}
 	sum = EDGE_FN(total)(line, item, sum);

@@ -3,13 +3,13 @@
  * splat_blend_backward.cl - what the gradient of the picture means for each entry of a tile's list.
  *
  * From near to far, like the picture, so that transmittances are the very same
- * and none has to be kept: gradient plane 3 holds the gradient times the
- * finished pixel, and what is left of it after an entry is what comes from
- * behind. Each entry's sums over the tile's pixels go to its own slot.
+ * and none has to be kept: what is left of the gradient times the finished
+ * pixel after an entry is what comes from behind. Each entry's sums over the
+ * tile's pixels go to its own slot.
  *
  * There are few slots: a round does so many entries of the band's lists, which stand one behind the
- * other. A tile whose list goes on in the next round leaves its transmittances in the picture's first
- * plane, which is over, and what is left of the gradients where it was.
+ * other. A tile whose list goes on in the next round leaves its transmittances and what is left in the
+ * picture's first two planes, which are over.
  */
 #ifndef EDGE_PRELUDE
 #include "prelude.clh"
@@ -40,9 +40,26 @@ EDGE_OVERLOAD float16 EDGE_FN(sums)(const float16 *a)
 	return SINGLES(d0, d1);
 }
 
+/* The gradient times the finished picture. */
+EDGE_OVERLOAD void EDGE_FN(begin)(__global const float *picture, long plane, long stride, const float16 *red,
+				  const float16 *green, const float16 *blue, float16 *rest)
+{
+	float16 x[SPLAT_BLOCKS];
+
+	splat_read_tile(picture, stride, x);
+	for (int b = 0; b < SPLAT_BLOCKS; b++)
+		rest[b] = red[b] * x[b];
+	splat_read_tile(picture + plane, stride, x);
+	for (int b = 0; b < SPLAT_BLOCKS; b++)
+		rest[b] += green[b] * x[b];
+	splat_read_tile(picture + 2 * plane, stride, x);
+	for (int b = 0; b < SPLAT_BLOCKS; b++)
+		rest[b] += blue[b] * x[b];
+}
+
 __kernel EDGE_SINGLE void KERNEL(__global const uint *restrict state, __global const float *restrict records,
 				 __global const uint *restrict tiles, __global const uint *restrict lists,
-				 __global float *restrict gradient, __global float *restrict image,
+				 __global const float *restrict gradient, __global float *restrict image,
 				 __global float *restrict slots EDGE_WI)
 {
 	const int tile = splat_round_tile(state, tiles, (int)get_global_id(0), (int)get_global_size(0));
@@ -55,18 +72,20 @@ __kernel EDGE_SINGLE void KERNEL(__global const uint *restrict state, __global c
 		const int x0 = tile % wide * TILE_W, y0 = tile / wide * TILE_H;
 		const uint base = tiles[state[STATE_TILE_FIRST]], begin = state[STATE_ENTRY_FIRST];
 		const uint first = max(tiles[tile] - base, begin), end = min(tiles[tile + 1] - base, state[STATE_ENTRY_END]);
-		__global float *from = gradient + y0 * stride + x0, *kept = image + y0 * stride + x0;
+		__global const float *from = gradient + y0 * stride + x0;
+		__global float *kept = image + y0 * stride + x0;
 		float middle_k[16], middle_y[16];
 		uint i;
 
 		splat_read_tile(from, stride, red);
 		splat_read_tile(from + plane, stride, green);
 		splat_read_tile(from + 2 * plane, stride, blue);
-		splat_read_tile(from + 3 * plane, stride, rest);
 		if (first > tiles[tile] - base) {
 			splat_read_tile(kept, stride, t);
+			splat_read_tile(kept + plane, stride, rest);
 			living = splat_living(t, living);
 		} else {
+			EDGE_FN(begin)(kept, plane, stride, red, green, blue, rest);
 			for (int b = 0; b < SPLAT_BLOCKS; b++)
 				t[b] = (float16)(1.0f);
 		}
@@ -133,7 +152,7 @@ __kernel EDGE_SINGLE void KERNEL(__global const uint *restrict state, __global c
 			slots[n] = 0.0f;
 		if (end < tiles[tile + 1] - base) {
 			splat_write_tile(t, kept, stride);
-			splat_write_tile(rest, from + 3 * plane, stride);
+			splat_write_tile(rest, kept + plane, stride);
 		}
 	}
 }

@@ -8,7 +8,7 @@
  * everything between in its own memory: no maps lie in the device's. What lies
  * outside the image is zero and counts for nothing.
  *
- * gradient: planes red, green, blue, and their product with the finished pixel.
+ * gradient: planes red, green, blue.
  * losses: one sum a work-item.
  */
 #ifndef EDGE_PRELUDE
@@ -162,7 +162,6 @@ __kernel EDGE_SINGLE void KERNEL(__global const uint *restrict state, __global c
 				g = scale * ((1.0f - weight) * g - weight * (g1 + 2.0f * a * g2 + b * g3));
 				g = select((float16)(0.0f), g, inside);
 				vstore16(g, 0, o + c * plane);
-				vstore16(c == 0 ? g * a : vload16(0, o + 3 * plane) + g * a, 0, o + 3 * plane);
 			}
 		}
 	}

@@ -82,12 +82,12 @@ static void draw_scene(struct train *t, const struct splat_scene *s, float *rgb,
 	must(train_finish(t, f), f);
 }
 
-/* The gradient's planes, and their product with the picture. */
-static void put_gradient(struct train *t, const struct splat_scene *s, const float *rgb, struct failure *f)
+/* The gradient's planes. */
+static void put_gradient(struct train *t, const struct splat_scene *s, struct failure *f)
 {
 	uint32_t w = s->camera.width, h = s->camera.height;
 	uint64_t plane = (uint64_t)t->plan->stride * t->plan->rows;
-	float *out = calloc(4 * plane, sizeof *out);
+	float *out = calloc(3 * plane, sizeof *out);
 
 	for (uint32_t y = 0; y < h; y++)
 		for (uint32_t x = 0; x < w; x++)
@@ -96,9 +96,8 @@ static void put_gradient(struct train *t, const struct splat_scene *s, const flo
 				float g = (float)s->image_gradient[3 * ((uint64_t)y * w + x) + k];
 
 				out[k * plane + at] = g;
-				out[3 * plane + at] += g * rgb[((uint64_t)k * h + y) * w + x];
 			}
-	must(train_write(t, EDGE_BUFFER_IMAGE_GRADIENT, 0, out, 16 * plane, f), f);
+	must(train_write(t, EDGE_BUFFER_IMAGE_GRADIENT, 0, out, 12 * plane, f), f);
 	must(train_finish(t, f), f);
 	free(out);
 }
@@ -177,7 +176,7 @@ static void test_compact(bool opencl, bool gpu)
 		for (uint32_t i = 0; i < 2; i++) {
 			put_scene(t[i], &s, &f);
 			draw_scene(t[i], &s, rgb[i], &f);
-			put_gradient(t[i], &s, rgb[i], &f);
+			put_gradient(t[i], &s, &f);
 			must(draw_backward(t[i], &f), &f);
 			read_sums(t[i], sum[i], &f);
 			for (uint32_t g = 0; g < GAUSSIANS; g++) /* what is not shown has none */
@@ -254,7 +253,7 @@ static void try_scene(struct train *t, uint64_t seed, struct worst *w, struct fa
 		for (uint32_t k = 0; k < 3; k++)
 			if (s.margin[i] >= 2e-4)
 				w->image = fmax(w->image, fabs((double)rgb[k * WIDTH * HEIGHT + i] - s.image[3 * i + k]));
-	put_gradient(t, &s, rgb, f);
+	put_gradient(t, &s, f);
 	backward(t, f);
 	compare(t, &s, seed, w, f);
 	splat_scene_free(&s);

@@ -67,7 +67,7 @@ static uint32_t list_buffers(const struct plan_maker *k, const struct edge_train
 		{ EDGE_BUFFER_TILES, EDGE_REGION_IMAGE, "begins of lists", 0, 0, 4 * (2 * tiles + 4) },
 		{ EDGE_BUFFER_COUNTS, EDGE_REGION_IMAGE, "counts by tile", 0, 0, 4 * SPLAT_BLOCKS * digits },
 		{ EDGE_BUFFER_IMAGE, EDGE_REGION_IMAGE, "picture", 0, 0, 12 * pixels },
-		{ EDGE_BUFFER_IMAGE_GRADIENT, EDGE_REGION_IMAGE, "gradient of the picture", 0, 0, 16 * pixels },
+		{ EDGE_BUFFER_IMAGE_GRADIENT, EDGE_REGION_IMAGE, "gradient of the picture", 0, 0, 12 * pixels },
 		{ EDGE_BUFFER_LOSS, EDGE_REGION_IMAGE, "loss by block", 0, 0, 4 * blocks },
 		{ EDGE_BUFFER_STATE, EDGE_REGION_IMAGE, "state", 0, 0, 4 * SPLAT_STATE },
 		{ EDGE_BUFFER_FRAME_A, EDGE_REGION_FRAMES, "photograph", 0, 0, frame_bytes(k->r->scene) },
