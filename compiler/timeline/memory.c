@@ -200,6 +200,14 @@ static void set_capacity(struct edge_train *x, uint32_t capacity, double keys)
 	set_lists(x, keys);
 }
 
+/* Bytes that a full set leaves are room in the lists: fewer pictures are done in bands. */
+static double spare_keys(const struct plan_maker *k, struct edge_train *x, uint64_t budget, uint32_t wanted, double keys)
+{
+	while (budget && keys < 4.0 && capacity_within(k, x, budget, 1.25 * keys) >= wanted)
+		keys *= 1.25;
+	return keys;
+}
+
 static bool fit_budget(struct plan_maker *k, uint64_t budget)
 {
 	struct edge_train *x = &k->t->train;
@@ -216,10 +224,11 @@ static bool fit_budget(struct plan_maker *k, uint64_t budget)
 		x->moment_bits = choice[i].bits;
 		x->flags = choice[i].flags;
 		got = budget ? capacity_within(k, x, budget, choice[i].keys) : wanted;
-		if (got >= wanted || i + 1 == choices) {
-			set_capacity(x, got < wanted ? got : wanted, choice[i].keys);
+		if (got >= wanted) {
+			set_capacity(x, wanted, spare_keys(k, x, budget, wanted, choice[i].keys));
 			break;
 		}
+		set_capacity(x, got, choice[i].keys);
 	}
 	return got >= 16;
 }
