@@ -125,6 +125,8 @@ bool op_dynamic_quantize(struct call *c);
  * indices; NO_ID: none. And back, to the type of zero.
  */
 value_id onnx_dequantized(struct call *c, value_id x, value_id step, value_id zero, uint32_t axis);
+/* the same of weights that are known, at once; NO_ID: they are not, or are few */
+value_id onnx_known_dequantized(struct call *c, value_id x, value_id step, value_id zero, uint32_t axis);
 value_id onnx_quantized(struct call *c, value_id x, value_id step, value_id zero);
 /* x as uint8 by its own range */
 value_id onnx_dynamic(struct call *c, value_id x, value_id *scale_out, value_id *zero_out);

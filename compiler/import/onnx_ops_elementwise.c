@@ -357,12 +357,20 @@ bool op_dequantize(struct call *c)
 {
 	value_id x = call_in(c, 0), scale = call_in(c, 1), zero = call_in(c, 2), y;
 	enum dtype t = dtype_of(c, scale);
+	int64_t axis;
 
 	if (scale == NO_ID)
 		return call_fail(c, "input 1 is missing");
 	call_attr(c, "output_dtype");
 	if (call_int(c, "block_size", 0))
 		return dequantize_blocks(c, call_int(c, "block_size", 0));
+	axis = call_int(c, "axis", 1);
+	axis += axis < 0 ? shape_of(c, x).rank : 0;
+	y = t == DTYPE_F32 ? onnx_known_dequantized(c, x, scale, zero, axis < 0 || axis >= MAX_RANK ? UINT32_MAX : (uint32_t)axis) : NO_ID;
+	if (y != NO_ID) {
+		call_out(c, 0, y);
+		return true;
+	}
 	y = emit_cast(c, x, t);
 	if (zero != NO_ID)
 		y = emit2(c, OP_sub, y, along_axis(c, emit_cast(c, zero, t), x));

@@ -216,6 +216,7 @@ static bool pool_indices(struct call *c)
 value_id onnx_pool(struct call *c, enum op op, value_id x)
 {
 	struct shape s = shape_of(c, x);
+	enum dtype t = dtype_of(c, x);
 	struct attr attr[6];
 	struct onnx_window w;
 	uint32_t n = 5;
@@ -229,8 +230,10 @@ value_id onnx_pool(struct call *c, enum op op, value_id x)
 	attr[4] = attr_ints(shape, w.out, w.spatial);
 	if (op == OP_avg_pool)
 		attr[n++] = attr_int(count_include_pad, call_int(c, "count_include_pad", 0));
+	if (!dtype_is_float(t)) /* bytes, as floats */
+		x = emit_cast(c, x, DTYPE_F32);
 	x = emit_to_last(c, x);
-	return emit_to_first(c, emit(c, op, &x, 1, attr, n));
+	return emit_cast(c, emit_to_first(c, emit(c, op, &x, 1, attr, n)), t);
 }
 
 bool op_pool(struct call *c)

@@ -11,6 +11,10 @@
 
 #include "import/onnx_ops.h"
 
+#include "ref/ref.h"
+
+enum { LARGE_WEIGHTS = 1 << 14 };
+
 /* A number for all, or one for each index of an axis of something of that rank. */
 static value_id spread(struct call *c, value_id v, uint32_t rank, uint32_t axis)
 {
@@ -30,16 +34,62 @@ static value_id spread(struct call *c, value_id v, uint32_t rank, uint32_t axis)
 	return emit_reshape(c, v, &out);
 }
 
+/* Element i of a number for all, or one for each index of an axis whose steps are `inner` elements. */
+static double number_at(const struct ref_tensor *t, int64_t i, int64_t inner)
+{
+	int64_t n = shape_elements(&t->shape);
+
+	return ref_get(t, n == 1 ? 0 : i / inner % n);
+}
+
+/*
+ * (x - zero) * step of weights that are known, in one go: what folding each operation
+ * would copy twice more, and does not do for large ones. NO_ID: they are not, or are
+ * of another form.
+ */
+value_id onnx_known_dequantized(struct call *c, value_id x, value_id step, value_id zero, uint32_t axis)
+{
+	struct shape s = shape_of(c, x);
+	struct ref_tensor t[3] = { { dtype_of(c, x), s, NULL }, { 0 }, { 0 } };
+	int64_t inner = 1, n = shape_elements(&s);
+	float *out;
+
+	if (c->failed || !is_known(c, x) || n < LARGE_WEIGHTS || n > INT64_C(1) << 28)
+		return NO_ID;
+	for (uint32_t i = 1; i < 3; i++) {
+		value_id v = i == 1 ? step : zero;
+		struct shape vs = shape_of(c, v);
+
+		if (v == NO_ID)
+			continue;
+		if (!is_known(c, v) || (shape_elements(&vs) != 1 && (vs.rank != 1 || axis >= s.rank || vs.dim[0] != s.dim[axis])))
+			return NO_ID;
+		t[i] = (struct ref_tensor){ dtype_of(c, v), vs, (void *)(uintptr_t)known_data(c, v) };
+	}
+	t[0].data = (void *)(uintptr_t)known_data(c, x);
+	if (c->failed)
+		return NO_ID;
+	for (uint32_t i = axis == UINT32_MAX ? s.rank : axis + 1; i < s.rank; i++)
+		inner *= s.dim[i];
+	out = arena_alloc(&c->im->scratch, (size_t)n * sizeof *out);
+	for (int64_t i = 0; i < n; i++)
+		out[i] = (float)((ref_get(&t[0], i) - (t[2].data ? number_at(&t[2], i, inner) : 0)) *
+				 (t[1].data ? number_at(&t[1], i, inner) : 1));
+	return graph_add_const_bytes(c->g, DTYPE_F32, s, out);
+}
+
 /* Input i without the zero point that is input `zero`. */
 static value_id centred(struct call *c, uint32_t i, uint32_t zero, uint32_t axis)
 {
-	value_id x = call_in(c, i), z = call_in(c, zero);
+	value_id x = call_in(c, i), z = call_in(c, zero), known = onnx_known_dequantized(c, x, NO_ID, z, axis);
 	struct shape s = shape_of(c, x);
 
 	if (x == NO_ID) {
 		call_fail(c, "input %u is missing", i);
 		return NO_ID;
 	}
+	if (known != NO_ID)
+		return known;
 	x = emit_cast(c, x, DTYPE_F32);
 	if (z == NO_ID)
 		return x;
@@ -84,9 +134,12 @@ value_id onnx_quantized(struct call *c, value_id x, value_id step, value_id zero
 value_id onnx_dequantized(struct call *c, value_id x, value_id step, value_id zero, uint32_t axis)
 {
 	uint32_t rank = shape_of(c, x).rank;
+	value_id known = onnx_known_dequantized(c, x, step, zero, axis);
 
 	if (x == NO_ID)
 		call_fail(c, "an input is missing");
+	if (known != NO_ID)
+		return known;
 	x = emit_cast(c, x, DTYPE_F32);
 	if (zero != NO_ID)
 		x = emit2(c, OP_sub, x, spread(c, emit_cast(c, zero, DTYPE_F32), rank, axis));

@@ -553,6 +553,10 @@ for go in (True, False):
     case(f"If-13-runtime-{go}", [node("Greater", ["x", "k"], ["c"]), node("If", ["c"], ["y"], then_branch=same, else_branch=els)], {"x": np.array(2. if go else -2., np.float32)},
          {"k": np.array(0, np.float32)}, opset=13)
 
+case("MaxPool-12-u8", node("MaxPool", ["x"], kernel_shape=[2, 2], pads=[1, 0, 0, 1]), {"x": u8(0, 256, (1, 3, 7, 6)).astype(np.uint8)}, opset=12)
+case("DequantizeLinear-13-large", [node("DequantizeLinear", ["w", "s", "z"], ["d"], axis=0), helper.make_node("ReduceMean", ["d"], ["m"], axes=[1, 2], keepdims=0), node("Mul", ["x", "m"])],
+     {"x": rnd("dx", 4)}, {"w": u8(-128, 128, (4, 65, 70)).astype(np.int8), "s": rnd("s", 4, lo=.1, hi=.3), "z": np.array([0, 3, -4, 1], np.int8)}, opset=13)
+
 for old in HERE.glob("*.onnx"):
     if old.stem not in written:
         old.unlink()
