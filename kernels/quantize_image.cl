@@ -5,7 +5,7 @@
  * Codes are unsigned: x = scale (code - zero), where 0 and 255 are the image's least and
  * greatest numbers. After a relu these are 0 and the greatest, and zero is 0. The
  * frame around the image has zero's code, so that convolutions need not know where the image ends. In front of the codes are
- * quantize_range.cl's results, and then scale and zero as floats. The frame is framed x framed_h
+ * quantize_range.cl's results (WHOLE: nothing), and then scale and zero as floats. The frame is framed x framed_h
  * rows of left + run + right bytes, all multiples of 4.
  */
 #ifndef EDGE_PRELUDE
@@ -13,6 +13,10 @@
 #endif
 #ifndef KERNEL
 #define KERNEL quantize_image
+#endif
+
+#ifndef WHOLE
+#define WHOLE 0 /* 1: a work-item does a whole image and finds its range as well */
 #endif
 
 #define PARTS 16
@@ -53,8 +57,19 @@ __kernel EDGE_SINGLE void KERNEL(__global const float *restrict x, __global ucha
 	const int image = (int)get_global_id(1), stride = left + run + right;
 	__global const float *from = x + (long)image * (d * h * run);
 	__global uchar *base = to + (long)image * bytes;
-	const float low = -edge_max16(-vload16(0, (__global const float *)base));
-	const float high = edge_max16(vload16(1, (__global const float *)base)), range = high - low;
+#if WHOLE
+	float16 least = (float16)(0.0f), most = least;
+
+	for (int i = 0; i < d * h * run; i += 16) {
+		const float16 v = edge_load16(from + i, min(d * h * run - i, 16));
+
+		least = min(least, v);
+		most = max(most, v);
+	}
+#else
+	const float16 least = vload16(0, (__global const float *)base), most = vload16(1, (__global const float *)base);
+#endif
+	const float low = -edge_max16(-least), high = edge_max16(most), range = high - low;
 	const float scale = range / 255.0f, inverse = range > 0.0f ? 255.0f / range : 0.0f, zero = rint(-low * inverse);
 	const int word = (int)zero * 0x01010101;
 

@@ -102,6 +102,8 @@ static void convolutions(struct harness *h)
 	w = (struct window){ 2, 5, 2, 2, 4, 3, 2 };
 	images(h, block_grouped(6, 128, false), (struct shape){ 4, { 3, 13, 9, 24 } }, 40, w, (struct window){ 2, 2, 1, 1, 1, 0, 3 });
 	images(h, block_grouped(4, 32, true), (struct shape){ 4, { 1, 5, 6, 12 } }, 18, point, three);
+	/* an image for more than one work-item */
+	images(h, block_grouped(4, 128, false), (struct shape){ 4, { 2, 31, 30, 20 } }, 17, point, three);
 	/* more inputs than the window has, in pieces */
 	images(h, block_grouped(3, 128, false), (struct shape){ 4, { 1, 4, 3, 116 } }, 16, three, three);
 	images(h, block_grouped(8, 64, false), (struct shape){ 3, { 2, 57, 52 } }, 70, (struct window){ 1, 7, 3, 1, 3, 2, 1 },

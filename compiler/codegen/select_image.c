@@ -17,7 +17,8 @@
 enum {
 	WINDOW_BYTES = 16384, /* WINDOW x WIDTH of conv_int8.cl */
 	MOST_ROWS = 6,	      /* of a tile of two vectors: twice as many sums, and what they are made from, in 32 registers */
-	LEAST_ROWS_BYTES = 4096
+	LEAST_ROWS_BYTES = 4096,
+	WHOLE_COUNT = 16384   /* numbers of an image that one thread makes codes of in less time than others take to wake up */
 };
 
 /* The image of shape[N, s.., C] with its frame, as z, y, x. */
@@ -40,34 +41,46 @@ static struct frame frame_of(const struct node *n, const struct shape *x, const 
 	return f;
 }
 
-bool select_quantize_image(struct codegen *c, node_id id)
+static bool select_range(struct codegen *c, node_id id, int64_t images, int64_t count)
 {
 	const struct node *n = graph_node(c->g, id);
-	const struct shape *x = value_shape(c, n->in[0]);
-	struct frame f = frame_of(n, x, x, NULL, ATTR_pads);
-	int64_t channels = f.w.channels, bytes = value_shape(c, n->out[0])->dim[1], rows = f.side[0] * f.side[1];
-	int64_t count = f.w.in[0] * f.w.in[1] * f.w.in[2] * channels, block = ceil_div(ceil_div(count, IMAGE_PARTS), 32) * 32;
 	struct build b;
 
-	if (channels % 4)
-		return codegen_refuse(c, id, "the number of channels is no multiple of four");
 	build_begin(&b, c, id, "quantize_range");
 	b.in_place = false;
 	build_what(&b, "range of an image");
 	build_value_f32(&b, n->in[0]);
 	build_value(&b, n->out[0]);
 	build_i32(&b, count);
-	build_i32(&b, block);
-	build_i32(&b, bytes);
-	build_flops(&b, 2 * (uint64_t)(count * f.w.images));
-	if (!build_launch(&b, IMAGE_PARTS, f.w.images, 1))
+	build_i32(&b, ceil_div(ceil_div(count, IMAGE_PARTS), 32) * 32);
+	build_i32(&b, value_shape(c, n->out[0])->dim[1]);
+	build_flops(&b, 2 * (uint64_t)(count * images));
+	return build_launch(&b, IMAGE_PARTS, images, 1);
+}
+
+bool select_quantize_image(struct codegen *c, node_id id)
+{
+	const struct node *n = graph_node(c->g, id);
+	const struct shape *x = value_shape(c, n->in[0]);
+	struct frame f = frame_of(n, x, x, NULL, ATTR_pads);
+	int64_t channels = f.w.channels, bytes = value_shape(c, n->out[0])->dim[1], rows = f.side[0] * f.side[1];
+	int64_t count = f.w.in[0] * f.w.in[1] * f.w.in[2] * channels, block;
+	bool whole = count <= WHOLE_COUNT;
+	struct build b;
+
+	if (channels % 4)
+		return codegen_refuse(c, id, "the number of channels is no multiple of four");
+	if (!whole && !select_range(c, id, f.w.images, count))
 		return false;
 	block = ceil_div(LEAST_ROWS_BYTES, f.side[2] * channels);
 	while (block < rows && ceil_div(rows, block) > 32)
 		block *= 2;
+	if (whole)
+		block = rows;
 	build_begin(&b, c, id, "quantize_image");
 	b.in_place = false;
 	build_what(&b, "image in 8 bits");
+	build_define(&b, "WHOLE", whole);
 	build_value_f32(&b, n->in[0]);
 	build_value(&b, n->out[0]);
 	build_i32(&b, block);
