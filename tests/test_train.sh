@@ -71,7 +71,7 @@ says 'no view 99' "a view that is not there" "$EDGERT" render t.plan --scene who
 says 'not a .ply' "a scene that is none" "$EDGERT" eval t.plan --scene t.plan
 head -c 5000 whole.ply >short.ply
 says 'cut short' "a scene that is cut short" "$EDGERT" eval t.plan --scene short.ply
-tap_run "a plan with little memory" "$make_plan" small.plan 60 "" 300000
+tap_run "a plan with little memory" "$make_plan" small.plan 60 "" 260000
 says 'budget' "a set that is larger than the budget" "$EDGERT" eval small.plan --scene whole.ply
 
 says 'could not create' "a folder that is not there, before any step" "$EDGERT" train t.plan -o none/x.ply
