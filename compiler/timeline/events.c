@@ -73,7 +73,7 @@ static void raise_rates(struct edge_train *x)
 	 * Compact ones have no first moment that evens out what pulls at them, so steps are cut off, and what is cut
 	 * off has to be made up for. Fewer Gaussians are seen in more pixels each, and pulled at more evenly.
 	 */
-	x->rate_sh *= x->flags & EDGE_TRAIN_COMPACT ? fmaxf(11.0f, fminf(16.0f * sqrtf(1e5f / (float)x->cap), 16.0f)) : 4.0f;
+	x->rate_sh *= x->flags & EDGE_TRAIN_COMPACT ? 16.0f * fminf(sqrtf(sqrtf(1e5f / (float)x->cap)), 1.0f) : 4.0f;
 	x->settle_from = 0.7f;
 	x->rate_settled = 0.2f;
 }
