@@ -21,7 +21,8 @@
  * 3. Both round up or down by chance in proportion to what is lost, without
  * which small changes of a slow mean would never arrive.
  *
- * COMPACT: higher colour coefficients have no moments of their own. Their functions have the
+ * COMPACT: all parameters but places are halves, rounded by chance, too, and higher
+ * colour coefficients have no moments of their own. Their functions have the
  * same mean square over all directions as the constant one, so the colour's second moment says
  * how large their gradients are; the first moment would only smooth what is slow anyway.
  */

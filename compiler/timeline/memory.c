@@ -14,10 +14,10 @@
  *
  * Moments shrink before the cap does: a set that is twice as large gains more
  * than rounded moments lose, because what they are means of is noise anyway.
- * Then everything else that is not a place, a shape or a colour becomes half as
- * long, and changes of colour with the direction are the same for red, green and
- * blue, first the fine ones and then all: 21 or 15 numbers of a Gaussian instead of 45,
- * at little loss. Without them a Gaussian would be a sixth smaller, and the picture a decibel worse.
+ * Then everything else that is not a place becomes half as long, and changes of
+ * colour with the direction are the same for red, green and blue, first the fine
+ * ones and then all: 21 or 15 numbers of a Gaussian instead of 45, at little loss.
+ * Without them a Gaussian would be a sixth smaller, and the picture a decibel worse.
  */
 #include "config.h"
 
