@@ -105,7 +105,9 @@ while [ $rounds -lt 200 ]; do
 	wait $! 2>/dev/null
 	status=$?
 	if [ $status = 0 ]; then
-		cmp -s whole.ply killed.ply && [ $killed -lt 20 ] || break
+		if [ $killed = 20 ] || ! cmp -s whole.ply killed.ply; then
+			break
+		fi
 		rm -f c # over before the 20th: once more from the beginning
 	# 143: before anybody listened
 	elif [ $status = 137 ] || [ $status = 143 ] || grep -q 'stopped by signal' err; then
