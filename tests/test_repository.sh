@@ -97,7 +97,16 @@ done | none "every header compiles alone"
 cat ./*.am ./*/local.mk ./*/*/local.mk >"$empty/lists"
 matching '^(compiler|dsl|kernels|runtime|tests|examples|doc|build-aux)/' | grep -v '/local\.mk$' | while read -r f; do
 	name=${f##*/}
-	case $f in tests/*.c) name=${name%.c} ;; esac
+	case $f in
+	tests/*.c) name=${name%.c} ;;
+	*/README.md) # every folder has one: the name says nothing
+		dir=${f%/*}
+		! grep -qE "EXTRA_DIST.*%D%/$(cut -d/ -f2 <<<"$f")( |\$)" tests/local.mk || continue # a folder of the tests, whole
+		grep -qsF "%D%/$name" "$dir/local.mk" || grep -qsF "%D%/${dir##*/}/$name" "${dir%/*}/local.mk" ||
+			grep -qF " $f" Makefile.am || grep -qF "	$f" Makefile.am || echo "$f"
+		continue
+		;;
+	esac
 	grep -qF -- "$name" "$empty/lists" || case $f in
 	tests/*/*) grep -qF "%D%/$(cut -d/ -f2 <<<"$f")" "$empty/lists" || echo "$f" ;;
 	*) echo "$f" ;;
