@@ -30,6 +30,15 @@ struct onnx_scope {
 	bool sealed;
 };
 
+/* A value that is whole numbers times a step: (raw - zero) * step, or codes * step. */
+struct onnx_steps {
+	value_id value;
+	value_id codes;	    /* whole numbers as f32; NO_ID: not made yet */
+	value_id raw, zero; /* as the file has them */
+	value_id step;	    /* one number, or one for each index of `axis` */
+	uint32_t axis;
+};
+
 enum {
 	MAX_BODY_DEPTH = 16,
 	MAX_BODY_NODES = 1 << 18 /* that bodies may become, all of them together */
@@ -52,6 +61,8 @@ struct onnx_import {
 	struct map ops;	   /* operator name -> index in onnx_ops; with its domain in front -> in onnx_other_ops */
 	struct map dims;   /* symbolic dimension -> index in dim_value */
 	VEC(int64_t) dim_value;
+	VEC(struct onnx_steps) steps; /* onnx_ops_steps.c */
+	VEC(uint32_t) steps_of;	      /* value -> index in steps, + 1; 0: none */
 	uint32_t body_depth;
 	uint64_t body_nodes;
 	Onnx__FunctionProto **functions; /* operators that the file defines */

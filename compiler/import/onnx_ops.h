@@ -119,6 +119,7 @@ bool op_qlinear_matmul(struct call *c);
 bool op_matmul_integer(struct call *c);
 bool op_conv_integer(struct call *c);
 bool op_dynamic_quantize(struct call *c);
+bool op_qgemm(struct call *c); /* of com.microsoft */
 
 /*
  * (x - zero) * step as f32, each one number or, where axis is that of x, one for each of its
@@ -128,6 +129,18 @@ value_id onnx_dequantized(struct call *c, value_id x, value_id step, value_id ze
 /* the same of weights that are known, at once; NO_ID: they are not, or are few */
 value_id onnx_known_dequantized(struct call *c, value_id x, value_id step, value_id zero, uint32_t axis);
 value_id onnx_quantized(struct call *c, value_id x, value_id step, value_id zero);
+/* A number for all, or one for each index of an axis of something of that rank. */
+value_id onnx_spread(struct call *c, value_id v, uint32_t rank, uint32_t axis);
+
+/* onnx_ops_steps.c */
+void onnx_keep_steps(struct call *c, struct onnx_steps s);
+/* Conv, MatMul, Gemm of such values; NO_ID: they are others. */
+value_id onnx_steps_conv(struct call *c);
+value_id onnx_steps_matmul(struct call *c);
+value_id onnx_steps_gemm(struct call *c);
+value_id onnx_steps_relu(struct call *c, value_id x, value_id y);
+/* x / step, by way of its own step if it has one and `step` is one number */
+value_id onnx_divided(struct call *c, value_id x, value_id step);
 /* x as uint8 by its own range */
 value_id onnx_dynamic(struct call *c, value_id x, value_id *scale_out, value_id *zero_out);
 

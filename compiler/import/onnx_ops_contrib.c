@@ -421,25 +421,6 @@ static bool op_qlinear_concat(struct call *c)
 	return !c->failed;
 }
 
-/* a b + c of bytes; without a scale of its own the result is of floats. */
-static bool op_qgemm(struct call *c)
-{
-	bool tb = call_int(c, "transB", 0);
-	value_id in[3] = { onnx_dequantized(c, call_in(c, 0), call_in(c, 1), call_in(c, 2), UINT32_MAX),
-			   onnx_dequantized(c, call_in(c, 3), call_in(c, 4), call_in(c, 5), tb ? 0 : 1), call_in(c, 6) };
-	struct attr attr[3] = { attr_int(trans_a, call_int(c, "transA", 0) != 0), attr_int(trans_b, tb),
-				attr_float(alpha, call_float(c, "alpha", 1)) };
-	value_id y;
-
-	if (in[2] != NO_ID) {
-		in[2] = emit2(c, OP_mul, emit_cast(c, in[2], DTYPE_F32), emit2(c, OP_mul, call_in(c, 1), call_in(c, 4)));
-		in[2] = emit2(c, OP_mul, in[2], emit_like(c, in[2], attr[2].f));
-	}
-	y = emit(c, OP_matmul, in, in[2] == NO_ID ? 2 : 3, attr, 3);
-	call_out(c, 0, call_in(c, 7) == NO_ID ? y : onnx_quantized(c, y, call_in(c, 7), call_in(c, 8)));
-	return !c->failed;
-}
-
 /* Integers times integers, with scales behind: A B, scales of both, zero points of both, bias. */
 static bool op_matmul_integer_to_float(struct call *c)
 {

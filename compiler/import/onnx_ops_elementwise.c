@@ -10,7 +10,9 @@
 
 bool op_unary(struct call *c)
 {
-	call_out(c, 0, emit1(c, c->op->op, call_in(c, 0)));
+	value_id x = call_in(c, 0), y = emit1(c, c->op->op, x);
+
+	call_out(c, 0, c->op->op == OP_relu ? onnx_steps_relu(c, x, y) : y);
 	return !c->failed;
 }
 
@@ -357,6 +359,7 @@ bool op_dequantize(struct call *c)
 {
 	value_id x = call_in(c, 0), scale = call_in(c, 1), zero = call_in(c, 2), y;
 	enum dtype t = dtype_of(c, scale);
+	struct onnx_steps steps;
 	int64_t axis;
 
 	if (scale == NO_ID)
@@ -366,15 +369,20 @@ bool op_dequantize(struct call *c)
 		return dequantize_blocks(c, call_int(c, "block_size", 0));
 	axis = call_int(c, "axis", 1);
 	axis += axis < 0 ? shape_of(c, x).rank : 0;
-	y = t == DTYPE_F32 ? onnx_known_dequantized(c, x, scale, zero, axis < 0 || axis >= MAX_RANK ? UINT32_MAX : (uint32_t)axis) : NO_ID;
-	if (y != NO_ID) {
-		call_out(c, 0, y);
-		return true;
+	steps = (struct onnx_steps){ .codes = NO_ID, .raw = x, .zero = zero, .step = scale };
+	steps.axis = axis < 0 || axis >= MAX_RANK ? UINT32_MAX : (uint32_t)axis;
+	y = t == DTYPE_F32 ? onnx_known_dequantized(c, x, scale, zero, steps.axis) : NO_ID;
+	if (y == NO_ID) {
+		y = emit_cast(c, x, t);
+		if (zero != NO_ID)
+			y = emit2(c, OP_sub, y, along_axis(c, emit_cast(c, zero, t), x));
+		steps.codes = y;
+		y = emit2(c, OP_mul, y, along_axis(c, scale, x));
 	}
-	y = emit_cast(c, x, t);
-	if (zero != NO_ID)
-		y = emit2(c, OP_sub, y, along_axis(c, emit_cast(c, zero, t), x));
-	call_out(c, 0, emit2(c, OP_mul, y, along_axis(c, scale, x)));
+	steps.value = y;
+	if (t == DTYPE_F32)
+		onnx_keep_steps(c, steps);
+	call_out(c, 0, y);
 	return !c->failed;
 }
 
@@ -392,7 +400,7 @@ bool op_quantize(struct call *c)
 		return call_fail(c, "only uint8, int8 and int16 without blocks are supported");
 	call_attr(c, "saturate");
 	call_attr(c, "precision");
-	y = emit1(c, OP_round, emit2(c, OP_div, x, along_axis(c, scale, x)));
+	y = emit1(c, OP_round, onnx_divided(c, x, along_axis(c, scale, x)));
 	if (zero != NO_ID)
 		y = emit2(c, OP_add, y, along_axis(c, emit_cast(c, zero, dtype_of(c, x)), x));
 	call_out(c, 0, emit_cast(c, emit(c, OP_clip, &y, 1, range, 2), t));

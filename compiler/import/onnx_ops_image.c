@@ -127,7 +127,9 @@ value_id onnx_conv(struct call *c, value_id x, value_id weights, value_id bias)
 
 bool op_conv(struct call *c)
 {
-	call_out(c, 0, onnx_conv(c, call_in(c, 0), call_in(c, 1), call_in(c, 2)));
+	value_id y = onnx_steps_conv(c);
+
+	call_out(c, 0, y != NO_ID ? y : onnx_conv(c, call_in(c, 0), call_in(c, 1), call_in(c, 2)));
 	return !c->failed;
 }
 

@@ -37,7 +37,9 @@ value_id onnx_matmul(struct call *c, value_id a, value_id b)
 
 bool op_matmul(struct call *c)
 {
-	call_out(c, 0, onnx_matmul(c, call_in(c, 0), call_in(c, 1)));
+	value_id y = onnx_steps_matmul(c);
+
+	call_out(c, 0, y != NO_ID ? y : onnx_matmul(c, call_in(c, 0), call_in(c, 1)));
 	return !c->failed;
 }
 
@@ -62,7 +64,9 @@ value_id onnx_gemm(struct call *c)
 
 bool op_gemm(struct call *c)
 {
-	call_out(c, 0, onnx_gemm(c));
+	value_id y = onnx_steps_gemm(c);
+
+	call_out(c, 0, y != NO_ID ? y : onnx_gemm(c));
 	return !c->failed;
 }
 

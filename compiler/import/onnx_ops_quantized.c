@@ -4,8 +4,12 @@
  *
  * Products are computed in f32 of integers without their zero points: padding
  * is then 0 as it should be, and sums are exact up to 2^24 and rounded to 24
- * bits beyond. Scales come behind the product, once. Weights that are known
- * become constants of f32; "quantize" blocks are what keeps them small.
+ * bits beyond. Scales come behind the product, once; where the product is
+ * rounded to bytes again, as the one number step(x) step(w) / step(y), so that
+ * what lies between two bytes goes where it does in integer arithmetic. Files
+ * that write floats between DequantizeLinear and QuantizeLinear mean the same
+ * (onnx_ops_steps.c). Weights that are known become constants of f32;
+ * "quantize" blocks are what keeps them small.
  */
 #include "config.h"
 
@@ -16,7 +20,7 @@
 enum { LARGE_WEIGHTS = 1 << 14 };
 
 /* A number for all, or one for each index of an axis of something of that rank. */
-static value_id spread(struct call *c, value_id v, uint32_t rank, uint32_t axis)
+value_id onnx_spread(struct call *c, value_id v, uint32_t rank, uint32_t axis)
 {
 	struct shape s = shape_of(c, v), out = { .rank = rank };
 
@@ -93,7 +97,7 @@ static value_id centred(struct call *c, uint32_t i, uint32_t zero, uint32_t axis
 	x = emit_cast(c, x, DTYPE_F32);
 	if (z == NO_ID)
 		return x;
-	return emit2(c, OP_sub, x, spread(c, emit_cast(c, z, DTYPE_F32), s.rank, axis));
+	return emit2(c, OP_sub, x, onnx_spread(c, emit_cast(c, z, DTYPE_F32), s.rank, axis));
 }
 
 /* The scale that is input i, as it multiplies something of that rank. */
@@ -105,23 +109,34 @@ static value_id scale(struct call *c, uint32_t i, uint32_t rank, uint32_t axis)
 		call_fail(c, "input %u is missing", i);
 		return NO_ID;
 	}
-	return spread(c, emit_cast(c, v, DTYPE_F32), rank, axis);
+	return onnx_spread(c, emit_cast(c, v, DTYPE_F32), rank, axis);
 }
 
-/* x / step rounded, with the zero point, as the 8-bit type of the zero point. */
-static value_id rounded(struct call *c, value_id x, value_id step, value_id zero)
+/* x rounded, with the zero point, as the 8-bit type of the zero point. */
+static value_id whole(struct call *c, value_id x, value_id zero)
 {
 	enum dtype t = zero == NO_ID ? DTYPE_U8 : dtype_of(c, zero);
 	struct attr range[2] = { attr_float(min, t == DTYPE_U8 ? 0 : -128), attr_float(max, t == DTYPE_U8 ? 255 : 127) };
-	value_id y = emit1(c, OP_round, emit2(c, OP_div, x, step));
+	value_id y = emit1(c, OP_round, x);
 
 	if (t != DTYPE_U8 && t != DTYPE_I8) {
 		call_fail(c, "only uint8 and int8 are supported");
 		return NO_ID;
 	}
 	if (zero != NO_ID)
-		y = emit2(c, OP_add, y, spread(c, emit_cast(c, zero, DTYPE_F32), shape_of(c, x).rank, 0));
+		y = emit2(c, OP_add, y, onnx_spread(c, emit_cast(c, zero, DTYPE_F32), shape_of(c, x).rank, 0));
 	return emit_cast(c, emit(c, OP_clip, &y, 1, range, 2), t);
+}
+
+static value_id rounded(struct call *c, value_id x, value_id step, value_id zero)
+{
+	return whole(c, emit2(c, OP_div, x, step), zero);
+}
+
+/* sum * (a b / result), where a and b are the steps of what was multiplied. */
+static value_id rescaled(struct call *c, value_id sum, value_id a, value_id b, value_id result, value_id zero)
+{
+	return whole(c, emit2(c, OP_mul, sum, emit2(c, OP_div, emit2(c, OP_mul, a, b), result)), zero);
 }
 
 value_id onnx_quantized(struct call *c, value_id x, value_id step, value_id zero)
@@ -142,8 +157,8 @@ value_id onnx_dequantized(struct call *c, value_id x, value_id step, value_id ze
 		return known;
 	x = emit_cast(c, x, DTYPE_F32);
 	if (zero != NO_ID)
-		x = emit2(c, OP_sub, x, spread(c, emit_cast(c, zero, DTYPE_F32), rank, axis));
-	return step == NO_ID ? x : emit2(c, OP_mul, x, spread(c, emit_cast(c, step, DTYPE_F32), rank, axis));
+		x = emit2(c, OP_sub, x, onnx_spread(c, emit_cast(c, zero, DTYPE_F32), rank, axis));
+	return step == NO_ID ? x : emit2(c, OP_mul, x, onnx_spread(c, emit_cast(c, step, DTYPE_F32), rank, axis));
 }
 
 bool op_qlinear_conv(struct call *c)
@@ -154,8 +169,8 @@ bool op_qlinear_conv(struct call *c)
 	if (bias != NO_ID)
 		bias = emit_cast(c, bias, DTYPE_F32);
 	y = c->failed ? NO_ID : onnx_conv(c, x, w, bias);
-	y = emit2(c, OP_mul, y, emit2(c, OP_mul, scale(c, 1, rank, 1), scale(c, 4, rank, 1)));
-	call_out(c, 0, c->failed ? NO_ID : rounded(c, y, scale(c, 6, rank, 1), call_in(c, 7)));
+	y = rescaled(c, y, scale(c, 1, rank, 1), scale(c, 4, rank, 1), scale(c, 6, rank, 1), call_in(c, 7));
+	call_out(c, 0, y);
 	return !c->failed;
 }
 
@@ -169,8 +184,29 @@ bool op_qlinear_matmul(struct call *c)
 	a = centred(c, 0, 2, ra - 2);
 	b = centred(c, 3, 5, rb - 1);
 	y = c->failed ? NO_ID : onnx_matmul(c, a, b);
-	y = emit2(c, OP_mul, y, emit2(c, OP_mul, scale(c, 1, r, r - 2), scale(c, 4, r, r - 1)));
-	call_out(c, 0, c->failed ? NO_ID : rounded(c, y, scale(c, 6, r, r - 2), call_in(c, 7)));
+	y = rescaled(c, y, scale(c, 1, r, r - 2), scale(c, 4, r, r - 1), scale(c, 6, r, r - 2), call_in(c, 7));
+	call_out(c, 0, y);
+	return !c->failed;
+}
+
+/* a b + c of bytes; without a scale of its own the result is of floats. */
+bool op_qgemm(struct call *c)
+{
+	bool trans = call_int(c, "transB", 0) != 0;
+	struct attr attr[3] = { attr_int(trans_a, call_int(c, "transA", 0) != 0), attr_int(trans_b, trans), attr_float(alpha, 1) };
+	value_id in[3] = { centred(c, 0, 2, UINT32_MAX), centred(c, 3, 5, trans ? 0 : 1), call_in(c, 6) }, y;
+	value_id a = scale(c, 1, 2, 0), b = scale(c, 4, 2, 1);
+
+	if (call_float(c, "alpha", 1) != 1)
+		a = emit2(c, OP_mul, a, emit_like(c, a, call_float(c, "alpha", 1)));
+	if (in[2] != NO_ID)
+		in[2] = emit_cast(c, in[2], DTYPE_F32);
+	y = emit(c, OP_matmul, in, in[2] == NO_ID ? 2 : 3, attr, 3);
+	if (call_has(c, 7))
+		y = rescaled(c, y, a, b, scale(c, 7, 2, 0), call_in(c, 8));
+	else
+		y = emit2(c, OP_mul, y, emit2(c, OP_mul, a, b));
+	call_out(c, 0, y);
 	return !c->failed;
 }
 
