@@ -148,27 +148,12 @@ static bool scale_product(struct rewrite *rw, node_id id, const struct producer 
 	return rewrite_become(rw, id, v);
 }
 
-/* Values that are rounded, whatever moves their elements before. */
-static void find_rounded(struct rewrite *rw, uint8_t *rounded)
-{
-	for (uint32_t i = 0; i < rw->g->nodes.len; i++) {
-		const struct node *n = graph_node(rw->g, i);
-
-		if (n->dead || n->op != OP_round)
-			continue;
-		do {
-			rounded[n->in[0]] = 1;
-			n = rewrite_producer(rw, n->in[0]);
-		} while (n && (n->op == OP_reshape || n->op == OP_transpose));
-	}
-}
-
-static bool visit(struct rewrite *rw, node_id id, const uint8_t *rounded)
+static bool visit(struct rewrite *rw, node_id id)
 {
 	const struct node *n = rewrite_visit(rw, id);
 	struct producer p;
 
-	if (n->dead || n->epilogue_count || rounded[n->out[0]] ||
+	if (n->dead || n->epilogue_count || rewrite_is_rounded(rw, n->out[0]) ||
 	    (n->op != OP_mul && n->op != OP_add && n->op != OP_sub && n->op != OP_div))
 		return false;
 	for (uint32_t k = 0; k < 2; k++) {
@@ -197,13 +182,10 @@ bool pass_batchnorm(struct graph *g, struct diag *d)
 	for (int round = 0; round < 8; round++) {
 		struct rewrite rw;
 		uint32_t count = g->nodes.len;
-		uint8_t *rounded;
 
 		rewrite_begin(&rw, g, d);
-		rounded = arena_new_array(&rw.tmp, uint8_t, g->values.len + 1);
-		find_rounded(&rw, rounded);
 		for (uint32_t i = 0; i < count; i++)
-			visit(&rw, i, rounded);
+			visit(&rw, i);
 		if (!rewrite_end(&rw))
 			break;
 		any = true;

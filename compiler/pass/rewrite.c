@@ -230,6 +230,36 @@ struct node *rewrite_producer_op(const struct rewrite *rw, value_id v, enum op o
 	return n && n->op == op && !n->epilogue_count ? n : NULL;
 }
 
+static bool makes_whole(const struct rewrite *rw, const struct node *n)
+{
+	return n->op == OP_round || n->op == OP_floor || n->op == OP_ceil ||
+	       (n->op == OP_cast && !dtype_is_float(graph_value(rw->g, n->out[0])->dtype));
+}
+
+static void find_rounded(struct rewrite *rw)
+{
+	rw->rounded_len = rw->g->values.len;
+	rw->rounded = arena_new_array(&rw->tmp, uint8_t, rw->rounded_len + 1);
+	for (uint32_t i = 0; i < rw->g->nodes.len; i++) {
+		const struct node *n = graph_node(rw->g, i);
+
+		if (n->dead || !makes_whole(rw, n))
+			continue;
+		do {
+			if (n->in[0] < rw->rounded_len)
+				rw->rounded[n->in[0]] = 1;
+			n = rewrite_producer(rw, n->in[0]);
+		} while (n && (n->op == OP_reshape || n->op == OP_transpose));
+	}
+}
+
+bool rewrite_is_rounded(struct rewrite *rw, value_id v)
+{
+	if (!rw->rounded)
+		find_rounded(rw);
+	return v < rw->rounded_len && rw->rounded[v];
+}
+
 bool rewrite_scalar(struct rewrite *rw, value_id v, double *x)
 {
 	const struct value *c;

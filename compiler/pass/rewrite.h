@@ -26,6 +26,8 @@ struct rewrite {
 	VEC(uint32_t) uses;
 	VEC(value_id) forward; /* NO_ID: stands for itself */
 	VEC(struct known_scalar) scalar;
+	uint8_t *rounded;     /* of the first `rounded_len` values; NULL: not asked yet */
+	uint32_t rounded_len;
 	VEC(value_id) turned; /* layout.c: a transpose of each value, or NO_ID */
 	bool changed;
 };
@@ -66,6 +68,11 @@ uint32_t rewrite_uses(const struct rewrite *rw, value_id v);
 struct node *rewrite_producer(const struct rewrite *rw, value_id v);
 /* The same if it is this operation, without epilogue. */
 struct node *rewrite_producer_op(const struct rewrite *rw, value_id v, enum op op);
+/*
+ * It becomes whole numbers next, whatever moves its elements before: what is equal but for rounding is not
+ * equal then. Of values that were there when the pass began.
+ */
+bool rewrite_is_rounded(struct rewrite *rw, value_id v);
 /* A constant of one element of a number type. */
 bool rewrite_scalar(struct rewrite *rw, value_id v, double *x);
 bool rewrite_is_scalar(struct rewrite *rw, value_id v,

@@ -75,6 +75,8 @@ static bool division(struct rewrite *rw, node_id id)
 	value_id in0 = n->in[0], in1 = n->in[1];
 	double x;
 
+	if (rewrite_is_rounded(rw, n->out[0]))
+		return false;
 	if (rewrite_scalar(rw, in1, &x) && x != 0 && isfinite(1 / (float)x) && isfinite(x) &&
 	    fabs(x) < 1e37 && shape_of_value(rw->g, in1)->rank <= shape_of_value(rw->g, in0)->rank)
 		return rewrite_become(rw, id, binary(rw, OP_mul, in0, scalar(rw, 1 / x), id));
