@@ -88,6 +88,52 @@ static value_id per_channel(struct call *c, value_id v, uint32_t rank)
 	return emit_reshape(c, v, &s);
 }
 
+/* old * momentum + now * (1 - momentum) */
+static value_id running(struct call *c, value_id old, value_id now, double momentum)
+{
+	now = emit_cast(c, now, dtype_of(c, old));
+	return emit2(c, OP_add, emit2(c, OP_mul, old, emit_like(c, old, momentum)),
+		     emit2(c, OP_mul, now, emit_like(c, now, 1 - momentum)));
+}
+
+static value_id channel_mean(struct call *c, value_id x, uint32_t rank)
+{
+	int64_t axes[MAX_RANK] = { 0 };
+	struct attr attr[2];
+
+	for (uint32_t i = 2; i < rank; i++)
+		axes[i - 1] = i;
+	attr[0] = attr_ints(axes, axes, rank - 1);
+	attr[1] = attr_int(keepdims, 1);
+	return emit(c, OP_reduce_mean, &x, 1, attr, 2);
+}
+
+/* training_mode: by the mean and the variance of what is there. Standardised weights are written so. */
+static bool batch_statistics(struct call *c)
+{
+	value_id x = call_in(c, 0), gamma = call_in(c, 1), beta = call_in(c, 2), mean, var, y;
+	struct shape s = shape_of(c, x), flat = { .rank = 1 };
+	enum dtype t = dtype_of(c, x);
+	double momentum = call_float(c, "momentum", 0.9);
+
+	if (!call_refuse_outputs(c, 3))
+		return false;
+	if (s.rank < 2 || gamma == NO_ID || beta == NO_ID || call_in(c, 3) == NO_ID || call_in(c, 4) == NO_ID)
+		return call_fail(c, "it needs an image and four parameters");
+	flat.dim[0] = s.dim[1];
+	mean = channel_mean(c, x, s.rank);
+	x = emit2(c, OP_sub, x, mean);
+	var = channel_mean(c, emit2(c, OP_mul, x, x), s.rank);
+	y = emit1(c, OP_sqrt, emit2(c, OP_add, var, emit_like(c, var, call_float(c, "epsilon", 1e-5f))));
+	y = emit2(c, OP_mul, emit2(c, OP_div, x, y), per_channel(c, emit_cast(c, gamma, t), s.rank));
+	call_out(c, 0, emit2(c, OP_add, y, per_channel(c, emit_cast(c, beta, t), s.rank)));
+	if (call_wants(c, 1))
+		call_out(c, 1, running(c, call_in(c, 3), emit_reshape(c, mean, &flat), momentum));
+	if (call_wants(c, 2))
+		call_out(c, 2, running(c, call_in(c, 4), emit_reshape(c, var, &flat), momentum));
+	return !c->failed;
+}
+
 /* x * scale + shift; scale and shift are computed now where the parameters are constants. */
 bool op_batch_norm(struct call *c)
 {
@@ -97,9 +143,9 @@ bool op_batch_norm(struct call *c)
 	uint32_t rank = shape_of(c, x).rank;
 	enum dtype t = dtype_of(c, x), p = dtype_of(c, var);
 
-	call_attr(c, "momentum");
 	if (call_int(c, "training_mode", 0))
-		return call_fail(c, "training mode is not supported");
+		return batch_statistics(c);
+	call_attr(c, "momentum");
 	if (c->opset < 9 && !call_int(c, "spatial", 1))
 		return call_fail(c, "spatial = 0 is not supported");
 	if (!call_refuse_outputs(c, 1))

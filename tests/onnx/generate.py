@@ -30,7 +30,8 @@ def node(op, inputs, outputs=("y",), **attrs):
     return helper.make_node(op, inputs, outputs, name=op + "_node", **attrs)
 
 
-def case(name, nodes, given, consts=None, outputs=("y",), opset=17, const_given=(), reference=False, functions=()):
+def case(name, nodes, given, consts=None, outputs=("y",), opset=17, const_given=(), reference=False, functions=(),
+         optimised=False):
     """given: run-time inputs; consts: initialisers."""
     imports = [helper.make_opsetid("", opset)]
     nodes = nodes if isinstance(nodes, list) else [nodes]
@@ -45,7 +46,8 @@ def case(name, nodes, given, consts=None, outputs=("y",), opset=17, const_given=
         if reference:
             raise RuntimeError
         options = onnxruntime.SessionOptions()
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        level = onnxruntime.GraphOptimizationLevel
+        options.graph_optimization_level = level.ORT_ENABLE_EXTENDED if optimised else level.ORT_DISABLE_ALL
         options.log_severity_level = 4
         session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
         got = session.run(list(outputs), given)
@@ -556,6 +558,37 @@ for go in (True, False):
 case("MaxPool-12-u8", node("MaxPool", ["x"], kernel_shape=[2, 2], pads=[1, 0, 0, 1]), {"x": u8(0, 256, (1, 3, 7, 6)).astype(np.uint8)}, opset=12)
 case("DequantizeLinear-13-large", [node("DequantizeLinear", ["w", "s", "z"], ["d"], axis=0), helper.make_node("ReduceMean", ["d"], ["m"], axes=[1, 2], keepdims=0), node("Mul", ["x", "m"])],
      {"x": rnd("dx", 4)}, {"w": u8(-128, 128, (4, 65, 70)).astype(np.int8), "s": rnd("s", 4, lo=.1, hi=.3), "z": np.array([0, 3, -4, 1], np.int8)}, opset=13)
+
+# ---- floats between DequantizeLinear and QuantizeLinear: integer arithmetic, as the optimiser makes it (a half is a half)
+xs, ws = np.float32(.1), np.array([.07, .03, .011, .19], np.float32)
+
+
+def qdq(name, inner, w, axis, bias=None, ws=ws, relu=False):
+    ys = np.float32(xs * ws.flat[0]) * np.float32(128)
+    nodes = [node("QuantizeLinear", ["x", "xs", "xz"], ["xq"]), node("DequantizeLinear", ["xq", "xs", "xz"], ["xd"]),
+             node("DequantizeLinear", ["wq", "ws", "wz"], ["wd"], **({"axis": axis} if ws.size > 1 else {}))]
+    consts = {"xs": xs, "xz": np.array(119, np.uint8), "wq": w, "ws": ws, "wz": np.zeros(ws.shape, np.int8), "ys": ys, "yz": np.array(0 if relu else 101, np.uint8)}
+    if bias is not None:
+        nodes.append(node("DequantizeLinear", ["bq", "bs", "bz"], ["bd"], **({"axis": 0} if ws.size > 1 else {})))
+        consts |= {"bq": bias, "bs": (xs * ws).astype(np.float32), "bz": np.zeros(ws.shape, np.int32)}
+    nodes += [inner] + ([node("Relu", ["p"], ["r"])] if relu else [])
+    nodes += [node("QuantizeLinear", ["r" if relu else "p", "ys", "yz"], ["yq"]), node("DequantizeLinear", ["yq", "ys", "yz"], ["y"])]
+    for i, n in enumerate(nodes):
+        n.name = f"{n.op_type}_{i}"
+    shape = (1, 3, 9, 8) if w.ndim == 4 else (40, 12)
+    case(name, nodes, {"x": rnd(name, *shape, lo=-11, hi=12)}, consts, opset=13, optimised=True)
+
+
+qw, qb = u8(-128, 128, (4, 3, 3, 3)).astype(np.int8), u8(-900, 900, 4).astype(np.int32)
+qdq("QDQ-Conv-13", node("Conv", ["xd", "wd", "bd"], ["p"], pads=[1, 1, 1, 1]), qw, 0, qb, ws=ws[:1].reshape(()))
+qdq("QDQ-Conv-13-channels", node("Conv", ["xd", "wd", "bd"], ["p"], pads=[1, 1, 1, 1]), qw, 0, qb)
+qdq("QDQ-Conv-13-relu", node("Conv", ["xd", "wd"], ["p"], strides=[2, 1]), qw, 0, ws=ws[:1].reshape(()), relu=True)
+qdq("QDQ-MatMul-13", node("MatMul", ["xd", "wd"], ["p"]), u8(-128, 128, (12, 4)).astype(np.int8), 1, ws=ws[:1].reshape(()))
+qdq("QDQ-Gemm-13", node("Gemm", ["xd", "wd", "bd"], ["p"], transB=1), u8(-128, 128, (4, 12)).astype(np.int8), 0, qb)
+case("BatchNormalization-15-training", node("BatchNormalization", ["x", "g", "b", "m", "v"], ["y", "rm", "rv"], training_mode=1, epsilon=.01, momentum=.7), {"x": rnd("bnt", 2, 3, 4, 5)},
+     {"g": rnd("g", 3), "b": rnd("b", 3), "m": rnd("m", 3), "v": rnd("v", 3, lo=.5)}, outputs=["y", "rm", "rv"], opset=15)
+case("BatchNormalization-14-training", node("BatchNormalization", ["x", "g", "b", "m", "v"], training_mode=1), {"x": rnd("bnt", 1, 3, 16)},
+     {"g": rnd("g", 3), "b": rnd("b", 3), "m": rnd("m", 3), "v": rnd("v", 3, lo=.5)}, opset=14)
 
 for old in HERE.glob("*.onnx"):
     if old.stem not in written:
