@@ -261,6 +261,12 @@ static void add_outputs(struct onnx_import *im, const Onnx__GraphProto *graph)
 		}
 		if (v == NO_ID)
 			continue;
+		if (graph->output[i]->type && graph->output[i]->type->tensor_type &&
+		    onnx_unsigned(graph->output[i]->type->tensor_type->elem_type)) {
+			diag_error(im->d, im->span, "output \"%s\": tensors of %s are not supported", name,
+				   onnx_dtype_name(graph->output[i]->type->tensor_type->elem_type));
+			continue;
+		}
 		if (graph_value(im->g, v)->kind != VALUE_NODE)
 			v = graph_op(im->g, im->d, OP_identity, &v, 1, NULL, 0, im->span, name);
 		if (v != NO_ID)

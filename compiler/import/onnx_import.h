@@ -151,6 +151,8 @@ value_id emit_ints(struct call *c, const int64_t *list, uint32_t count); /* i64[
 
 /* onnx_tensor.c */
 bool onnx_dtype(int64_t number, enum dtype *out);
+bool onnx_unsigned(int64_t number); /* of 16 bits or more: not for inputs and outputs */
+bool onnx_inner_dtype(int64_t number, enum dtype *out); /* and what holds those inside of a network */
 const char *onnx_dtype_name(int64_t number);
 /* A constant of what the tensor holds; NO_ID: said why. what: "initializer", "attribute \"value\"
  * of …" */

@@ -217,7 +217,7 @@ bool op_cast(struct call *c)
 
 	call_attr(c, "saturate");
 	call_attr(c, "round_mode"); /* both for types of 8 bits and fewer */
-	if (!onnx_dtype(number, &t))
+	if (!onnx_inner_dtype(number, &t))
 		return call_fail(c, "casting to %s is not supported", onnx_dtype_name(number));
 	call_out(c, 0, emit_cast(c, call_in(c, 0), t));
 	return !c->failed;
@@ -390,14 +390,17 @@ bool op_quantize(struct call *c)
 {
 	value_id x = call_in(c, 0), scale = call_in(c, 1), zero = call_in(c, 2), y;
 	enum dtype t = zero == NO_ID ? DTYPE_U8 : dtype_of(c, zero);
-	struct attr range[2] = { attr_float(min, t == DTYPE_U8 ? 0 : t == DTYPE_I16 ? -32768 : -128),
-				 attr_float(max, t == DTYPE_U8 ? 255 : t == DTYPE_I16 ? 32767 : 127) };
+	int64_t number = call_int(c, "output_dtype", 0);
+	struct attr range[2];
 
 	if (scale == NO_ID)
 		return call_fail(c, "input 1 is missing");
-	if ((t != DTYPE_U8 && t != DTYPE_I8 && t != DTYPE_I16) || call_int(c, "block_size", 0) ||
-	    (call_int(c, "output_dtype", 0) && zero == NO_ID))
-		return call_fail(c, "only uint8, int8 and int16 without blocks are supported");
+	if (zero == NO_ID && number && !onnx_inner_dtype(number, &t))
+		return call_fail(c, "making %s of it is not supported", onnx_dtype_name(number));
+	if ((t != DTYPE_U8 && t != DTYPE_I8 && t != DTYPE_I16 && t != DTYPE_I32) || call_int(c, "block_size", 0))
+		return call_fail(c, "only uint8, int8, uint16 and int16 without blocks are supported");
+	range[0] = attr_float(min, t == DTYPE_I16 ? -32768 : t == DTYPE_I8 ? -128 : 0);
+	range[1] = attr_float(max, t == DTYPE_U8 ? 255 : t == DTYPE_I8 ? 127 : t == DTYPE_I16 ? 32767 : 65535); /* i32: uint16 */
 	call_attr(c, "saturate");
 	call_attr(c, "precision");
 	y = emit1(c, OP_round, onnx_divided(c, x, along_axis(c, scale, x)));

@@ -5,6 +5,9 @@
  * Elements stand in raw_data, in a packed list, in a list of varints, or in
  * another file. The first two and the last stay where they are; small ones are
  * copied, because shapes and axes are among them and will be looked at.
+ *
+ * There are no unsigned numbers of 16 bits and more here: inside of a network a
+ * wider signed type holds them (zero points of 16 bits, indices, masks).
  */
 #include "config.h"
 
@@ -16,7 +19,8 @@
 #include <sys/stat.h>
 
 enum { COPY_LIMIT = 4096, FIELD_FLOAT_DATA = 4, FIELD_DOUBLE_DATA = 10 };
-enum { LOCATION_EXTERNAL = 1, TYPE_UINT4 = 21, TYPE_INT4 = 22, NIBBLES_LIMIT = 1 << 30 };
+enum { LOCATION_EXTERNAL = 1, NIBBLES_LIMIT = 1 << 30 };
+enum { TYPE_UINT16 = 4, TYPE_UINT32 = 12, TYPE_UINT64 = 13, TYPE_UINT4 = 21, TYPE_INT4 = 22 };
 
 static const struct {
 	const char *name;
@@ -42,6 +46,19 @@ bool onnx_dtype(int64_t number, enum dtype *out)
 	if (number < 1 || number >= (int64_t)(sizeof types / sizeof *types) || !types[number].dtype)
 		return false;
 	*out = types[number].dtype;
+	return true;
+}
+
+bool onnx_unsigned(int64_t number)
+{
+	return number == TYPE_UINT16 || number == TYPE_UINT32 || number == TYPE_UINT64;
+}
+
+bool onnx_inner_dtype(int64_t number, enum dtype *out)
+{
+	if (!onnx_unsigned(number))
+		return onnx_dtype(number, out);
+	*out = number == TYPE_UINT16 ? DTYPE_I32 : DTYPE_I64;
 	return true;
 }
 
@@ -251,6 +268,43 @@ static value_id read_nibbles(struct reading *r)
 	return add(r, (struct data){ .where = DATA_MEMORY, .bytes = bytes });
 }
 
+/* Read as the signed type of that width, and then made wider without a sign. */
+static value_id read_unsigned(struct reading *r)
+{
+	size_t width = dtype_size(r->dtype);
+	struct reading wide = *r;
+	value_id narrow;
+	unsigned char *from, *to;
+
+	if (r->elements > NIBBLES_LIMIT)
+		return refuse(r, "it has too many elements");
+	onnx_inner_dtype(r->t->data_type, &wide.dtype);
+	wide.size = (uint64_t)r->elements * dtype_size(wide.dtype);
+	to = arena_alloc(&r->im->file, wide.size + 1);
+	if (r->t->data_location == LOCATION_EXTERNAL || r->t->has_place_size || width == 2) {
+		narrow = r->t->data_location == LOCATION_EXTERNAL ? read_external(r) :
+			 r->t->has_place_size			  ? read_place(r) :
+								    read_lists(r);
+		from = arena_alloc(&r->im->file, r->size + 1);
+		if (narrow == NO_ID || !data_read(r->im->g, narrow, from, r->im->d))
+			return NO_ID;
+	} else if ((uint64_t)r->t->n_uint64_data == (uint64_t)r->elements) {
+		from = (unsigned char *)r->t->uint64_data;
+		width = 8;
+	} else {
+		return refuse(r, "its data does not fit its shape");
+	}
+	for (int64_t i = 0; i < r->elements; i++) {
+		uint64_t x = 0;
+
+		memcpy(&x, from + (size_t)i * width, width); /* little-endian */
+		if (x > INT64_MAX)
+			return refuse(r, "numbers of 2^63 and more are not supported");
+		memcpy(to + (size_t)i * dtype_size(wide.dtype), &x, dtype_size(wide.dtype));
+	}
+	return add_bytes(&wide, to);
+}
+
 value_id onnx_tensor(struct onnx_import *im, const Onnx__TensorProto *t, const char *what)
 {
 	struct reading r = { .im = im, .t = t, .what = what };
@@ -258,6 +312,8 @@ value_id onnx_tensor(struct onnx_import *im, const Onnx__TensorProto *t, const c
 
 	if (nibbles)
 		r.dtype = DTYPE_U8;
+	else if (onnx_unsigned(t->data_type))
+		r.dtype = t->data_type == TYPE_UINT16 ? DTYPE_I16 : t->data_type == TYPE_UINT32 ? DTYPE_I32 : DTYPE_I64;
 	else if (!onnx_dtype(t->data_type, &r.dtype))
 		return refuse(&r, arena_printf(&im->file, "tensors of %s are not supported",
 					       onnx_dtype_name(t->data_type)));
@@ -276,6 +332,8 @@ value_id onnx_tensor(struct onnx_import *im, const Onnx__TensorProto *t, const c
 	r.size = (uint64_t)r.elements * dtype_size(r.dtype);
 	if (nibbles)
 		return read_nibbles(&r);
+	if (onnx_unsigned(t->data_type))
+		return read_unsigned(&r);
 	if (t->data_location == LOCATION_EXTERNAL)
 		return read_external(&r);
 	return t->has_place_size ? read_place(&r) : read_lists(&r);

@@ -590,6 +590,15 @@ case("BatchNormalization-15-training", node("BatchNormalization", ["x", "g", "b"
 case("BatchNormalization-14-training", node("BatchNormalization", ["x", "g", "b", "m", "v"], training_mode=1), {"x": rnd("bnt", 1, 3, 16)},
      {"g": rnd("g", 3), "b": rnd("b", 3), "m": rnd("m", 3), "v": rnd("v", 3, lo=.5)}, opset=14)
 
+# ---- unsigned numbers of 16 bits and more
+for t in (np.uint16, np.uint32, np.uint64):
+    name = f"Cast-13-from-{np.dtype(t).name}"
+    case(name, [node("Mul", ["u", "v"], ["uv"]) if t != np.uint16 else node("Identity", ["u"], ["uv"]), node("Cast", ["uv"], ["c"], to=TensorProto.FLOAT), node("Add", ["x", "c"])],
+         {"x": rnd(name, 3)}, {"u": np.array([0, 7, 60000], t), "v": np.array([3, 2, 1], t)}, opset=14)
+case("Cast-13-by-uint32", [node("Cast", ["x"], ["u"], to=TensorProto.UINT32), helper.make_node("Cast", ["u"], ["y"], to=TensorProto.INT64)], {"x": rnd("cu", 5, lo=0, hi=3e9)}, opset=13)
+case("QuantizeLinear-21-u16", [node("QuantizeLinear", ["x", "s", "z"], ["q"]), node("DequantizeLinear", ["q", "s", "z"])], {"x": rnd("qx", 40, lo=-9, hi=9)},
+     {"s": np.array(.0002, np.float32), "z": np.array(30011, np.uint16)}, opset=21)
+
 for old in HERE.glob("*.onnx"):
     if old.stem not in written:
         old.unlink()

@@ -136,7 +136,9 @@ save("unsupported-two-operators", build([node("MaxRoiPool", ["x", "k"], ["a"], n
                                          helper.make_node("Foo", ["b"], ["y"], name="third", domain="my.domain")],
                                         inits=[numpy_helper.from_array(np.array([1]), "k")], domains=["my.domain"]))
 save("unsupported-string", build([node("Identity", ["x"])], [helper.make_tensor_value_info("x", TensorProto.STRING, [2])]))
-save("unsupported-uint32", matmul(numpy_helper.from_array(np.zeros((3, 4), np.uint32), "w")))
+save("unsupported-uint32", build([node("Identity", ["x"])], [helper.make_tensor_value_info("x", TensorProto.UINT32, [2])]))
+save("unsupported-uint32-output", build([node("Cast", ["x"], to=TensorProto.UINT32)], outputs=[helper.make_tensor_value_info("y", TensorProto.UINT32, None)]))
+save("unsupported-uint64-large", build([node("Cast", ["w"], ["c"], to=F), node("Add", ["x", "c"])], inits=[numpy_helper.from_array(np.array(2**63, np.uint64), "w")]))
 save("unsupported-opset-5", build([node("Relu", ["x"])], opset=5))
 save("unsupported-future-attribute", build([node("Softmax", ["x"], axis=1, temperature=2.0)], opset=99))
 save("unsupported-indices", build([node("MaxPool", ["i"], ["y", "j"], kernel_shape=[2, 2], storage_order=1)], [helper.make_tensor_value_info("i", F, [1, 1, 4, 4])],
