@@ -32,6 +32,8 @@ check_PROGRAMS += %D%/test_runtime_lookup
 %C%_test_runtime_lookup_SOURCES = %D%/test_runtime_lookup.c %D%/plan_builder.c %D%/plan_builder.h %D%/fake_device.c \
 	%D%/fake_device.h
 TESTS += %D%/test_runtime_lookup
+check_PROGRAMS += %D%/test_runtime_place
+TESTS += %D%/test_runtime_place
 kernel_harness = %D%/kernel_harness.c %D%/kernel_harness.h %D%/kernel_native.c %D%/kernel_native.h %D%/eval_graph.c %D%/eval_graph.h
 check_PROGRAMS += %D%/test_kernels_map
 %C%_test_kernels_map_SOURCES = %D%/test_kernels_map.c $(kernel_harness)

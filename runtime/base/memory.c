@@ -100,7 +100,7 @@ static void *map_aligned(size_t bytes)
 	return at;
 }
 
-void *rt_map(struct rt_account *a, enum rt_space space, uint64_t bytes)
+void *rt_reserve(uint64_t bytes)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE), bytes_up;
 	void *p;
@@ -112,9 +112,21 @@ void *rt_map(struct rt_account *a, enum rt_space space, uint64_t bytes)
 	bytes_up = ((size_t)bytes + page - 1) & ~(page - 1);
 	p = bytes >= LARGE_PAGE ? map_aligned(bytes_up)
 				: mmap(NULL, bytes_up, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (p == MAP_FAILED)
-		return NULL;
-	rt_account_add(a, space, bytes);
+	return p == MAP_FAILED ? NULL : p;
+}
+
+void rt_release(void *p, uint64_t bytes)
+{
+	if (p)
+		munmap(p, (size_t)bytes);
+}
+
+void *rt_map(struct rt_account *a, enum rt_space space, uint64_t bytes)
+{
+	void *p = rt_reserve(bytes);
+
+	if (p)
+		rt_account_add(a, space, bytes);
 	return p;
 }
 
@@ -122,7 +134,7 @@ void rt_unmap(struct rt_account *a, enum rt_space space, void *p, uint64_t bytes
 {
 	if (!p)
 		return;
-	munmap(p, (size_t)bytes);
+	rt_release(p, bytes);
 	rt_account_remove(a, space, bytes);
 }
 

@@ -98,36 +98,6 @@ static enum edge_status make_records(struct edgert_session *s)
 		       : out_of_memory(s);
 }
 
-/*
- * Memory of the host: staging, and, when the plan has no staging, the device's
- * regions as well, because then host and device share memory.
- */
-static enum edge_status take_host_memory(struct edgert_session *s)
-{
-	const struct edge_plan *p = &s->plan;
-	uint32_t i;
-
-	s->staging = UINT32_MAX;
-	for (i = 0; i < p->region_count; i++)
-		if (p->regions[i].kind == EDGE_REGION_STAGING)
-			s->staging = i;
-	for (i = 0; i < p->region_count; i++) {
-		bool host = p->regions[i].space == EDGE_SPACE_HOST;
-
-		if (!host && s->staging != UINT32_MAX)
-			continue;
-		s->memory[i] = rt_map(&s->account, host ? RT_HOST : RT_DEVICE, p->regions[i].bytes);
-		if (!s->memory[i])
-			return rt_fail_errno(&s->failure, EDGE_MEMORY,
-					     "could not get %" PRIu64
-					     " bytes for the plan's region %u",
-					     p->regions[i].bytes, i);
-		if (!host)
-			s->in_place[i] = s->memory[i];
-	}
-	return EDGE_OK;
-}
-
 static enum edge_status wait_step(void *ctx, uint32_t step, struct failure *f)
 {
 	struct edgert_session *s = ctx;
@@ -247,10 +217,11 @@ enum edge_status session_open_as(const struct edgert_options *options, const str
 	if ((st = load_plan(s, options, purpose)) != EDGE_OK ||
 	    (options->resident && (st = refuse_streaming(s)) != EDGE_OK))
 		goto fail;
-	plan_file_choose_io(&s->file, session_io(options), s->plan.meta->requests,
-			    first_streamed(&s->plan) < s->plan.read_count);
-	if ((st = make_records(s)) != EDGE_OK || (st = take_host_memory(s)) != EDGE_OK)
+	if ((st = make_records(s)) != EDGE_OK || (st = session_take_memory(s)) != EDGE_OK)
 		goto fail;
+	plan_file_choose_io(&s->file, session_io(options), s->plan.meta->requests,
+			    s->shared ? s->shared_bytes : s->account.current[RT_HOST],
+			    first_streamed(&s->plan) < s->plan.read_count);
 	/* memory of the device's own must exist before anything is read into it */
 	if (!purpose && s->staging == UINT32_MAX && (st = start_reading(s, options)) != EDGE_OK)
 		goto fail;

@@ -162,17 +162,12 @@ static void destroy_device_objects(struct edgert_session *s)
 
 void edgert_close(struct edgert_session *s)
 {
-	uint32_t i;
-
 	if (!s)
 		return;
 	stream_stop(s->stream);
 	if (s->device)
 		destroy_device_objects(s);
-	for (i = 0; s->memory && i < s->plan.region_count; i++)
-		rt_unmap(&s->account,
-			 s->plan.regions[i].space == EDGE_SPACE_HOST ? RT_HOST : RT_DEVICE,
-			 s->memory[i], s->plan.regions[i].bytes);
+	session_give_memory(s);
 	plan_file_close(&s->file);
 	rt_free(s->regions);
 	rt_free(s->memory);

@@ -51,6 +51,8 @@ struct edgert_session {
 	struct rt_account account;
 	void **memory;	  /* per region: the host's address of it, or NULL */
 	void **in_place;  /* per region: the same where kernels use that memory itself */
+	void *shared;	  /* the mapping that the regions in place are parts of, or NULL */
+	uint64_t shared_bytes;
 	uint32_t staging; /* index of the staging region, or UINT32_MAX */
 	struct stream *stream;
 
@@ -91,6 +93,10 @@ enum edge_status session_prepare_lookups(struct edgert_session *s);
 void session_close_lookups(struct edgert_session *s);
 enum edge_status session_lookup(struct edgert_session *s, uint32_t index, struct device_fence *fence,
 				struct failure *f);
+
+/* place.c: memory of the host, as soon as the plan is known. */
+enum edge_status session_take_memory(struct edgert_session *s);
+void session_give_memory(struct edgert_session *s);
 
 /* Everything after the plan is checked and the I/O thread is on its way. */
 enum edge_status session_prepare(struct edgert_session *s, const struct edgert_options *options);

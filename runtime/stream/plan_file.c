@@ -9,9 +9,11 @@
  *
  * Weights are read past the page cache, several chunks at a time: nothing is
  * copied, so that reading takes next to nothing from the kernels, and a disk that
- * has several requests to work on is faster. Small plans that read in each run
- * do so through the cache, where the next run finds it; so is what lies there
- * already, and what comes from a slow disk.
+ * has several requests to work on is faster. That holds where memory is of large
+ * pages: a disk that fills small ones is no faster than through the cache. Small
+ * plans that read in each run do so through the cache, where the next run finds
+ * it, and which is told of what a later run reads a little ahead. So is read what
+ * lies there already, and what comes from a slow disk.
  */
 #include "config.h"
 
@@ -29,6 +31,8 @@
 enum {
 	DIRECT_FROM = 2 << 20,	      /* bytes of weights that are read once; less comes as fast with what surrounds it */
 	DIRECT_AGAIN_FROM = 16 << 20, /* that are read again: less stays in the page cache */
+	LARGE_PAGE = 2 << 20,	      /* memory from this size on consists of such pages, but for the end */
+	AHEAD_BYTES = 1 << 20,      /* that the disk works on: told more, it brings the first of it later */
 	DIRECT_DEPTH = 4,	/* chunks of up to 1 MiB: less leaves disks idle, more gains nothing */
 	SAMPLES = 64		/* pages that are looked for in the page cache */
 };
@@ -179,18 +183,39 @@ static bool is_cached(const struct plan_file *p)
 	return found > SAMPLES / 2;
 }
 
-void plan_file_choose_io(struct plan_file *p, enum plan_io io, uint32_t requests, bool again)
+void plan_file_choose_io(struct plan_file *p, enum plan_io io, uint32_t requests, uint64_t memory, bool again)
 {
-	uint64_t least = again ? DIRECT_AGAIN_FROM : DIRECT_FROM;
+	uint64_t weights = p->weights[1] - p->weights[0], least = again ? DIRECT_AGAIN_FROM : DIRECT_FROM;
 
 	if (io == PLAN_IO_AUTO && requests == EDGE_REQUESTS_BUFFERED)
 		io = PLAN_IO_BUFFERED;
 	p->depth = requests && requests <= EDGE_REQUESTS_MOST ? requests : DIRECT_DEPTH;
 	p->automatic = io == PLAN_IO_AUTO;
-	if (io == PLAN_IO_DIRECT || (p->automatic && p->weights[1] - p->weights[0] >= least && !is_cached(p)))
+	if (io == PLAN_IO_DIRECT || (p->automatic && weights >= least && memory >= LARGE_PAGE && !is_cached(p)))
 		p->direct_fd = open(p->path, O_RDONLY | O_CLOEXEC | O_DIRECT);
+	p->foresees = p->direct_fd < 0 && weights < DIRECT_AGAIN_FROM;
 	if (p->direct_fd < 0)
 		posix_fadvise(p->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+}
+
+uint32_t plan_file_foresee(const struct plan_file *p, const struct edge_plan *plan, uint32_t index, uint32_t told)
+{
+	uint64_t ahead = 0;
+
+	if (!p->foresees)
+		return told;
+	for (uint32_t i = index; i < plan->read_count && ahead < AHEAD_BYTES; i++) {
+		const struct edge_chunk *c = &plan->chunks[plan->reads[i].chunk];
+
+		if (plan->reads[i].flags & EDGE_READ_ONCE)
+			continue;
+		ahead += c->bytes;
+		if (i >= told) {
+			plan_file_expect(p, c);
+			told = i + 1;
+		}
+	}
+	return told;
 }
 
 static enum edge_status read_records(struct plan_file *p, struct failure *f)

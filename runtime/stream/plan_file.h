@@ -9,12 +9,13 @@
 #define EDGE_RT_PLAN_FILE_H
 
 #include "base/failure.h"
+#include "edge/plan_read.h"
 
 #include <stdatomic.h>
 #include <sys/types.h>
 
 enum plan_io {
-	PLAN_IO_AUTO,	  /* direct where the weights are large and not in the page cache */
+	PLAN_IO_AUTO,	  /* direct where memory is of large pages and the weights are not in the page cache */
 	PLAN_IO_BUFFERED, /* through the page cache, with the kernel's read-ahead */
 	PLAN_IO_DIRECT	  /* O_DIRECT where the file system has it, else buffered */
 };
@@ -29,16 +30,17 @@ struct plan_file {
 	uint64_t weights[2]; /* where they begin and end, in whole pages */
 	atomic_bool slow;    /* so the page cache may be worth its copies */
 	bool automatic;
+	bool foresees;	     /* through the page cache, which is told what later runs read a little ahead */
 	uint32_t depth;	     /* reads at a time, where they are direct */
 };
 
 /* Reads everything but the weights. Nothing is checked yet: that is plan_check()'s work. */
 enum edge_status plan_file_open(const char *path, struct plan_file *out, struct failure *f);
 /*
- * How weights are read: before the first of them. requests: as in the plan's meta. again: some are read in
- * each run.
+ * How weights are read: before the first of them. requests: as in the plan's meta. memory: bytes of all
+ * that is read into, in one piece. again: some are read in each run.
  */
-void plan_file_choose_io(struct plan_file *p, enum plan_io io, uint32_t requests, bool again);
+void plan_file_choose_io(struct plan_file *p, enum plan_io io, uint32_t requests, uint64_t memory, bool again);
 /* Copes with a zeroed and with a half-opened one. */
 void plan_file_close(struct plan_file *p);
 
@@ -61,6 +63,13 @@ void plan_file_slow(struct plan_file *p);
 void plan_file_expect(const struct plan_file *p, const struct edge_chunk *chunk);
 enum edge_status plan_file_read_expected(const struct plan_file *p, const struct edge_chunk *chunk,
 					 uint32_t index, void *out, struct failure *f);
+
+/*
+ * Before a read of a later run, by whoever does it: the disk begins with it and with what comes next. told:
+ * reads before this one were foreseen already, and what comes back are those that are now. (In the first run
+ * the system's own read-ahead is as good.) Not where weights go past the page cache.
+ */
+uint32_t plan_file_foresee(const struct plan_file *p, const struct edge_plan *plan, uint32_t index, uint32_t told);
 
 /* What was written reaches the disk and leaves the page cache. */
 enum edge_status plan_file_evict(const char *path, struct failure *f);

@@ -59,6 +59,7 @@ struct stream {
 	uint32_t begun;	    /* runs that the submitting thread has begun */
 	uint32_t next;	    /* read of this run that is issued next; read_count: all were */
 	uint32_t done;	    /* reads of this run that have arrived and are sound, with all before them */
+	uint32_t foreseen;  /* reads of this run that come before this one: plan_file_foresee() knows of them */
 	uint32_t submitted; /* steps of this run whose completion can be waited for */
 	uint32_t wanted;    /* by the submitting thread: this many of `done` */
 	uint32_t busy;	    /* threads with a read */
@@ -246,13 +247,18 @@ static void do_read(struct stream *s, uint32_t *at, uint32_t index, bool step_ru
 {
 	struct stream_record when = { 0, 0 };
 	struct failure f = { .status = EDGE_OK };
+	uint32_t told = s->run > 1 ? s->foreseen : NONE;
 
 	*at = index;
 	if (s->busy++ == 0)
 		s->busy_since = rt_now();
 	pthread_mutex_unlock(&s->lock);
+	if (told != NONE)
+		told = plan_file_foresee(s->config.file, s->config.plan, index, told);
 	perform(s, index, step_runs, &when, &f);
 	pthread_mutex_lock(&s->lock);
+	if (told != NONE && told > s->foreseen)
+		s->foreseen = told;
 	*at = NONE;
 	if (--s->busy == 0)
 		s->totals.busy_ns += rt_now() - s->busy_since;
@@ -370,6 +376,7 @@ void stream_begin(struct stream *s)
 	s->home = s->home < 0 ? -1 : sched_getcpu();
 	if (++s->begun > 1) {
 		s->submitted = 0;
+		s->foreseen = 0;
 		s->wanted = 0;
 		s->completed = -1;
 		s->done = s->next = s->first_streamed;

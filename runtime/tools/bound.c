@@ -98,13 +98,14 @@ static void *read_all(void *arg)
 	struct rate_reader *self = arg;
 	struct rate *r = self->rate;
 	const struct edge_plan *p = r->plan;
-	uint32_t i;
+	uint32_t told = 0, i;
 
 	while ((i = atomic_fetch_add(&r->next, 1)) < p->read_count) {
 		const struct edge_chunk *chunk = &p->chunks[p->reads[i].chunk];
 
 		if (!r->once && (p->reads[i].flags & EDGE_READ_ONCE))
 			continue;
+		told = plan_file_foresee(r->file, p, i, told);
 		if (plan_file_read_chunk(r->file, chunk, p->reads[i].chunk, self->memory, &self->failure) != EDGE_OK)
 			break;
 		atomic_fetch_add(&r->bytes, chunk->bytes);
@@ -161,7 +162,8 @@ enum edge_status measure_storage(const char *path, const struct edge_plan *p, bo
 		return st;
 	st = plan_file_open(path, &file, f);
 	if (st == EDGE_OK)
-		plan_file_choose_io(&file, direct ? PLAN_IO_DIRECT : PLAN_IO_BUFFERED, p->meta->requests, true);
+		plan_file_choose_io(&file, direct ? PLAN_IO_DIRECT : PLAN_IO_BUFFERED, p->meta->requests,
+				    UINT64_MAX, true);
 	r.file = &file;
 	if (st == EDGE_OK && !(r.reader[0].memory = rt_map(&account, RT_HOST, r.largest * MOST_READERS)))
 		st = rt_fail(f, EDGE_MEMORY, "out of memory");
