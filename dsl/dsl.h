@@ -58,6 +58,12 @@ struct decl_input_shape {
 	int64_t dim[8];
 };
 
+/* A tensor of an imported model that is to be an output. */
+struct decl_output {
+	const char *name;
+	struct span span;
+};
+
 enum decl_model_kind { DECL_MODEL_ONNX, DECL_MODEL_GGUF, DECL_MODEL_NETWORK };
 
 struct decl_model {
@@ -67,6 +73,7 @@ struct decl_model {
 	const char *path; /* ONNX, GGUF: as it must be opened (relative to the .edge file) */
 	struct span path_span;
 	VEC(struct decl_input_shape) inputs; /* ONNX */
+	VEC(struct decl_output) outputs;     /* ONNX: in place of the file's own; none: those */
 	const struct ast_list *body; /* NETWORK: statements, see ast.h */
 	const struct ast *ast;       /* NETWORK: where layers beside the model are */
 	uint32_t context; /* GGUF: positions of the cache; 0: not given */

@@ -70,6 +70,22 @@ static void imported_input(struct sema *s, struct decl_model *out, const struct 
 	vec_push(s->arena, &out->inputs, in);
 }
 
+/* "output NAME;" of an imported model: the model ends there. */
+static void imported_output(struct sema *s, struct decl_model *out, const struct ast_stmt *t)
+{
+	struct decl_output o = { t->name.text, t->name.span };
+
+	if (out->outputs.len >= MAX_BLOCK)
+		return;
+	for (uint32_t i = 0; i < out->outputs.len; i++)
+		if (!strcmp(out->outputs.data[i].name, o.name)) {
+			diag_error(s->diag, o.span, "output \"%s\" is given twice", o.name);
+			diag_note(s->diag, out->outputs.data[i].span, "first given here");
+			return;
+		}
+	vec_push(s->arena, &out->outputs, o);
+}
+
 static void model_import(struct sema *s, struct decl_model *out, const struct setting *m, const struct ast_stmt *t)
 {
 	const struct setting_value *file = setting_get(m, "file");
@@ -99,6 +115,10 @@ static void check_model(struct sema *s, struct decl_model *out, const struct ast
 			continue;
 		if (t->kind == STMT_INPUT) {
 			imported_input(s, out, t);
+			continue;
+		}
+		if (t->kind == STMT_OUTPUT && !t->values.len && out->kind == DECL_MODEL_ONNX) {
+			imported_output(s, out, t);
 			continue;
 		}
 		diag_error(s->diag, t->span, "an imported model has no network statements");

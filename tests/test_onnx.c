@@ -309,6 +309,7 @@ static void test_messages(const char *srcdir)
 		const char *file, *key, *value, *says;
 	} cases[] = {
 		{ "unsupported-two-operators", NULL, NULL, "MaxRoiPool (node \"first\", \"second\"), " },
+		{ "unsupported-boxes", NULL, NULL, "output \"boxes\"; output \"scores:0\";" },
 		{ "bad-symbolic", NULL, NULL,
 		  "dimension \"batch\" of input \"x\" f32[batch,3,?] is not set" },
 		{ "bad-symbolic", "batch", "2", "dimension 2 of input \"x\"" },
@@ -368,6 +369,29 @@ static void test_block(const char *srcdir)
 	m.inputs.data[0].name = "z";
 	attempt(&t, path, NULL, &m);
 	tap_ok(!t.g && strstr(t.text, "has no input \"z\""), "a wrong name in the model block");
+	attempt_end(&t);
+	arena_release(&a);
+}
+
+/* The model block says where the model ends: before what cannot be had. */
+static void test_outputs(const char *srcdir)
+{
+	static const char *const names[] = { "boxes", "scores:0", "nothing" };
+	struct arena a = { 0 };
+	struct decl_model m = { .name = "m" };
+	const char *path = arena_printf(&a, "%s/tests/corpus/onnx/unsupported-boxes.onnx", srcdir);
+	struct attempt t;
+
+	for (uint32_t i = 0; i < 2; i++)
+		vec_push(&a, &m.outputs, (struct decl_output){ .name = names[i] });
+	attempt(&t, path, NULL, &m);
+	if (!tap_ok(t.g && t.g->outputs.len == 2 && strcmp(t.g->output_names.data[1], "scores:0") == 0,
+		    "outputs from the model block"))
+		show(&t);
+	attempt_end(&t);
+	vec_push(&a, &m.outputs, (struct decl_output){ .name = names[2] });
+	attempt(&t, path, NULL, &m);
+	tap_ok(!t.g && strstr(t.text, "has no tensor \"nothing\""), "an output that no node computes");
 	attempt_end(&t);
 	arena_release(&a);
 }
@@ -577,6 +601,7 @@ int main(void)
 	test_corpus(srcdir);
 	test_messages(srcdir);
 	test_block(srcdir);
+	test_outputs(srcdir);
 	test_external(srcdir);
 	test_damage(srcdir, "Conv-11-1d", tmp);
 	test_damage(srcdir, "shape-chain", tmp);

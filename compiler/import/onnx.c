@@ -91,8 +91,7 @@ static const struct {
 } beyond[] = {
 	{ "Bernoulli", "random numbers are no part of a plan, which gives the same result at every run. Make them an input." },
 	{ "Multinomial", "random numbers are no part of a plan, which gives the same result at every run. Make them an input." },
-	{ "NonMaxSuppression", "how many boxes it keeps is known only when the model runs, and a plan's memory before. Let the model end "
-			       "with the boxes and scores that it reads." },
+	{ "NonMaxSuppression", "how many boxes it keeps is known only when the model runs, and a plan's memory before." },
 	{ "RandomNormal", "random numbers are no part of a plan, which gives the same result at every run. Make them an input." },
 	{ "RandomNormalLike", "random numbers are no part of a plan, which gives the same result at every run. Make them an input." },
 	{ "RandomUniform", "random numbers are no part of a plan, which gives the same result at every run. Make them an input." },
@@ -101,6 +100,29 @@ static const struct {
 	{ "TfIdfVectorizer", "tensors of text are no part of a plan. Tokenize before the model." },
 	{ "Unique", "how many elements it keeps is known only when the model runs, and a plan's memory before." },
 };
+
+/* What the node reads that others compute, as statements that make the model end there. */
+void onnx_hint_end(struct onnx_import *im, const Onnx__NodeProto *n, const Onnx__GraphProto *graph)
+{
+	struct strbuf list = { 0 };
+
+	if (im->end_hinted || im->body_depth || !graph)
+		return;
+	for (size_t i = 0; i < n->n_input; i++)
+		for (size_t k = 0; k < graph->n_node && n->input[i] && *n->input[i]; k++) {
+			const Onnx__NodeProto *by = graph->node[k];
+
+			for (size_t o = 0; o < by->n_output && strcmp(by->op_type ? by->op_type : "", "Constant"); o++)
+				if (by->output[o] && strcmp(by->output[o], n->input[i]) == 0)
+					strbuf_printf(&list, " output \"%s\";", n->input[i]);
+		}
+	if (list.len) {
+		im->end_hinted = true;
+		diag_hint(im->d, "To end the model before node \"%s\", write this in its model block:%s", node_name(n),
+			  strbuf_str(&list));
+	}
+	strbuf_free(&list);
+}
 
 static void say_why(struct onnx_import *im, const struct map *missing)
 {
@@ -115,6 +137,7 @@ static bool check_supported(struct onnx_import *im, const Onnx__GraphProto *grap
 {
 	struct strbuf list = { 0 };
 	struct map seen = { 0 };
+	const Onnx__NodeProto *first = NULL;
 	struct strbuf *group = NULL;
 	uint32_t groups = 0;
 
@@ -127,6 +150,7 @@ static bool check_supported(struct onnx_import *im, const Onnx__GraphProto *grap
 
 		if (find_op(im, n) || onnx_function(im, n))
 			continue;
+		first = first ? first : n;
 		is_new = standard && map_get(&im->ops, type, &known);
 		title = standard ? type : arena_printf(&im->file, "%s.%s", n->domain, type);
 		if (is_new)
@@ -151,6 +175,8 @@ static bool check_supported(struct onnx_import *im, const Onnx__GraphProto *grap
 		diag_error(im->d, im->span, "unsupported operator%s: %s", groups > 1 ? "s" : "",
 			   strbuf_str(&list));
 	say_why(im, &seen);
+	if (first)
+		onnx_hint_end(im, first, graph);
 	strbuf_free(&list);
 	free(group);
 	return groups == 0;
@@ -276,6 +302,45 @@ static void add_outputs(struct onnx_import *im, const Onnx__GraphProto *graph)
 		diag_error(im->d, im->span, "the model has no outputs");
 }
 
+static bool is_there(const Onnx__GraphProto *graph, const char *name)
+{
+	for (size_t i = 0; i < graph->n_node; i++)
+		for (size_t k = 0; k < graph->node[i]->n_output; k++)
+			if (graph->node[i]->output[k] && strcmp(graph->node[i]->output[k], name) == 0)
+				return true;
+	for (size_t i = 0; i < graph->n_input; i++)
+		if (graph->input[i]->name && strcmp(graph->input[i]->name, name) == 0)
+			return true;
+	for (size_t i = 0; i < graph->n_initializer; i++)
+		if (graph->initializer[i]->name && strcmp(graph->initializer[i]->name, name) == 0)
+			return true;
+	return false;
+}
+
+/* The tensors that the model block names take the place of the file's outputs. */
+static bool choose_outputs(struct onnx_import *im, Onnx__GraphProto *graph)
+{
+	const struct decl_model *m = im->model;
+	Onnx__ValueInfoProto *info;
+	bool good = true;
+
+	if (!m || !m->outputs.len)
+		return true;
+	info = arena_new_array(&im->file, Onnx__ValueInfoProto, m->outputs.len);
+	graph->n_output = m->outputs.len;
+	graph->output = arena_new_array(&im->file, Onnx__ValueInfoProto *, m->outputs.len);
+	for (uint32_t i = 0; i < m->outputs.len; i++) {
+		onnx__value_info_proto__init(&info[i]);
+		info[i].name = arena_strdup(&im->file, m->outputs.data[i].name);
+		graph->output[i] = &info[i];
+		if (!is_there(graph, info[i].name)) {
+			diag_error(im->d, m->outputs.data[i].span, "the model has no tensor \"%s\"", info[i].name);
+			good = false;
+		}
+	}
+	return good;
+}
+
 static bool read_opset(struct onnx_import *im, const Onnx__ModelProto *model)
 {
 	for (size_t i = 0; i < model->n_opset_import; i++)
@@ -298,8 +363,9 @@ static void import_model(struct onnx_import *im, const Onnx__ModelProto *model)
 		diag_error(im->d, im->span, "this is not an ONNX model: it holds no graph");
 		return;
 	}
-	if (!read_opset(im, model))
+	if (!read_opset(im, model) || !choose_outputs(im, model->graph))
 		return;
+	im->graph = model->graph;
 	im->functions = model->functions;
 	im->function_count = model->n_functions;
 	onnx_enter(im, &top, false);

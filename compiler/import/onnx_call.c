@@ -182,12 +182,12 @@ static bool known_tensor(struct call *c, uint32_t i, const char *what, struct re
 
 	if (v == NO_ID)
 		return false;
-	if (!is_known(c, v))
-		return call_fail(
-			c,
-			"input %u (%s) must be known when compiling, but \"%s\" is computed "
-			"while the model runs",
-			i, what, c->node->input[i]);
+	if (!is_known(c, v)) {
+		call_fail(c, "input %u (%s) must be known when compiling, but \"%s\" is computed while the model runs", i, what,
+			  c->node->input[i]);
+		onnx_hint_end(c->im, c->node, c->im->graph);
+		return false;
+	}
 	p = known_data(c, v);
 	if (!p)
 		return false;

@@ -63,6 +63,8 @@ struct onnx_import {
 	VEC(int64_t) dim_value;
 	VEC(struct onnx_steps) steps; /* onnx_ops_steps.c */
 	VEC(uint32_t) steps_of;	      /* value -> index in steps, + 1; 0: none */
+	const Onnx__GraphProto *graph; /* the outermost */
+	bool end_hinted;
 	uint32_t body_depth;
 	uint64_t body_nodes;
 	Onnx__FunctionProto **functions; /* operators that the file defines */
@@ -165,6 +167,8 @@ bool onnx_inputs(struct onnx_import *im, const Onnx__GraphProto *graph);
 uint32_t *onnx_order(struct onnx_import *im, const Onnx__GraphProto *graph, uint32_t *count);
 
 /* onnx.c: the nodes of a graph. */
+/* How to end the model before a node that cannot be had; once. */
+void onnx_hint_end(struct onnx_import *im, const Onnx__NodeProto *n, const Onnx__GraphProto *graph);
 bool onnx_nodes(struct onnx_import *im, const Onnx__GraphProto *graph);
 void onnx_initialisers(struct onnx_import *im, const Onnx__GraphProto *graph);
 value_id onnx_lookup(struct onnx_import *im, const char *name, bool *found); /* in all scopes that are seen */

@@ -166,6 +166,7 @@ bool op_gemm(struct call *c);
 value_id onnx_matmul(struct call *c, value_id a, value_id b);
 value_id onnx_gemm(struct call *c);
 bool op_rnn(struct call *c);
+bool onnx_rnn(struct call *c, value_id w, value_id r);
 
 /* onnx_ops_attention.c */
 bool op_attention(struct call *c);

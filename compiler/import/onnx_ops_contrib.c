@@ -442,6 +442,37 @@ static bool op_dynamic_matmul(struct call *c)
 	return !c->failed;
 }
 
+/* Weights [directions, inputs, 4 hidden] of bytes, one scale for each direction or column, as an LSTM has them. */
+static value_id lstm_weights(struct call *c, uint32_t i, uint32_t scale)
+{
+	static const int64_t perm[3] = { 0, 2, 1 };
+	value_id w = emit_cast(c, call_in(c, i), DTYPE_F32), part[2] = { call_in(c, scale), call_in(c, scale + 1) };
+	struct shape s = shape_of(c, w);
+
+	if (s.rank != 3 || part[0] == NO_ID || part[1] == NO_ID) {
+		call_fail(c, "its weights or their scales are missing");
+		return NO_ID;
+	}
+	for (uint32_t k = 0; k < 2; k++) {
+		struct shape ps = shape_of(c, part[k]), to = { 3, { s.dim[0], 1, 1 } };
+
+		if (shape_elements(&ps) == s.dim[0] * s.dim[2])
+			to.dim[2] = s.dim[2];
+		else if (shape_elements(&ps) != s.dim[0])
+			call_fail(c, "a scale or zero point is %s", shape_string(&c->im->scratch, &ps));
+		part[k] = emit_reshape(c, emit_cast(c, part[k], DTYPE_F32), &to);
+	}
+	return emit_transpose(c, emit2(c, OP_mul, emit2(c, OP_sub, w, part[1]), part[0]), perm);
+}
+
+/* Weights of bytes; what they are multiplied by stays as exact as it is. */
+static bool op_dynamic_lstm(struct call *c)
+{
+	value_id w = lstm_weights(c, 1, 8), r = lstm_weights(c, 2, 10);
+
+	return !c->failed && onnx_rnn(c, w, r);
+}
+
 /* ---- MatMulNBits: a[.., K] times b[N][K] in blocks of 2 to 8 bits, each with a scale */
 
 struct bits {
@@ -541,6 +572,7 @@ const struct onnx_op onnx_contrib_ops[] = {
 	{ "SkipSimplifiedLayerNormalization", 1, 0, op_skip_norm, OP_rms_norm },
 	NEW("Attention", op_self_attention),
 	NEW("DequantizeLinear", op_dequantize),
+	{ "DynamicQuantizeLSTM", 1, 0, op_dynamic_lstm, OP_lstm },
 	NEW("DynamicQuantizeMatMul", op_dynamic_matmul),
 	NEW("EmbedLayerNormalization", op_embed_norm),
 	NEW("FusedConv", op_fused_conv),

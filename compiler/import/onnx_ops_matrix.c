@@ -232,11 +232,12 @@ static bool rnn_as_gru(struct call *c, value_id *in, int64_t hidden, uint32_t di
 	return true;
 }
 
-bool op_rnn(struct call *c)
+/* w, r: the weights, as inputs 1 and 2 of the standard operators */
+bool onnx_rnn(struct call *c, value_id w, value_id r)
 {
 	bool lstm = c->op->op == OP_lstm, plain = c->op->op == OP_identity, named;
 	value_id in[8];
-	struct shape xs = shape_of(c, call_in(c, 0)), rs = shape_of(c, call_in(c, 2));
+	struct shape xs = shape_of(c, call_in(c, 0)), rs = shape_of(c, r);
 	int64_t direction, f[6], layout = call_int(c, "layout", 0), hidden;
 	uint32_t inputs = lstm ? 8 : 6, n = 0, functions;
 	double alpha[6], beta[6];
@@ -257,6 +258,8 @@ bool op_rnn(struct call *c)
 		return false;
 	for (uint32_t i = 0; i < inputs; i++)
 		in[i] = i == 4 ? sequence_lengths(c, xs.dim[layout ? 1 : 0]) : call_in(c, i);
+	in[1] = w;
+	in[2] = r;
 	if (plain) {
 		if (c->failed || !rnn_as_gru(c, in, hidden, functions, f, alpha, beta))
 			return false;
@@ -291,4 +294,9 @@ bool op_rnn(struct call *c)
 	for (uint32_t i = 0; i < graph_node(c->g, id)->out_count; i++)
 		call_out(c, i, graph_node(c->g, id)->out[i]);
 	return true;
+}
+
+bool op_rnn(struct call *c)
+{
+	return onnx_rnn(c, call_in(c, 1), call_in(c, 2));
 }

@@ -135,6 +135,8 @@ save("bad-rank-9", build([node("Relu", ["x"])], [helper.make_tensor_value_info("
 save("unsupported-two-operators", build([node("MaxRoiPool", ["x", "k"], ["a"], name="first"), node("MaxRoiPool", ["a", "k"], ["b"], name="second"),
                                          helper.make_node("Foo", ["b"], ["y"], name="third", domain="my.domain")],
                                         inits=[numpy_helper.from_array(np.array([1]), "k")], domains=["my.domain"]))
+save("unsupported-boxes", build([node("Exp", ["b"], ["boxes"]), node("Exp", ["s"], ["scores:0"]), node("NonMaxSuppression", ["boxes", "scores:0"], ["y"])],
+                                [helper.make_tensor_value_info("b", F, [1, 8, 4]), helper.make_tensor_value_info("s", F, [1, 2, 8])]))
 save("unsupported-string", build([node("Identity", ["x"])], [helper.make_tensor_value_info("x", TensorProto.STRING, [2])]))
 save("unsupported-uint32", build([node("Identity", ["x"])], [helper.make_tensor_value_info("x", TensorProto.UINT32, [2])]))
 save("unsupported-uint32-output", build([node("Cast", ["x"], to=TensorProto.UINT32)], outputs=[helper.make_tensor_value_info("y", TensorProto.UINT32, None)]))
