@@ -20,7 +20,7 @@ import sys
 import threading
 import time
 
-from common import number, settle, tool
+from common import evict, number, settle, tool
 
 PROMPT, DECODED, SHORT, CONTEXT = 128, 64, 8, 256
 QUARTER_FROM = 1 << 30  # bytes of a model that is also run in a quarter of them
