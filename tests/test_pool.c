@@ -84,37 +84,6 @@ static void check_pinning(void)
 	tap_ok(CPU_EQUAL(&before, &after), "and free again afterwards");
 }
 
-/* After pauses in which the workers sleep, the caller has the choice of CPUs that he had. */
-static void check_return(void)
-{
-	cpu_set_t before, after;
-	struct failure f = { .status = EDGE_OK };
-	struct job j = { .count = 16 };
-	uint32_t wrong = 0;
-	struct pool *p;
-
-	sched_getaffinity(0, sizeof before, &before);
-	if (!tap_ok(pool_open((uint32_t)CPU_COUNT(&before), false, &p, &f) == EDGE_OK, "a pool for every CPU"))
-		return;
-	for (int i = 0; i < 40; i++) {
-		int cpu = i % CPU_SETSIZE;
-		cpu_set_t one;
-
-		CPU_ZERO(&one);
-		CPU_SET(cpu, &one);
-		usleep(2000);
-		/* where the caller is now, and the workers are not asked */
-		if (CPU_ISSET(cpu, &before) && sched_setaffinity(0, sizeof one, &one) == 0)
-			sched_setaffinity(0, sizeof before, &before);
-		memset(j.times, 0, sizeof j.times);
-		pool_run(p, work, &j, j.count);
-		sched_getaffinity(0, sizeof after, &after);
-		wrong += !each_once(&j) || !CPU_EQUAL(&before, &after);
-	}
-	pool_close(p);
-	tap_ok(wrong == 0, "40 jobs after pauses: %u went wrong or left the caller less free", wrong);
-}
-
 int main(void)
 {
 	alarm(120); /* a job that never ends */
@@ -122,7 +91,6 @@ int main(void)
 	check_jobs(2, 100000, false);
 	check_jobs(4, 100000, false);
 	check_pinning();
-	check_return();
 	check_jobs(2, 20000, true);
 	return tap_done();
 }

@@ -232,34 +232,11 @@ void pool_give_way(struct pool *p)
 	atomic_store(&p->give_way, true);
 }
 
-/*
- * After a pause the system may have put the caller on the CPU of a worker that slept. That one cannot go
- * elsewhere, and the two would share it until the system looks again, which is longer than a run. The caller
- * goes to the CPU that is left, and may then move as before.
- */
-static void return_home(const struct pool *p)
-{
-	int here = sched_getcpu();
-	cpu_set_t mine;
-	uint32_t k = 0;
-
-	for (int cpu = 0; cpu < here && cpu < CPU_SETSIZE; cpu++)
-		k += CPU_ISSET(cpu, &p->cpus) != 0;
-	if (here < 0 || k % p->threads == p->home % p->threads || sched_getaffinity(0, sizeof mine, &mine) != 0 ||
-	    !CPU_EQUAL(&mine, &p->cpus))
-		return;
-	pin_to(&p->cpus, p->home);
-	sched_setaffinity(0, sizeof mine, &mine);
-}
-
 static void publish(struct pool *p)
 {
 	atomic_fetch_add(&p->generation, 1);
-	if (atomic_load(&p->sleepers)) {
-		if (p->settle)
-			return_home(p);
+	if (atomic_load(&p->sleepers))
 		futex_wake_all(&p->generation);
-	}
 }
 
 void pool_close(struct pool *p)
