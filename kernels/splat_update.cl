@@ -21,7 +21,7 @@
  * 3. Both round up or down by chance in proportion to what is lost, without
  * which small changes of a slow mean would never arrive.
  *
- * COMPACT: all parameters but places are halves, rounded by chance, too, and higher
+ * COMPACT: all parameters but places have 16 bits, rounded by chance, too, and higher
  * colour coefficients have no moments of their own. Their functions have the
  * same mean square over all directions as the constant one, so the colour's second moment says
  * how large their gradients are; the first moment would only smooth what is slow anyway.
@@ -36,7 +36,7 @@
 #define KERNEL splat_update
 #endif
 
-#define MOST_STEP 3.0f /* of a coefficient without moments, in rates */
+#define MOST_STEP 10.0f /* of a coefficient without moments, in rates */
 #define BETA1 0.9f
 #define BETA2 0.999f
 
@@ -136,20 +136,22 @@ EDGE_OVERLOAD void EDGE_FN(place)(struct EDGE_FN(adam) *a, int k, float16 gradie
 	vstore16(EDGE_FN(stepped)(a, k, vload16(0, a->p + at), gradient, rate), 0, a->p + at);
 }
 
-EDGE_OVERLOAD void EDGE_FN(put)(struct EDGE_FN(adam) *a, float16 x, __global REST *p)
+/* What chance rounds by, for numbers of 16 bits. */
+EDGE_OVERLOAD uint16 EDGE_FN(chance)(struct EDGE_FN(adam) *a)
 {
 #if COMPACT
 	a->random = a->random * 1664525u + 1013904223u;
 #endif
-	splat_put_rest16(x, a->random >> 16, p);
+	return a->random >> 16;
 }
 
 /* A step of parameter k, of those from P_REST on. */
 EDGE_OVERLOAD void EDGE_FN(step)(struct EDGE_FN(adam) *a, int k, float16 gradient, float rate)
 {
 	__global REST *p = a->rest + REST_AT(k) * a->plane;
+	const float16 x = EDGE_FN(stepped)(a, k, splat_rest16(p, k), gradient, rate);
 
-	EDGE_FN(put)(a, EDGE_FN(stepped)(a, k, splat_rest16(p), gradient, rate), p);
+	splat_put_rest16(x, EDGE_FN(chance)(a), k, p);
 }
 
 #if COMPACT
@@ -157,7 +159,9 @@ EDGE_OVERLOAD void EDGE_FN(coefficient)(struct EDGE_FN(adam) *a, int column, flo
 {
 	__global REST *p = a->rest + column * a->plane;
 
-	EDGE_FN(put)(a, splat_rest16(p) - rate * clamp(step, (float16)(-MOST_STEP), (float16)(MOST_STEP)), p);
+	const float16 x = splat_half16(p) - rate * clamp(step, (float16)(-MOST_STEP), (float16)(MOST_STEP));
+
+	splat_put_half16(x, EDGE_FN(chance)(a), p);
 }
 
 /* The higher coefficients' steps. */
@@ -340,10 +344,10 @@ EDGE_OVERLOAD void EDGE_FN(backward)(__global const uint *restrict state, const 
 	for (int k = 1; k < min(n, GREY); k++) {
 		__global const REST *sh = a->rest + HIGHER_AT(k, 0) * a->plane;
 
-		c[k] = sum[6] * splat_rest16(sh) + sum[7] * splat_rest16(sh + a->plane) + sum[8] * splat_rest16(sh + 2 * a->plane);
+		c[k] = sum[6] * splat_half16(sh) + sum[7] * splat_half16(sh + a->plane) + sum[8] * splat_half16(sh + 2 * a->plane);
 	}
 	for (int k = GREY; k < n; k++)
-		c[k] = (sum[6] + sum[7] + sum[8]) * splat_rest16(a->rest + HIGHER_AT(k, 0) * a->plane);
+		c[k] = (sum[6] + sum[7] + sum[8]) * splat_half16(a->rest + HIGHER_AT(k, 0) * a->plane);
 	EDGE_FN(direction)(d, degree, c, dd);
 	dot = d[0] * dd[0] + d[1] * dd[1] + d[2] * dd[2];
 	for (int k = 0; k < 3; k++)
@@ -426,7 +430,7 @@ EDGE_OVERLOAD void EDGE_FN(sixteen)(__global const uint *restrict state, struct 
 	EDGE_FN(lateness)(state, missed, a);
 	if (!a->own && !a->late)
 		return;
-	opacity = splat_sigmoid(splat_rest16(a->rest + REST_AT(P_OPACITY) * a->plane));
+	opacity = splat_sigmoid(splat_rest16(a->rest + REST_AT(P_OPACITY) * a->plane, P_OPACITY));
 	for (int k = 0; k < 11; k++)
 		out[k] = (float16)(0.0f);
 	for (int k = 0; k < 16; k++)
@@ -438,7 +442,7 @@ EDGE_OVERLOAD void EDGE_FN(sixteen)(__global const uint *restrict state, struct 
 	if (fade > 0.0f || shrink > 0.0f) {
 		out[P_OPACITY] += fade * opacity * (1.0f - opacity);
 		for (int k = 0; k < 3; k++)
-			out[P_SCALE + k] += shrink * edge_exp(splat_rest16(a->rest + REST_AT(P_SCALE + k) * a->plane));
+			out[P_SCALE + k] += shrink * edge_exp(splat_rest16(a->rest + REST_AT(P_SCALE + k) * a->plane, P_SCALE + k));
 	}
 	EDGE_FN(steps)(state, a, out, y, sum + 6, pulled);
 	if (noise > 0.0f && a->own)

@@ -27,6 +27,15 @@ static float parameter(const struct ref_gaussian *g, uint32_t k)
 		       k == 10 ? g->opacity : g->sh[(k - 11) / 3][(k - 11) % 3]);
 }
 
+/* The same in a compact plan, whose rotations go to 2: their length does not show. */
+static float compact_parameter(const struct ref_gaussian *g, uint32_t k)
+{
+	const double *q = g->rotation;
+
+	return k < 6 || k > 9 ? parameter(g, k) :
+	       (float)(q[k - 6] / sqrt(q[0] * q[0] + q[1] * q[1] + q[2] * q[2] + q[3] * q[3]));
+}
+
 static void must(enum edge_status st, const struct failure *f)
 {
 	if (st != EDGE_OK) {
@@ -42,7 +51,7 @@ static void put_scene(struct train *t, const struct splat_scene *s, struct failu
 
 	for (uint32_t k = 0; k < PARAMETERS; k++) {
 		for (uint32_t i = 0; i < s->count; i++)
-			column[i] = parameter(&s->gaussian[i], k);
+			column[i] = t->plan->flags ? compact_parameter(&s->gaussian[i], k) : parameter(&s->gaussian[i], k);
 		must(train_parameter_write(t, k, 0, s->count, column, f), f);
 		if (t->plan->flags)
 			continue;

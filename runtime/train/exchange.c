@@ -5,6 +5,8 @@
 #include "base/memory.h"
 #include "train/exchange.h"
 
+#include <math.h>
+
 enum { ROWS = 256 };
 
 struct block {
@@ -30,6 +32,19 @@ static enum edge_status read_block(struct train *t, struct block *b, uint32_t fi
 			b->row[i][k] = b->column[i];
 	}
 	return EDGE_OK;
+}
+
+/* Length 1: some trainers keep any, and numbers of 16 bits go to 2. */
+static void normalise_rotations(struct block *b, uint32_t count)
+{
+	enum { ROTATION = 6 };
+
+	for (uint32_t i = 0; i < count; i++) {
+		float *q = b->row[i] + ROTATION, length = sqrtf(q[0] * q[0] + q[1] * q[1] + q[2] * q[2] + q[3] * q[3]);
+
+		for (uint32_t k = 0; k < 4 && length > 0 && isfinite(length); k++)
+			q[k] /= length;
+	}
 }
 
 static enum edge_status write_block(struct train *t, struct block *b, uint32_t first, uint32_t count,
@@ -96,6 +111,8 @@ enum edge_status exchange_load(struct train *t, struct ply_reader *from, bool *l
 			     (unsigned long long)ply_count(from), train_capacity(t));
 	for (uint32_t i = 0; i < c.gaussians && st == EDGE_OK; i += ROWS) {
 		st = ply_read(from, b->row, block_of(i, c.gaussians), f);
+		if (st == EDGE_OK)
+			normalise_rotations(b, block_of(i, c.gaussians));
 		if (st == EDGE_OK && !*left_out)
 			*left_out = beyond(b, block_of(i, c.gaussians), planes(t));
 		if (st == EDGE_OK)

@@ -3,16 +3,17 @@
  * set.c - what the set is made of.
  *
  * Parts are what a checkpoint keeps, in the plan's own formats. Where those are compact all but
- * places are a part of their own: halves, which stand behind the places. Some or all of the higher colour
- * coefficients among them are the same for red, green and blue.
+ * places are a part of their own, of 16 bits, which stands behind the places: integers, and halves for higher
+ * colour coefficients. Some or all of these are the same for red, green and blue.
  */
 #include "config.h"
 
 #include "train/internal.h"
 
+#include <math.h>
 #include <string.h>
 
-enum { BATCH = 256, PARAMETERS = 0, HALVES = 4 /* parts */ };
+enum { BATCH = 256, PARAMETERS = 0, SHORTS = 4 /* parts */ };
 
 static bool compact(const struct train *t)
 {
@@ -31,17 +32,17 @@ static uint32_t list_parts(const struct train *t, struct part *all)
 	const struct edge_train *x = t->plan;
 	const uint32_t whole = edge_train_whole(x->parameters, x->flags), bytes = x->moment_bits / 8;
 	const uint32_t moments = edge_train_moments(x->parameters, x->flags);
-	const uint32_t halves = edge_train_columns(x->parameters, x->flags);
+	const uint32_t shorts = edge_train_columns(x->parameters, x->flags);
 	const struct part list[] = {
 		{ { "parameters", whole, 4 }, EDGE_BUFFER_PARAMETERS, 0 },
 		{ { "first moments", moments, bytes }, EDGE_BUFFER_MOMENT1, 0 },
 		{ { "second moments", moments, bytes }, EDGE_BUFFER_MOMENT2, 0 },
 		{ { "statistics", STATISTICS, compact(t) ? 2 : 4 }, EDGE_BUFFER_STATISTICS, 0 },
-		{ { "short parameters", halves, 2 }, EDGE_BUFFER_PARAMETERS, 4 * (uint64_t)whole * x->capacity },
+		{ { "short parameters", shorts, 2 }, EDGE_BUFFER_PARAMETERS, 4 * (uint64_t)whole * x->capacity },
 	};
 
 	memcpy(all, list, sizeof list);
-	return halves ? 5 : 4;
+	return shorts ? 5 : 4;
 }
 
 uint32_t train_part_count(const struct train *t)
@@ -147,10 +148,34 @@ static float from_half(uint16_t h)
 	return h & 0x8000 ? -x : x;
 }
 
+/* What a unit of parameter k is, of those that are integers: as in kernels/splat.clh. */
+static float unit_of(uint32_t k)
+{
+	enum { ROTATION = 6, OPACITY = 10, COLOUR = 11 };
+
+	return k < ROTATION || k == OPACITY ? 0x1p-11f : k < COLOUR ? 0x1p-14f : 0x1p-12f;
+}
+
+static float from_short(uint32_t k, uint16_t code)
+{
+	return k < EDGE_TRAIN_BASE ? (float)(int16_t)code * unit_of(k) : from_half(code);
+}
+
+static uint16_t to_short(uint32_t k, float x)
+{
+	float units;
+
+	if (k >= EDGE_TRAIN_BASE)
+		return to_half(x);
+	units = x / unit_of(k);
+	units = units > 32767.0f ? 32767.0f : units < -32767.0f ? -32767.0f : units == units ? units : 0.0f;
+	return (uint16_t)lrintf(units);
+}
+
 enum edge_status train_parameter_read(struct train *t, uint32_t k, uint32_t first, uint32_t count, float *out,
 				      struct failure *f)
 {
-	uint16_t half[BATCH];
+	uint16_t code[BATCH];
 	uint32_t before;
 	enum edge_status st = EDGE_OK;
 
@@ -159,9 +184,9 @@ enum edge_status train_parameter_read(struct train *t, uint32_t k, uint32_t firs
 	for (uint32_t done = 0; done < count && st == EDGE_OK; done += BATCH) {
 		uint32_t n = count - done < BATCH ? count - done : BATCH;
 
-		st = train_part_read(t, HALVES, column_of(t, k, &before), first + done, n, half, f);
+		st = train_part_read(t, SHORTS, column_of(t, k, &before), first + done, n, code, f);
 		for (uint32_t i = 0; i < n && st == EDGE_OK; i++)
-			out[done + i] = from_half(half[i]);
+			out[done + i] = from_short(k, code[i]);
 	}
 	return st;
 }
@@ -169,7 +194,7 @@ enum edge_status train_parameter_read(struct train *t, uint32_t k, uint32_t firs
 enum edge_status train_parameter_write(struct train *t, uint32_t k, uint32_t first, uint32_t count, const float *in,
 				       struct failure *f)
 {
-	uint16_t half[BATCH];
+	uint16_t code[BATCH];
 	uint32_t before, column;
 	enum edge_status st = EDGE_OK;
 
@@ -180,11 +205,11 @@ enum edge_status train_parameter_write(struct train *t, uint32_t k, uint32_t fir
 		uint32_t n = count - done < BATCH ? count - done : BATCH;
 
 		/* the mean of what is written as red, green and blue, in this order */
-		if (before && (st = train_part_read(t, HALVES, column, first + done, n, half, f)) != EDGE_OK)
+		if (before && (st = train_part_read(t, SHORTS, column, first + done, n, code, f)) != EDGE_OK)
 			return st;
 		for (uint32_t i = 0; i < n; i++)
-			half[i] = to_half(((before ? from_half(half[i]) * (float)before : 0) + in[done + i]) / (float)(before + 1));
-		st = train_part_write(t, HALVES, column, first + done, n, half, f);
+			code[i] = to_short(k, ((before ? from_short(k, code[i]) * (float)before : 0) + in[done + i]) / (float)(before + 1));
+		st = train_part_write(t, SHORTS, column, first + done, n, code, f);
 	}
 	return st;
 }

@@ -315,9 +315,9 @@ enum edge_policy {
 
 enum edge_train_flags {
 	/*
-	 * moment_bits is 8. Colour coefficients of degree 1 and up are f16 columns behind the other parameters' and
-	 * have no moments; from degree 2 on there is one for red, green and blue together. Statistics are the
-	 * upper halves of f32.
+	 * moment_bits is 8. All parameters but places have 16 bits, see doc/plan-format.txt. Colour coefficients of
+	 * degree 1 and up have no moments; from degree 2 on there is one for red, green and blue together.
+	 * Statistics are the upper halves of f32.
 	 */
 	EDGE_TRAIN_COMPACT = 1,
 	EDGE_TRAIN_GREY = 2 /* only with COMPACT: of degree 1, too, there is one for the three */
@@ -338,7 +338,7 @@ static inline uint32_t edge_train_whole(uint32_t parameters, uint32_t flags)
 	return flags & EDGE_TRAIN_COMPACT ? EDGE_TRAIN_PLACE : parameters;
 }
 
-/* How many f16 columns there are for the rest of them. */
+/* How many columns of 16 bits there are for the rest of them. */
 static inline uint32_t edge_train_columns(uint32_t parameters, uint32_t flags)
 {
 	const uint32_t higher = parameters - EDGE_TRAIN_BASE;
