@@ -69,8 +69,13 @@ static void raise_rates(struct edge_train *x)
 	x->rate_position_first *= faster;
 	x->rate_position_last *= faster;
 	x->rate_scale *= 2.0f;
-	/* compact ones have no first moment that evens out what pulls at them: steps are cut off, which has to be made up for */
-	x->rate_sh *= x->flags & EDGE_TRAIN_COMPACT ? 10.0f : 8.0f;
+	/*
+	 * Compact ones have no first moment that evens out what pulls at them: steps are cut off, which has to be made
+	 * up for. Fewer Gaussians are seen in more pixels each, and pulled at more evenly.
+	 */
+	x->rate_sh *= 8.0f;
+	if (x->flags & EDGE_TRAIN_COMPACT)
+		x->rate_sh *= 1.25f * fmaxf(1.0f, fminf(sqrtf(sqrtf(4e5f / (float)x->cap)), 1.6f));
 	x->settle_from = 0.7f;
 	x->rate_settled = 0.2f;
 }
