@@ -111,7 +111,7 @@ enum edge_status exchange_load(struct train *t, struct ply_reader *from, bool *l
 			     (unsigned long long)ply_count(from), train_capacity(t));
 	for (uint32_t i = 0; i < c.gaussians && st == EDGE_OK; i += ROWS) {
 		st = ply_read(from, b->row, block_of(i, c.gaussians), f);
-		if (st == EDGE_OK)
+		if (st == EDGE_OK && train_plan(t)->train->flags & EDGE_TRAIN_COMPACT)
 			normalise_rotations(b, block_of(i, c.gaussians));
 		if (st == EDGE_OK && !*left_out)
 			*left_out = beyond(b, block_of(i, c.gaussians), planes(t));
