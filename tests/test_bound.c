@@ -10,7 +10,7 @@ enum { STEPS = 4, BYTES = 100 };
 
 static const double rate = 1e5; /* a chunk takes a millisecond */
 
-static double bound(const double *ms, uint64_t room, uint32_t once, bool limited)
+static double bound_of(const double *ms, uint64_t room, uint32_t once, bool limited, bool copies)
 {
 	struct edge_region regions[] = { { .kind = EDGE_REGION_ACTIVATIONS, .bytes = 1000000 },
 					 { .kind = EDGE_REGION_STREAM, .bytes = room } };
@@ -25,7 +25,12 @@ static double bound(const double *ms, uint64_t room, uint32_t once, bool limited
 		reads[i] = (struct edge_read){ .chunk = i, .flags = i < once ? EDGE_READ_ONCE : 0 };
 		steps[i] = (struct edge_step){ .reads_needed = i + 1 };
 	}
-	return lower_bound_ms(&p, ms, rate, limited);
+	return lower_bound_ms(&p, ms, &(struct storage){ rate, copies }, limited);
+}
+
+static double bound(const double *ms, uint64_t room, uint32_t once, bool limited)
+{
+	return bound_of(ms, room, once, limited, false);
 }
 
 static void expect(double got, double wanted, const char *what)
@@ -46,5 +51,6 @@ int main(void)
 	expect(bound(slow, 2 * BYTES, 0, true), 13, "steps that take longer than reads");
 	expect(bound(slow, 4 * BYTES, 4, true), 12, "everything stays");
 	expect(bound(long_first, 2 * BYTES, 1, true), 11, "the first stays, beside one more");
+	expect(bound_of(even, BYTES, 1, false, true), 7, "copies are the processors' work");
 	return tap_done();
 }

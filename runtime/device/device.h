@@ -150,6 +150,12 @@ struct device_ops {
 	/* Not on unified devices, except into images: bytes into a region, outside the order, done on return. */
 	enum edge_status (*upload)(struct device *d, struct device_region *r, uint64_t offset,
 				   const void *bytes, uint64_t size, struct failure *f);
+
+	/*
+	 * work on [0, count), shared by the threads that run kernels, done on return; NULL where these are not
+	 * the caller's. What was submitted before is complete.
+	 */
+	void (*share)(struct device *d, void (*work)(void *ctx, uint64_t begin, uint64_t end), void *ctx, uint64_t count);
 };
 
 /* NULL-terminated. */

@@ -339,6 +339,11 @@ static enum edge_status native_upload(struct device *d, struct device_region *r,
 	return native_write(d, r, offset, bytes, size, NULL, f);
 }
 
+static void native_share(struct device *d, void (*work)(void *ctx, uint64_t begin, uint64_t end), void *ctx, uint64_t count)
+{
+	pool_run(d->pool, work, ctx, count);
+}
+
 const struct device_ops native_ops = {
 	.name = "native",
 	.backend = EDGE_BACKEND_NATIVE,
@@ -364,4 +369,5 @@ const struct device_ops native_ops = {
 	.fence_reset = native_fence_reset,
 	.fence_times = native_fence_times,
 	.upload = native_upload,
+	.share = native_share,
 };

@@ -103,7 +103,7 @@ static void wait_for_job(struct pool *p, unsigned seen)
 }
 
 /* Threads inherit the set of the one that starts them, which is pinned already: so from the pool's. */
-static void pin_to(const cpu_set_t *all, uint32_t number)
+static void pin_to(pthread_t thread, const cpu_set_t *all, uint32_t number)
 {
 	cpu_set_t one;
 	uint32_t k = 0;
@@ -112,7 +112,7 @@ static void pin_to(const cpu_set_t *all, uint32_t number)
 		if (CPU_ISSET(cpu, all) && k++ == number % (uint32_t)CPU_COUNT(all)) {
 			CPU_ZERO(&one);
 			CPU_SET(cpu, &one);
-			sched_setaffinity(0, sizeof one, &one);
+			pthread_setaffinity_np(thread, sizeof one, &one);
 			return;
 		}
 }
@@ -149,8 +149,6 @@ static void *worker_main(void *arg)
 	bool stepped_back = false;
 	unsigned seen = 0;
 
-	if (p->pin || p->settle)
-		pin_to(&p->cpus, p->home + seat->number);
 	for (;;) {
 		wait_for_job(p, seen);
 		seen = atomic_load_explicit(&p->generation, memory_order_acquire);
@@ -178,7 +176,11 @@ static struct pool *pool_alloc(void)
 	return posix_memalign(&p, 64, sizeof(struct pool)) == 0 ? p : NULL;
 }
 
-/* Kernels keep tiles on the stack, more than the 128 KiB that some C libraries give. */
+/*
+ * Kernels keep tiles on the stack, more than the 128 KiB that some C libraries give.
+ * The system may queue a new thread behind the one that makes it, for the milliseconds of a
+ * tick, although another CPU idles: so it is sent to its own from here and does not go by itself.
+ */
 static int start_worker(struct pool *p, uint32_t i)
 {
 	pthread_attr_t attr;
@@ -189,6 +191,8 @@ static int start_worker(struct pool *p, uint32_t i)
 	error = pthread_attr_setstacksize(&attr, POOL_STACK);
 	if (!error)
 		error = pthread_create(&p->worker[i], &attr, worker_main, &p->seat[i]);
+	if (!error && (p->pin || p->settle))
+		pin_to(p->worker[i], &p->cpus, p->home + i);
 	pthread_attr_destroy(&attr);
 	return error;
 }
@@ -209,7 +213,7 @@ enum edge_status pool_open(uint32_t threads, bool pin, struct pool **out, struct
 	*p = (struct pool){ .threads = threads };
 	p->pin = pin && sched_getaffinity(0, sizeof p->cpus, &p->cpus) == 0;
 	if (p->pin)
-		pin_to(&p->cpus, 0);
+		pin_to(pthread_self(), &p->cpus, 0);
 	else if (threads > 1)
 		find_home(p);
 	for (uint32_t i = 1; i < threads; i++) {

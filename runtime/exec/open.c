@@ -113,6 +113,13 @@ static enum edge_status upload(void *ctx, uint32_t region, uint64_t offset, cons
 	return s->ops->upload(s->device, s->regions[region], offset, data, bytes, f);
 }
 
+static void share(void *ctx, void (*work)(void *work_ctx, uint64_t begin, uint64_t end), void *work_ctx, uint64_t count)
+{
+	struct edgert_session *s = ctx;
+
+	s->ops->share(s->device, work, work_ctx, count);
+}
+
 static enum edge_status start_reading(struct edgert_session *s,
 				      const struct edgert_options *options)
 {
@@ -231,6 +238,8 @@ enum edge_status session_open_as(const struct edgert_options *options, const str
 	choose_fences(s, options->profile);
 	if (!purpose && !s->stream && (st = start_reading(s, options)) != EDGE_OK)
 		goto fail;
+	if (s->stream && s->ops->share)
+		stream_share_reads(s->stream, share);
 	s->driver_rss = measure_driver(s);
 	if (options->resident && !stream_preload(s->stream, &s->failure)) {
 		st = s->failure.status != EDGE_OK ? s->failure.status

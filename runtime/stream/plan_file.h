@@ -71,6 +71,8 @@ enum edge_status plan_file_read_expected(const struct plan_file *p, const struct
  */
 uint32_t plan_file_foresee(const struct plan_file *p, const struct edge_plan *plan, uint32_t index, uint32_t told);
 
+/* Whether the chunk's end lies in the page cache, and so, most likely, all of it. */
+bool plan_file_is_here(const struct plan_file *p, const struct edge_chunk *chunk);
 /* What was written reaches the disk and leaves the page cache. */
 enum edge_status plan_file_evict(const char *path, struct failure *f);
 

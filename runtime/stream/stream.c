@@ -21,9 +21,10 @@
  * The submitting thread waits for nothing that it can do itself: a read that it
  * needs and that no reader has begun.
  *
- * A reader keeps off the submitting thread's CPU. It is woken by that thread, and
- * the system would run it in its place, while a worker of the pool spins on the
- * CPU beside it, waiting for a kernel that nobody submits.
+ * A reader keeps off the submitting thread's CPU from the start. It is begun and
+ * woken by that thread, and the system would run it in its place, while a worker of
+ * the pool spins on the CPU beside it, waiting for a kernel that nobody submits, or
+ * have it wait for that thread's next tick, milliseconds later.
  */
 #include "config.h"
 
@@ -37,13 +38,13 @@
 #define SLOW_DISK 4e8 /* bytes in a second */
 #define NONE UINT32_MAX
 
-enum { READERS_MAX = 16, STACK = 256 << 10, JUDGE_BYTES = 2 << 20 };
+enum { READERS_MAX = 16, STACK = 256 << 10, JUDGE_BYTES = 2 << 20, TOGETHER_BYTES = 512 << 10, PROBES = 8 };
 
 struct reader {
 	struct stream *stream;
 	pthread_t thread;
 	uint32_t at; /* the read that it is busy with, or NONE; under the lock */
-	int away;    /* from this CPU; -1: not yet */
+	int away;    /* from this CPU; -1: from none */
 };
 
 struct stream {
@@ -63,9 +64,10 @@ struct stream {
 	uint32_t submitted; /* steps of this run whose completion can be waited for */
 	uint32_t wanted;    /* by the submitting thread: this many of `done` */
 	uint32_t busy;	    /* threads with a read */
-	uint32_t own;	    /* the read that the submitting thread is busy with, or NONE */
+	uint32_t own;	    /* the first read that the submitting thread is busy with, or NONE */
 	int home;	    /* the submitting thread's CPU when it began the run */
 	bool stop, judged;
+	bool together;	    /* this run's reads are the threads' that run kernels */
 	bool taken;	    /* a reader is the first in line */
 	bool blocked;	    /* it waits for a step */
 	int64_t completed;  /* the last step known to be complete, or -1 */
@@ -74,6 +76,7 @@ struct stream {
 	struct stream_totals totals;
 	struct failure failure;
 
+	stream_share share; /* or NULL */
 	struct stream_record *record;
 	uint32_t first_streamed; /* read_count: nothing streams */
 };
@@ -140,12 +143,17 @@ static bool over(const struct stream *s)
 	return s->stop || s->failure.status != EDGE_OK;
 }
 
-/* Whether the next read waits for a step that nobody has submitted. */
-static bool waits(const struct stream *s)
+/* Whether a read waits for a step that nobody has submitted. */
+static bool read_waits(const struct stream *s, uint32_t index)
 {
-	int64_t after = s->config.plan->reads[s->next].after_step;
+	int64_t after = s->config.plan->reads[index].after_step;
 
 	return after > s->completed && (int64_t)s->submitted <= after;
+}
+
+static bool waits(const struct stream *s)
+{
+	return read_waits(s, s->next);
 }
 
 /* The next read, when its place is free or will be once a step is complete that runs; NONE: no more. */
@@ -158,7 +166,7 @@ static uint32_t next_read(struct stream *s, bool *step_runs)
 		pthread_cond_wait(&s->to_readers, &s->lock);
 	s->taken = true;
 	while (!over(s)) {
-		r = s->next < read_count(s) ? &s->config.plan->reads[s->next] : NULL;
+		r = s->next < read_count(s) && !s->together ? &s->config.plan->reads[s->next] : NULL;
 		if (!r && s->first_streamed == read_count(s))
 			break;
 		s->blocked = r && waits(s);
@@ -231,15 +239,15 @@ static void finish_read(struct stream *s, uint32_t index, const struct stream_re
 		judge_disk(s, when->arrived);
 }
 
-/* Moves the calling reader off a CPU, where the process has others. */
-static void keep_off(const struct stream *s, int cpu)
+/* Moves a reader off a CPU, where the process has others. */
+static void keep_off(const struct stream *s, pthread_t reader, int cpu)
 {
 	cpu_set_t set = s->cpus;
 
 	if (cpu >= 0 && cpu < CPU_SETSIZE)
 		CPU_CLR((unsigned)cpu, &set);
 	if (CPU_COUNT(&set) > 0)
-		sched_setaffinity(0, sizeof(set), &set);
+		pthread_setaffinity_np(reader, sizeof(set), &set);
 }
 
 /* Does one read; `at` says meanwhile which. The lock is free while the disk works. */
@@ -276,7 +284,7 @@ static void *reader(void *arg)
 	pthread_mutex_lock(&s->lock);
 	while ((index = next_read(s, &step_runs)) != NONE) {
 		if (self->away != s->home)
-			keep_off(s, self->away = s->home);
+			keep_off(s, pthread_self(), self->away = s->home);
 		do_read(s, &self->at, index, step_runs);
 	}
 	/* what has no more reads must not keep the others waiting for their turn */
@@ -309,8 +317,10 @@ static int start_readers(struct stream *s)
 	pthread_attr_setstacksize(&attr, STACK);
 	pthread_mutex_lock(&s->lock);
 	for (uint32_t i = 0; i < depth && code == 0; i++) {
-		s->reader[i] = (struct reader){ .stream = s, .at = NONE, .away = -1 };
+		s->reader[i] = (struct reader){ .stream = s, .at = NONE, .away = s->home };
 		code = pthread_create(&s->reader[i].thread, &attr, reader, &s->reader[i]);
+		if (code == 0 && s->home >= 0)
+			keep_off(s, s->reader[i].thread, s->home);
 		s->readers += code == 0;
 	}
 	pthread_mutex_unlock(&s->lock);
@@ -370,6 +380,18 @@ void stream_stop(struct stream *s)
 	rt_free(s);
 }
 
+/* Whether what a run reads lies in the page cache, by a few of its reads. */
+static bool reads_are_here(const struct stream *s)
+{
+	const struct edge_plan *p = s->config.plan;
+	uint32_t n = read_count(s) - s->first_streamed, i;
+
+	for (i = 0; i < n; i += 1 + n / PROBES)
+		if (!plan_file_is_here(s->config.file, &p->chunks[p->reads[s->first_streamed + i].chunk]))
+			return false;
+	return true;
+}
+
 void stream_begin(struct stream *s)
 {
 	pthread_mutex_lock(&s->lock);
@@ -382,7 +404,8 @@ void stream_begin(struct stream *s)
 		s->done = s->next = s->first_streamed;
 		s->totals = (struct stream_totals){ 0, 0 };
 		s->run = s->begun;
-		if (s->first_streamed < read_count(s))
+		s->together = s->share && s->config.file->foresees && reads_are_here(s);
+		if (s->first_streamed < read_count(s) && !s->together)
 			pthread_cond_broadcast(&s->to_first);
 	}
 	pthread_mutex_unlock(&s->lock);
@@ -407,6 +430,60 @@ static bool help(struct stream *s, uint32_t reads)
 	return true;
 }
 
+struct batch {
+	struct stream *stream;
+	uint32_t first;
+};
+
+static void read_some(void *ctx, uint64_t begin, uint64_t end)
+{
+	const struct batch *b = ctx;
+	struct stream *s = b->stream;
+	bool before = rt_seal(true);
+
+	pthread_mutex_lock(&s->lock);
+	for (uint64_t i = b->first + begin; i < b->first + end && !over(s); i++) {
+		uint32_t at;
+
+		if (!(s->config.plan->reads[i].flags & EDGE_READ_ONCE))
+			do_read(s, &at, (uint32_t)i, false);
+	}
+	pthread_mutex_unlock(&s->lock);
+	rt_seal(before);
+}
+
+/*
+ * What lies in the page cache is there for a copy, which is a processor's work as a kernel is: threads that
+ * run kernels share it, and nobody is woken and nobody preempted. More than one read at a time, so that all
+ * have something to do. False: the next read waits for a step.
+ */
+static bool read_together(struct stream *s, uint32_t reads)
+{
+	struct batch b = { s, s->next };
+	uint64_t bytes = 0;
+	uint32_t end = s->next;
+
+	for (; end < read_count(s) && (end < reads || bytes < TOGETHER_BYTES) && !read_waits(s, end); end++)
+		if (!(s->config.plan->reads[end].flags & EDGE_READ_ONCE))
+			bytes += s->config.plan->chunks[s->config.plan->reads[end].chunk].bytes;
+	if (end == b.first)
+		return false;
+	s->own = b.first;
+	s->next = skip_resident(s, end, s->run);
+	pthread_mutex_unlock(&s->lock);
+	s->share(s->config.ctx, read_some, &b, end - b.first);
+	pthread_mutex_lock(&s->lock);
+	s->own = NONE;
+	count_done(s, rt_now());
+	return true;
+}
+
+void stream_share_reads(struct stream *s, stream_share share)
+{
+	if (!s->config.staging)
+		s->share = share;
+}
+
 bool stream_ready(struct stream *s, uint32_t reads)
 {
 	bool ready;
@@ -424,7 +501,7 @@ enum edge_status stream_await(struct stream *s, uint32_t reads, int64_t *arrived
 	pthread_mutex_lock(&s->lock);
 	s->wanted = reads;
 	while (s->done < reads && s->failure.status == EDGE_OK)
-		if (!help(s, reads))
+		if (!(s->together ? read_together(s, reads) : help(s, reads)))
 			pthread_cond_wait(&s->to_submitter, &s->lock);
 	if (s->done < reads)
 		st = rt_fail(f, s->failure.status, "%s", s->failure.text);

@@ -40,6 +40,10 @@ struct stream_config {
 	bool record; /* keep a stream_record per read */
 };
 
+/* Does work on [0, count), shared by all threads that run kernels, and returns when it is done. */
+typedef void (*stream_share)(void *ctx, void (*work)(void *work_ctx, uint64_t begin, uint64_t end), void *work_ctx,
+			     uint64_t count);
+
 struct stream_totals {
 	uint64_t bytes;	 /* read in the current or last run */
 	int64_t busy_ns; /* reading and checking in that run */
@@ -49,6 +53,9 @@ enum edge_status stream_start(const struct stream_config *config, struct stream 
 			      struct failure *f);
 /* Returns soon, also in the middle of a run. NULL is fine. */
 void stream_stop(struct stream *s);
+
+/* Later runs' reads may be done like that, where they are copies out of the page cache and steps are complete on submission. */
+void stream_share_reads(struct stream *s, stream_share share);
 
 /* The rest is for the submitting thread, and allocates nothing. */
 void stream_begin(struct stream *s);

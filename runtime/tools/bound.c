@@ -10,6 +10,10 @@
  * on, whatever was read before, all but as many bytes as the plan has for weights
  * of what steps i to l need must still come, and step i itself could not begin
  * before its own bound. So a plan in little memory has a bound of its own.
+ *
+ * What lies in the page cache is no disk's work but a copy, by the processors that
+ * run the kernels: then no run is shorter than its steps and, at the rate of all
+ * processors together, its copies.
  */
 #include "config.h"
 
@@ -23,7 +27,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_READERS = 16 };
+enum { MOST_READERS = 16, COPY_ROUNDS = 16 /* so short that starting threads would show */ };
 
 static int compare_ms(const void *a, const void *b)
 {
@@ -49,7 +53,7 @@ static double weight_memory(const struct edge_plan *p)
 	return bytes;
 }
 
-double lower_bound_ms(const struct edge_plan *p, const double *step_ms, double bytes_per_s, bool limited)
+static double disk_bound_ms(const struct edge_plan *p, const double *step_ms, double bytes_per_s, bool limited)
 {
 	double room = limited ? weight_memory(p) : 0, per_ms = bytes_per_s / 1e3;
 	double read = 0, all = 0, end = 0, from = 0;
@@ -76,11 +80,25 @@ double lower_bound_ms(const struct edge_plan *p, const double *step_ms, double b
 	return end;
 }
 
+double lower_bound_ms(const struct edge_plan *p, const double *step_ms, const struct storage *storage, bool limited)
+{
+	double bytes = 0, ms = 0;
+
+	if (!storage->copies)
+		return disk_bound_ms(p, step_ms, storage->bytes_per_s, limited);
+	for (uint32_t i = 0; i < p->read_count; i++)
+		bytes += p->reads[i].flags & EDGE_READ_ONCE ? 0 : (double)p->chunks[p->reads[i].chunk].bytes;
+	for (uint32_t i = 0; i < p->step_count; i++)
+		ms += step_ms[i];
+	return ms + 1e3 * bytes / storage->bytes_per_s;
+}
+
 /* Readers take the plan's reads one after the other, each into a place of its own. */
 struct rate {
 	const struct plan_file *file;
 	const struct edge_plan *plan;
 	bool once;
+	uint32_t readers, rounds;
 	uint64_t largest;
 	atomic_uint next;
 	atomic_uint_fast64_t bytes;
@@ -100,12 +118,12 @@ static void *read_all(void *arg)
 	const struct edge_plan *p = r->plan;
 	uint32_t told = 0, i;
 
-	while ((i = atomic_fetch_add(&r->next, 1)) < p->read_count) {
-		const struct edge_chunk *chunk = &p->chunks[p->reads[i].chunk];
+	while ((i = atomic_fetch_add(&r->next, 1)) < p->read_count * r->rounds) {
+		const struct edge_chunk *chunk = &p->chunks[p->reads[i %= p->read_count].chunk];
 
 		if (!r->once && (p->reads[i].flags & EDGE_READ_ONCE))
 			continue;
-		told = plan_file_foresee(r->file, p, i, told);
+		told = plan_file_foresee(r->file, p, i, i ? told : 0);
 		if (plan_file_read_chunk(r->file, chunk, p->reads[i].chunk, self->memory, &self->failure) != EDGE_OK)
 			break;
 		atomic_fetch_add(&r->bytes, chunk->bytes);
@@ -116,10 +134,9 @@ static void *read_all(void *arg)
 /* The first reader is this thread. Others that cannot be started are missed in the rate only. */
 static enum edge_status read_together(struct rate *r, double *bytes_per_s, struct failure *f)
 {
-	uint32_t depth = plan_file_depth(r->file), i;
+	uint32_t depth = r->readers < MOST_READERS ? r->readers : MOST_READERS, i;
 	int64_t start;
 
-	depth = depth < MOST_READERS ? depth : MOST_READERS;
 	for (i = 0; i < depth; i++) {
 		char *memory = r->reader[0].memory + i * r->largest;
 
@@ -144,15 +161,15 @@ static enum edge_status read_together(struct rate *r, double *bytes_per_s, struc
 }
 
 enum edge_status measure_storage(const char *path, const struct edge_plan *p, bool direct,
-				 bool evicted, double *bytes_per_s, struct failure *f)
+				 bool evicted, uint32_t threads, struct storage *out, struct failure *f)
 {
 	struct rt_account account = { 0 };
-	struct rate r = { .plan = p, .once = evicted };
+	struct rate r = { .plan = p, .once = evicted, .rounds = 1 };
 	struct plan_file file;
 	enum edge_status st;
 	uint32_t i;
 
-	*bytes_per_s = 0;
+	*out = (struct storage){ 0, false };
 	for (i = 0; i < p->chunk_count; i++)
 		if (p->chunks[i].bytes > r.largest)
 			r.largest = p->chunks[i].bytes;
@@ -165,10 +182,16 @@ enum edge_status measure_storage(const char *path, const struct edge_plan *p, bo
 		plan_file_choose_io(&file, direct ? PLAN_IO_DIRECT : PLAN_IO_BUFFERED, p->meta->requests,
 				    UINT64_MAX, true);
 	r.file = &file;
+	r.readers = plan_file_depth(&file);
+	if (file.foresees && !evicted) {
+		out->copies = true;
+		r.readers = threads;
+		r.rounds = COPY_ROUNDS;
+	}
 	if (st == EDGE_OK && !(r.reader[0].memory = rt_map(&account, RT_HOST, r.largest * MOST_READERS)))
 		st = rt_fail(f, EDGE_MEMORY, "out of memory");
 	if (st == EDGE_OK)
-		st = read_together(&r, bytes_per_s, f);
+		st = read_together(&r, &out->bytes_per_s, f);
 	rt_unmap(&account, RT_HOST, r.reader[0].memory, r.largest * MOST_READERS);
 	plan_file_close(&file);
 	return st;

@@ -173,15 +173,14 @@ static enum edge_status warm_runs(struct edgert_session *s, uint32_t count, doub
 }
 
 /* The run whose ratio to the bound of its own step times is the median. */
-static void choose_run(const struct edge_plan *p, const struct samples *kept,
+static void choose_run(const struct edge_plan *p, const struct samples *kept, const struct storage *storage,
 		       struct tool_times *times)
 {
 	uint32_t runs = kept->runs < RUNS_KEPT ? kept->runs : RUNS_KEPT, i;
 	double ratio[RUNS_KEPT], sorted[RUNS_KEPT], bound[RUNS_KEPT], middle;
 
 	for (i = 0; i < runs; i++) {
-		bound[i] = lower_bound_ms(p, kept->step_ms + (size_t)i * kept->steps,
-					  times->storage_bytes_per_s, false);
+		bound[i] = lower_bound_ms(p, kept->step_ms + (size_t)i * kept->steps, storage, false);
 		sorted[i] = ratio[i] = kept->run_ms[i] / bound[i];
 	}
 	median_ms(sorted, runs);
@@ -190,8 +189,7 @@ static void choose_run(const struct edge_plan *p, const struct samples *kept,
 		if (ratio[i] == middle) {
 			times->bound_ms = bound[i];
 			times->bound_run_ms = kept->run_ms[i];
-			times->limited_bound_ms = lower_bound_ms(p, kept->step_ms + (size_t)i * kept->steps,
-								 times->storage_bytes_per_s, true);
+			times->limited_bound_ms = lower_bound_ms(p, kept->step_ms + (size_t)i * kept->steps, storage, true);
 		}
 	}
 }
@@ -207,7 +205,7 @@ static enum edge_status measure_bound(struct edgert_session *s, const struct too
 {
 	const struct edge_plan *p = edgert_plan(s);
 	struct edgert_report r;
-	double before, after;
+	struct storage before, after;
 	enum edge_status st;
 	bool direct;
 
@@ -215,15 +213,17 @@ static enum edge_status measure_bound(struct edgert_session *s, const struct too
 		return EDGE_OK;
 	edgert_report(s, &r);
 	direct = r.direct;
-	if ((st = measure_storage(o->session.plan, p, direct, o->cold, &before, f)) != EDGE_OK)
+	if ((st = measure_storage(o->session.plan, p, direct, o->cold, r.threads, &before, f)) != EDGE_OK)
 		return st;
 	if (o->cold &&
 	    (st = warm_runs(s, BOUND_RUNS, NULL, kept, true, o->session.plan, f)) != EDGE_OK)
 		return st;
-	if ((st = measure_storage(o->session.plan, p, direct, o->cold, &after, f)) != EDGE_OK)
+	if ((st = measure_storage(o->session.plan, p, direct, o->cold, r.threads, &after, f)) != EDGE_OK)
 		return st;
-	times->storage_bytes_per_s = before > after ? before : after;
-	choose_run(p, kept, times);
+	if (after.bytes_per_s < before.bytes_per_s)
+		after = before;
+	times->storage_bytes_per_s = after.bytes_per_s;
+	choose_run(p, kept, &after, times);
 	return EDGE_OK;
 }
 
