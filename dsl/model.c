@@ -34,6 +34,16 @@ static void model_weights(struct sema *s, struct decl_model *out, const struct s
 	}
 }
 
+/* Whether the statement "WHAT name" has been there before; says so. */
+static bool is_repeated(struct sema *s, const char *what, const char *name, struct span at, const char *before, struct span first)
+{
+	if (strcmp(before, name))
+		return false;
+	diag_error(s->diag, at, "%s \"%s\" is given twice", what, name);
+	diag_note(s->diag, first, "first given here");
+	return true;
+}
+
 /* "input x : f32[1,3,224,224];" of an imported model: plain numbers. */
 static void imported_input(struct sema *s, struct decl_model *out, const struct ast_stmt *t)
 {
@@ -43,11 +53,8 @@ static void imported_input(struct sema *s, struct decl_model *out, const struct 
 	if (out->inputs.len >= MAX_BLOCK)
 		return;
 	for (uint32_t i = 0; i < out->inputs.len; i++)
-		if (!strcmp(out->inputs.data[i].name, in.name)) {
-			diag_error(s->diag, in.span, "input \"%s\" is given twice", in.name);
-			diag_note(s->diag, out->inputs.data[i].span, "first given here");
+		if (is_repeated(s, "input", in.name, in.span, out->inputs.data[i].name, out->inputs.data[i].span))
 			return;
-		}
 	if (!dtype_from_name(t->dtype.text, &type)) {
 		diag_error(s->diag, t->dtype.span, "unknown type \"%s\"", t->dtype.text);
 		diag_hint(s->diag, "Types are f32, f16, bf16, f64, i64, i32, i16, i8, u8 and bool.");
@@ -78,11 +85,8 @@ static void imported_output(struct sema *s, struct decl_model *out, const struct
 	if (out->outputs.len >= MAX_BLOCK)
 		return;
 	for (uint32_t i = 0; i < out->outputs.len; i++)
-		if (!strcmp(out->outputs.data[i].name, o.name)) {
-			diag_error(s->diag, o.span, "output \"%s\" is given twice", o.name);
-			diag_note(s->diag, out->outputs.data[i].span, "first given here");
+		if (is_repeated(s, "output", o.name, o.span, out->outputs.data[i].name, out->outputs.data[i].span))
 			return;
-		}
 	vec_push(s->arena, &out->outputs, o);
 }
 

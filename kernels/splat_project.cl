@@ -33,7 +33,7 @@ EDGE_OVERLOAD void EDGE_FN(vector)(__global const uint *restrict state, __global
 	f[R_K1] = g.c * k * KAPPA_ROOT;
 	f[R_K2] = -g.b * k * KAPPA_ROOT;
 	f[R_K3] = KAPPA / g.c;
-	level = splat_rest16(rest + REST_AT(P_OPACITY) * plane, P_OPACITY);
+	level = splat_rest16(rest, plane, P_OPACITY);
 	/* log2 of the sigmoid, exact for both signs */
 	f[R_LOG] = (min(level, (float16)(0.0f)) - splat_log1p(edge_exp(-fabs(level)))) * (1.4426950408889634f / 8.0f);
 	reach = f[R_LOG] - E_MIN;

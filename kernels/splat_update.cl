@@ -148,17 +148,15 @@ EDGE_OVERLOAD uint16 EDGE_FN(chance)(struct EDGE_FN(adam) *a)
 /* A step of parameter k, of those from P_REST on. */
 EDGE_OVERLOAD void EDGE_FN(step)(struct EDGE_FN(adam) *a, int k, float16 gradient, float rate)
 {
-	__global REST *p = a->rest + REST_AT(k) * a->plane;
-	const float16 x = EDGE_FN(stepped)(a, k, splat_rest16(p, k), gradient, rate);
+	const float16 x = EDGE_FN(stepped)(a, k, splat_rest16(a->rest, a->plane, k), gradient, rate);
 
-	splat_put_rest16(x, EDGE_FN(chance)(a), k, p);
+	splat_put_rest16(x, EDGE_FN(chance)(a), a->rest, a->plane, k);
 }
 
 #if COMPACT
 EDGE_OVERLOAD void EDGE_FN(coefficient)(struct EDGE_FN(adam) *a, int column, float16 step, float rate)
 {
 	__global REST *p = a->rest + column * a->plane;
-
 	const float16 x = splat_half16(p) - rate * clamp(step, (float16)(-MOST_STEP), (float16)(MOST_STEP));
 
 	splat_put_half16(x, EDGE_FN(chance)(a), p);
@@ -430,7 +428,7 @@ EDGE_OVERLOAD void EDGE_FN(sixteen)(__global const uint *restrict state, struct 
 	EDGE_FN(lateness)(state, missed, a);
 	if (!a->own && !a->late)
 		return;
-	opacity = splat_sigmoid(splat_rest16(a->rest + REST_AT(P_OPACITY) * a->plane, P_OPACITY));
+	opacity = splat_sigmoid(splat_rest16(a->rest, a->plane, P_OPACITY));
 	for (int k = 0; k < 11; k++)
 		out[k] = (float16)(0.0f);
 	for (int k = 0; k < 16; k++)
@@ -442,7 +440,7 @@ EDGE_OVERLOAD void EDGE_FN(sixteen)(__global const uint *restrict state, struct 
 	if (fade > 0.0f || shrink > 0.0f) {
 		out[P_OPACITY] += fade * opacity * (1.0f - opacity);
 		for (int k = 0; k < 3; k++)
-			out[P_SCALE + k] += shrink * edge_exp(splat_rest16(a->rest + REST_AT(P_SCALE + k) * a->plane, P_SCALE + k));
+			out[P_SCALE + k] += shrink * edge_exp(splat_rest16(a->rest, a->plane, P_SCALE + k));
 	}
 	EDGE_FN(steps)(state, a, out, y, sum + 6, pulled);
 	if (noise > 0.0f && a->own)

@@ -34,7 +34,7 @@ static uint32_t frame_chunks(const struct scene_view *v)
 /* Of all chunks of a frame; the last is padded to whole pages. */
 static uint64_t frame_bytes(const struct scene_view *v)
 {
-	return (frame_size(v) + EDGE_PLAN_PAGE - 1) / EDGE_PLAN_PAGE * EDGE_PLAN_PAGE;
+	return edge_plan_pages(frame_size(v));
 }
 
 /* ---- frames ---- */

@@ -40,7 +40,7 @@ struct buffer_plan {
 
 uint64_t frame_bytes(const struct scene *s)
 {
-	return (s->frame_bytes + EDGE_PLAN_PAGE - 1) / EDGE_PLAN_PAGE * EDGE_PLAN_PAGE;
+	return edge_plan_pages(s->frame_bytes);
 }
 
 static uint32_t list_buffers(const struct plan_maker *k, const struct edge_train *x, struct buffer_plan *out)

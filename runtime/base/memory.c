@@ -17,8 +17,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { LARGE_PAGE = 2 << 20 };
-
 static _Thread_local bool thread_sealed;
 static atomic_uint_fast64_t sealed_allocations;
 
@@ -82,20 +80,20 @@ void rt_account_remove(struct rt_account *a, enum rt_space space, uint64_t bytes
  */
 static void *map_aligned(size_t bytes)
 {
-	size_t room = bytes + LARGE_PAGE;
+	size_t room = bytes + RT_LARGE_PAGE;
 	char *p = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), *at;
 	size_t skip;
 
 	if (p == MAP_FAILED)
 		return p;
-	skip = -(uintptr_t)p & (LARGE_PAGE - 1);
+	skip = -(uintptr_t)p & (RT_LARGE_PAGE - 1);
 	at = p + skip;
 	if (skip)
 		munmap(p, skip);
-	if (skip < LARGE_PAGE)
-		munmap(at + bytes, LARGE_PAGE - skip);
+	if (skip < RT_LARGE_PAGE)
+		munmap(at + bytes, RT_LARGE_PAGE - skip);
 #ifdef MADV_HUGEPAGE
-	madvise(at, bytes & ~(size_t)(LARGE_PAGE - 1), MADV_HUGEPAGE);
+	madvise(at, bytes & ~(size_t)(RT_LARGE_PAGE - 1), MADV_HUGEPAGE);
 #endif
 	return at;
 }
@@ -110,7 +108,7 @@ void *rt_reserve(uint64_t bytes)
 		return NULL;
 	}
 	bytes_up = ((size_t)bytes + page - 1) & ~(page - 1);
-	p = bytes >= LARGE_PAGE ? map_aligned(bytes_up)
+	p = bytes >= RT_LARGE_PAGE ? map_aligned(bytes_up)
 				: mmap(NULL, bytes_up, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	return p == MAP_FAILED ? NULL : p;
 }

@@ -27,6 +27,8 @@ bool rt_seal(bool sealed);
 /* Allocations made by sealed threads since the process began: 0, or a bug. */
 uint64_t rt_sealed_allocations(void);
 
+enum { RT_LARGE_PAGE = 2 << 20 }; /* memory from this size on consists of such pages, but for the end */
+
 enum rt_space { RT_DEVICE, RT_HOST, RT_SPACES };
 
 struct rt_account {

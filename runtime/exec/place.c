@@ -14,11 +14,6 @@
 
 #include <inttypes.h>
 
-static uint64_t whole_pages(uint64_t bytes)
-{
-	return (bytes + EDGE_PLAN_PAGE - 1) / EDGE_PLAN_PAGE * EDGE_PLAN_PAGE;
-}
-
 static enum edge_status no_memory(struct edgert_session *s, uint32_t region)
 {
 	return rt_fail_errno(&s->failure, EDGE_MEMORY, "could not get %" PRIu64 " bytes for the plan's region %u",
@@ -48,7 +43,7 @@ static enum edge_status take_shared(struct edgert_session *s)
 		if (p->regions[i].bytes >= UINT64_MAX / 4 - total)
 			return rt_fail(&s->failure, EDGE_MEMORY, "could not get %" PRIu64 " bytes for the plan's region %u",
 				       p->regions[i].bytes, i);
-		total += whole_pages(p->regions[i].bytes);
+		total += edge_plan_pages(p->regions[i].bytes);
 		if (p->regions[i].bytes > p->regions[largest].bytes)
 			largest = i;
 	}
@@ -62,7 +57,7 @@ static enum edge_status take_shared(struct edgert_session *s)
 			if (!is_shared(s, i) || rank(p->regions[i].kind) != r)
 				continue;
 			s->memory[i] = s->in_place[i] = (char *)s->shared + at;
-			at += whole_pages(p->regions[i].bytes);
+			at += edge_plan_pages(p->regions[i].bytes);
 			rt_account_add(&s->account, RT_DEVICE, p->regions[i].bytes);
 		}
 	}

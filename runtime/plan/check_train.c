@@ -163,7 +163,7 @@ static uint64_t least_bytes(const struct check *c, uint32_t role)
 	case EDGE_BUFFER_FRAME_B:
 		for (uint32_t i = 0; i < c->p->view_count; i++) {
 			const struct edge_view *v = &c->p->views[i];
-			uint64_t n = (3 * (uint64_t)v->width * v->height + EDGE_PLAN_PAGE - 1) / EDGE_PLAN_PAGE * EDGE_PLAN_PAGE;
+			uint64_t n = edge_plan_pages(3 * (uint64_t)v->width * v->height);
 
 			bytes = n > bytes ? n : bytes;
 		}

@@ -34,7 +34,6 @@
 enum {
 	DIRECT_FROM = 2 << 20,	      /* bytes of weights that are read once; less comes as fast with what surrounds it */
 	DIRECT_AGAIN_FROM = 16 << 20, /* that are read again: less stays in the page cache */
-	LARGE_PAGE = 2 << 20,	      /* memory from this size on consists of such pages, but for the end */
 	AHEAD_BYTES = 1 << 20,      /* that the disk works on: told more, it brings the first of it later */
 	DIRECT_DEPTH = 4,	/* chunks of up to 1 MiB: less leaves disks idle, more gains nothing */
 	SAMPLES = 64		/* pages that are looked for in the page cache */
@@ -194,7 +193,7 @@ void plan_file_choose_io(struct plan_file *p, enum plan_io io, uint32_t requests
 		io = PLAN_IO_BUFFERED;
 	p->depth = requests && requests <= EDGE_REQUESTS_MOST ? requests : DIRECT_DEPTH;
 	p->automatic = io == PLAN_IO_AUTO;
-	if (io == PLAN_IO_DIRECT || (p->automatic && weights >= least && memory >= LARGE_PAGE && !is_cached(p)))
+	if (io == PLAN_IO_DIRECT || (p->automatic && weights >= least && memory >= RT_LARGE_PAGE && !is_cached(p)))
 		p->direct_fd = open(p->path, O_RDONLY | O_CLOEXEC | O_DIRECT);
 	p->foresees = p->direct_fd < 0 && weights < DIRECT_AGAIN_FROM;
 	if (p->direct_fd < 0)
@@ -240,7 +239,7 @@ static enum edge_status read_records(struct plan_file *p, struct failure *f)
 	if ((st = read_range(p, 0, head, false, p->data, f)) != EDGE_OK)
 		return st;
 	find_weights(p, &start, &end);
-	start = (start + EDGE_PLAN_PAGE - 1) / EDGE_PLAN_PAGE * EDGE_PLAN_PAGE;
+	start = edge_plan_pages(start);
 	end = end / EDGE_PLAN_PAGE * EDGE_PLAN_PAGE;
 	if (start > p->size || start >= end)
 		start = end = p->size;

@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "train/exchange.h"
+#include "train/internal.h"
 
 #include <math.h>
 
@@ -37,10 +38,8 @@ static enum edge_status read_block(struct train *t, struct block *b, uint32_t fi
 /* Length 1: some trainers keep any, and numbers of 16 bits go to 2. */
 static void normalise_rotations(struct block *b, uint32_t count)
 {
-	enum { ROTATION = 6 };
-
 	for (uint32_t i = 0; i < count; i++) {
-		float *q = b->row[i] + ROTATION, length = sqrtf(q[0] * q[0] + q[1] * q[1] + q[2] * q[2] + q[3] * q[3]);
+		float *q = b->row[i] + PARAMETER_ROTATION, length = sqrtf(q[0] * q[0] + q[1] * q[1] + q[2] * q[2] + q[3] * q[3]);
 
 		for (uint32_t k = 0; k < 4 && length > 0 && isfinite(length); k++)
 			q[k] /= length;

@@ -22,6 +22,12 @@ enum state_word {
 	STATE_REMOVED = 69, STATE_WORDS = 128, STATE_DRIFT = 128
 };
 
+/* A Gaussian's numbers in the order of kernels/splat.clh: place, sizes (logarithms), rotation (w first), opacity, colour. */
+enum train_parameter {
+	PARAMETER_PLACE = 0, PARAMETER_SCALE = EDGE_TRAIN_PLACE, PARAMETER_ROTATION = 6, PARAMETER_OPACITY = 10,
+	PARAMETER_COLOUR = 11, PARAMETER_HIGHER = EDGE_TRAIN_BASE
+};
+
 enum { STATISTICS = 5, MISSED_MOST = 255 }; /* columns; steps that a Gaussian may miss */
 
 /* What a session for rendering puts in the place of the plan's records. */

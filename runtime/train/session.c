@@ -82,16 +82,16 @@ static float point_parameter(const struct edge_point *p, uint32_t k)
 	const uint8_t rgb[3] = { p->r, p->g, p->b };
 	const float xyz[3] = { p->x, p->y, p->z };
 
-	if (k < 3)
+	if (k < PARAMETER_SCALE)
 		return xyz[k];
-	if (k < 6)
+	if (k < PARAMETER_ROTATION)
 		return p->log_scale;
-	if (k == 6)
+	if (k == PARAMETER_ROTATION)
 		return 1.0f; /* no rotation */
-	if (k == 10)
+	if (k == PARAMETER_OPACITY)
 		return -2.19722458f; /* opacity 0.1 */
-	if (k >= 11 && k < 14)
-		return (float)((rgb[k - 11] / 255.0 - 0.5) / 0.28209479177387814);
+	if (k >= PARAMETER_COLOUR && k < PARAMETER_HIGHER)
+		return (float)((rgb[k - PARAMETER_COLOUR] / 255.0 - 0.5) / 0.28209479177387814);
 	return 0.0f;
 }
 

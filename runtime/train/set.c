@@ -151,9 +151,7 @@ static float from_half(uint16_t h)
 /* What a unit of parameter k is, of those that are integers: as in kernels/splat.clh. */
 static float unit_of(uint32_t k)
 {
-	enum { ROTATION = 6, OPACITY = 10, COLOUR = 11 };
-
-	return k < ROTATION || k == OPACITY ? 0x1p-11f : k < COLOUR ? 0x1p-14f : 0x1p-12f;
+	return k < PARAMETER_ROTATION || k == PARAMETER_OPACITY ? 0x1p-11f : k < PARAMETER_COLOUR ? 0x1p-14f : 0x1p-12f;
 }
 
 static float from_short(uint32_t k, uint16_t code)

@@ -25,6 +25,12 @@ enum {
 	EDGE_NONE = -1
 };
 
+/* Whole pages that so many bytes take. Bytes: at most UINT64_MAX - EDGE_PLAN_PAGE. */
+static inline uint64_t edge_plan_pages(uint64_t bytes)
+{
+	return (bytes + EDGE_PLAN_PAGE - 1) / EDGE_PLAN_PAGE * EDGE_PLAN_PAGE;
+}
+
 /* These 32 bytes never change. */
 struct edge_prefix {
 	uint8_t magic[8];
