@@ -245,6 +245,8 @@ static enum edge_status read_records(struct plan_file *p, struct failure *f)
 		start = end = p->size;
 	p->weights[0] = start;
 	p->weights[1] = end;
+	if (start > head) /* asked for at once, or the system brings a little at a time */
+		posix_fadvise(p->fd, (off_t)head, (off_t)(start - head), POSIX_FADV_WILLNEED);
 	if (start > head &&
 	    (st = read_range(p, head, start - head, false, (char *)p->data + head, f)) != EDGE_OK)
 		return st;

@@ -46,35 +46,42 @@ def compile_plan(a, model, name, extra=()):
     return plan, tool([a.edgec, "compile", source, "-o", plan, "--json", *extra], f"edgec compile {source}")
 
 
-def disk_rate(path, most=1 << 30, readers=4, piece=4 << 20):
-    """Bytes a second of a file past the page cache, read as a run reads it: four pieces at a time."""
+def disk_rate(path, fresh, readers=4, piece=1 << 20):
+    """Bytes a second of a file past the page cache, read as a run reads it: four pieces at a time.
+
+    Into a few MiB that are used again and stay in the processor's caches, or into new memory of the file's size, which
+    is what a run has whose weights stay.
+    """
     try:
         fd = os.open(path, os.O_RDONLY | os.O_DIRECT)
     except OSError:
         return None
-    end = min(os.fstat(fd).st_size, most) // piece * piece
+    end = os.fstat(fd).st_size // piece * piece
     places, lock = iter(range(0, end, piece)), threading.Lock()
+    memory = mmap.mmap(-1, end if fresh else readers * piece, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    memory.madvise(mmap.MADV_HUGEPAGE)
+    view = memoryview(memory)
 
-    def read(block):
+    def read(i):
         while True:
             with lock:
                 at = next(places, None)
             if at is None:
                 return
-            os.preadv(fd, [block], at)
+            to = at if fresh else i * piece
+            os.preadv(fd, [view[to:to + piece]], at)
 
-    memory = mmap.mmap(-1, readers * piece, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    memory.madvise(mmap.MADV_HUGEPAGE)
-    memory[::4096] = bytes(len(memory[::4096]))
-    view = memoryview(memory)
-    threads = [threading.Thread(target=read, args=(view[i * piece:(i + 1) * piece],)) for i in range(readers)]
+    threads = [threading.Thread(target=read, args=(i,)) for i in range(readers)]
     start = time.monotonic()
     for t in threads:
         t.start()
     for t in threads:
         t.join()
+    seconds = time.monotonic() - start
     os.close(fd)
-    return end / (time.monotonic() - start)
+    view.release()
+    memory.close()
+    return end / seconds
 
 
 def peer(a, model, *options):
@@ -103,8 +110,9 @@ def cold_round(a, model, plan, prompt, r):
     o = ours(a, plan, prompt[SHORT], 1)
     keep(r, "first", o["first_token_ms"])
     keep(r, "rss", o["peak_rss_bytes"])
-    settle(model.stat().st_size * 5 // 4 + (64 << 20), model, plan)
-    keep(r, "disk", disk_rate(plan))
+    for key in ("disk", "disk_fresh"):
+        settle(model.stat().st_size * 5 // 4 + (64 << 20), model, plan)
+        keep(r, key, disk_rate(plan, key == "disk_fresh"))
 
 
 def warm_round(a, model, plan, prompt, r):
@@ -160,19 +168,20 @@ def table(a, kept):
     put("# Language models beside llama.cpp\n")
     put(f"Written by `make bench-llm`. {platform.machine()}, {a.threads} threads; both in turn, medians of the rounds; ours / llama.cpp, and their ratio.")
     put(f"Prefill: {PROMPT} tokens; decode: {DECODED} tokens, one at a time; both warm. First token: after {SHORT} tokens, from the start of a process whose")
-    put("model is not in the page cache, after a process that took as much memory and let it go (a virtual machine's host takes back what is free, and gives")
-    put("it again at a rate of its own). T* is the time that the disk, read past the page cache in the same minute, four requests at a time, takes for the")
-    put("plan's resident weights.")
+    put("model is not in the page cache, after a process that took as much memory and let it go (a virtual machine's host takes back what is")
+    put("free, and gives it again at a rate of its own). T* is the time that the disk, read past the page cache in the same minute, four requests at a")
+    put("time, takes for the plan's resident weights: into memory of their size that is new, as the run's is, and (in brackets) into a few MiB again")
+    put("and again, which no run whose weights stay can do.")
     put("The models have random weights. `F` is the process' peak over its planned memory and 16 MB.\n")
     put("| model | prefill tokens/s | ratio | decode tokens/s | ratio | first token ms | ratio | over T* | process MB | ratio | F |")
     put("|---|---|---|---|---|---|---|---|---|---|---|")
     for name, r in kept.items():
         if "first" not in r or "peer_rss" not in r:
             continue
-        disk, rss = mid(r, "disk"), max(r["rss"])
-        star = 1e3 * r["resident"] / disk if disk else None
+        rss = max(r["rss"])
+        over = [number(mid(r, "first") * rate / (1e3 * r["resident"])) if rate else "–" for rate in (mid(r, "disk_fresh"), mid(r, "disk"))]
         put(f"| {name} | {pair(r, 'prefill')} | {pair(r, 'decode')} | {pair(r, 'first')} | "
-            f"{number(mid(r, 'first') / star if star else None)} | {rss / mb:,.0f} / {max(r['peer_rss']) / mb:,.0f} | "
+            f"{over[0]} ({over[1]}) | {rss / mb:,.0f} / {max(r['peer_rss']) / mb:,.0f} | "
             f"{rss / max(r['peer_rss']):.2f} | {rss / (r['peak'] + 16e6):.2f} |")
     put("\n| model | file MB | plan MB | memory planned and taken MB |\n|---|---|---|---|")
     for name, r in kept.items():
