@@ -20,6 +20,9 @@ static const struct setting_spec device_settings[] = {
 	{ "weights", "v:texture|buffer", SETTING_ONCE },
 	{ "kernels", "v:cpu|gpu", SETTING_ONCE },
 	{ "image", "v:INT", SETTING_ONCE },
+	{ "copies", "v:queue|kernels", SETTING_ONCE },
+	{ "upload", "v:RATE", SETTING_ONCE },
+	{ "capacity", "kind:elementwise|reusable v:RATE", SETTING_MANY },
 };
 
 static const struct setting_spec budget_settings[] = {

@@ -49,10 +49,29 @@ static void device_requests(struct sema *s, struct decl_device *out, const struc
 	out->requests = (uint32_t)v->integer;
 }
 
+/* Where kernels do it, for what must go with that. */
+static struct span device_copies(struct decl_device *out, const struct setting_value *v)
+{
+	bool kernels = !strcmp(v->text, "kernels");
+
+	out->copies = kernels ? DECL_COPIES_KERNELS : DECL_COPIES_QUEUE;
+	return kernels ? v->span : (struct span){ 0 };
+}
+
+static void device_capacity(struct sema *s, struct decl_device *out, const struct setting *m)
+{
+	const struct setting_value *v = setting_get(m, "v"), *kind = setting_get(m, "kind");
+	double *at = strcmp(kind->text, "reusable") ? &out->capacity_elementwise : &out->capacity_reusable;
+
+	if (*at > 0)
+		diag_error(s->diag, kind->span, "the capacity of %s kernels is given twice", kind->text);
+	*at = v->number;
+}
+
 void resolve_device(struct sema *s, const struct ast_decl *decl)
 {
 	struct decl_device out = { .name = decl->name.text, .span = decl->name.span };
-	struct span cpu = { 0 };
+	struct span cpu = { 0 }, copies = { 0 };
 
 	for (uint32_t i = 0; i < decl->body.len; i++) {
 		struct setting m = sema_match(s, BLOCK_DEVICE, decl, i);
@@ -89,6 +108,12 @@ void resolve_device(struct sema *s, const struct ast_decl *decl)
 			device_requests(s, &out, v);
 		else if (sema_is(&m, "image"))
 			device_image(s, &out, v);
+		else if (sema_is(&m, "copies"))
+			copies = device_copies(&out, v);
+		else if (sema_is(&m, "upload"))
+			out.upload_bytes_per_s = v->number;
+		else if (sema_is(&m, "capacity"))
+			device_capacity(s, &out, &m);
 		else if (v->integer >= 1 && v->integer <= 1024)
 			out.threads = (uint32_t)v->integer;
 		else
@@ -97,6 +122,10 @@ void resolve_device(struct sema *s, const struct ast_decl *decl)
 	if (cpu.file && (out.backend == DECL_BACKEND_OPENCL || out.kernels == DECL_KERNELS_GPU)) {
 		diag_error(s->diag, cpu, "\"cpu\" names instruction sets of native code, and device \"%s\" has none", out.name);
 		diag_hint(s->diag, "Write backend native; and kernels cpu; or leave \"cpu\" out.");
+	}
+	if (copies.file && (out.weights != DECL_WEIGHTS_TEXTURE || out.kernels != DECL_KERNELS_GPU)) {
+		diag_error(s->diag, copies, "kernels copy into textures, and device \"%s\" has none", out.name);
+		diag_hint(s->diag, "Write kernels gpu; and weights texture; or copies queue;");
 	}
 	vec_push(s->arena, &s->project->devices, out);
 }

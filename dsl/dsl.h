@@ -20,6 +20,7 @@ struct ast_list; /* ast.h: statements of a network body */
 
 enum decl_backend { DECL_BACKEND_DEFAULT, DECL_BACKEND_NATIVE, DECL_BACKEND_OPENCL };
 enum decl_kernels { DECL_KERNELS_DEFAULT, DECL_KERNELS_CPU, DECL_KERNELS_GPU };
+enum decl_copies { DECL_COPIES_DEFAULT, DECL_COPIES_QUEUE, DECL_COPIES_KERNELS };
 enum decl_storage { DECL_WEIGHTS_DEFAULT, DECL_WEIGHTS_BUFFER, DECL_WEIGHTS_TEXTURE };
 
 /* device NAME { ... }; a number that the file does not give is 0 */
@@ -29,6 +30,9 @@ struct decl_device {
 	enum decl_backend backend;
 	enum decl_kernels kernels;
 	enum decl_storage weights;
+	enum decl_copies copies; /* how streamed bytes get into textures */
+	double capacity_elementwise, capacity_reusable; /* capacity reusable 3 GB/s; bytes for each second of a kernel */
+	double upload_bytes_per_s; /* upload 2 GB/s; rectangles written into images */
 	uint32_t threads;
 	uint32_t image_rows; /* image 16384; */
 	uint32_t isas; /* cpu x86-64-v3, aarch64; bit (1 << enum native_isa) each; 0: not given */

@@ -51,6 +51,13 @@
 #define B_ALONG_K 0
 #endif
 
+#ifndef LOAD
+#define LOAD 0
+#endif
+#ifndef EDGE_LOADS
+#define EDGE_LOADS
+#endif
+
 #define BK 16
 #define BM (16 * TILE_M)
 #define LANES (WIDTH / 16)
@@ -132,7 +139,7 @@
 #endif
 
 __kernel __attribute__((reqd_work_group_size(16, 16, 1))) void KERNEL(
-	__global const float *restrict a, PARAM_W const int first, const int m, const int k, PARAM_A const float alpha,
+	EDGE_LOADS __global const float *restrict a, PARAM_W const int first, const int m, const int k, PARAM_A const float alpha,
 	EDGE_OUT EDGE_WI)
 {
 	__local float as[BM * (BK + 1)], bs[BK * WIDTH];
@@ -182,6 +189,11 @@ __kernel __attribute__((reqd_work_group_size(16, 16, 1))) void KERNEL(
 #endif
 #endif
 	}
+
+#if LOAD
+	const int load_step = (load_each + (k + BK - 1) / BK - 1) / ((k + BK - 1) / BK), load_items = EDGE_LOAD_ITEMS;
+	int load_at = EDGE_LOAD_ITEM, load_left = load_each;
+#endif
 
 	EDGE_REPEAT(TILE_M, ZERO)
 	for (int k0 = 0; k0 < k; k0 += BK, at_k += BK) {
@@ -243,6 +255,10 @@ __kernel __attribute__((reqd_work_group_size(16, 16, 1))) void KERNEL(
 #endif
 			}
 		}
+#endif
+#if LOAD
+		for (int j = min(load_step, load_left); j > 0; j--, load_left--, load_at += load_items)
+			EDGE_LOAD_TEXEL(load_at)
 #endif
 		barrier(CLK_LOCAL_MEM_FENCE);
 #pragma unroll

@@ -29,6 +29,13 @@
 #define TRANS_A 0
 #endif
 
+#ifndef LOAD
+#define LOAD 0
+#endif
+#ifndef EDGE_LOADS
+#define EDGE_LOADS
+#endif
+
 #define QUADS (WIDTH / 4)
 #define SLICES (128 / QUADS)
 
@@ -70,18 +77,33 @@
 	barrier(CLK_LOCAL_MEM_FENCE);
 
 __kernel __attribute__((reqd_work_group_size(QUADS, SLICES, 1))) void KERNEL(
-	__global const float *restrict a, PARAM_W const int first, const int m1, const int k, const float alpha,
+	EDGE_LOADS __global const float *restrict a, PARAM_W const int first, const int m1, const int k, const float alpha,
 	EDGE_OUT EDGE_WI)
 {
 	__local float4 sum[QUADS * SLICES];
 	const int x = get_local_id(0), y = get_local_id(1), panel = get_global_id(2);
 	const int n = (first + panel) * WIDTH + x * 4, quads = panel * k * QUADS + x;
 
+#if LOAD
+	/* the same number for every slice, whichever has one step more */
+	const int load_steps = max(k / SLICES, 1), load_step = (load_each + load_steps - 1) / load_steps;
+	const int load_items = EDGE_LOAD_ITEMS;
+	int load_at = EDGE_LOAD_ITEM, load_left = load_each;
+#endif
+
 	EDGE_REPEAT(TILE_M, ZERO)
 	for (int at = y; at < k; at += SLICES) {
 		const float4 b = QUAD(quads + at * QUADS);
 
+#if LOAD
+		for (int j = min(load_step, load_left); j > 0; j--, load_left--, load_at += load_items)
+			EDGE_LOAD_TEXEL(load_at)
+#endif
 		EDGE_REPEAT(TILE_M, STEP)
 	}
+#if LOAD
+	for (; load_left > 0; load_left--, load_at += load_items) /* k is less than there are slices */
+		EDGE_LOAD_TEXEL(load_at)
+#endif
 	EDGE_REPEAT(TILE_M, REDUCE)
 }

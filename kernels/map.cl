@@ -15,7 +15,14 @@
 #define VECTOR 1
 #endif
 
-__kernel EDGE_SINGLE void KERNEL(const int rows, const int height, const int block, EDGE_OUT EDGE_WI)
+#ifndef LOAD
+#define LOAD 0
+#endif
+#ifndef EDGE_LOADS
+#define EDGE_LOADS
+#endif
+
+__kernel EDGE_SINGLE void KERNEL(EDGE_LOADS const int rows, const int height, const int block, EDGE_OUT EDGE_WI)
 {
 	const int n0 = get_global_id(0) * block, n1 = min(n0 + block, out_n);
 	const int r0 = get_global_id(1) * height, r1 = min(r0 + height, rows);
@@ -29,4 +36,8 @@ __kernel EDGE_SINGLE void KERNEL(const int rows, const int height, const int blo
 			EDGE_STORE(0, r, n);
 #endif
 	}
+#if LOAD
+	for (int i = 0; i < load_each; i++)
+		EDGE_LOAD_TEXEL(EDGE_LOAD_ITEM + i * EDGE_LOAD_ITEMS)
+#endif
 }

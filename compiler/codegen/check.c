@@ -23,6 +23,11 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Kernels, then the forms of them that carry. */
+struct kernel_list {
+	VEC(struct kernel *) list;
+};
+
 #ifdef HAVE_LIBCLANG
 #include <clang-c/Index.h>
 #include <dlfcn.h>
@@ -104,7 +109,7 @@ static const char *resource_dir(struct arena *a)
 
 struct checker {
 	struct arena *a;
-	struct kernel_set *ks;
+	const struct kernel_list *all;
 	struct map kernel; /* name -> index */
 	const char *source;
 	size_t *start; /* offset of each kernel in the source */
@@ -134,8 +139,9 @@ static void read_param(struct checker *c, CXCursor cursor, struct kernel_param *
 		p->kind = EDGE_PARAM_F32;
 		break;
 	case CXType_OCLImage2dRO:
+	case CXType_OCLImage2dWO:
 		p->kind = EDGE_PARAM_IMAGE;
-		p->access = EDGE_PARAM_READ;
+		p->access = t.kind == CXType_OCLImage2dRO ? EDGE_PARAM_READ : EDGE_PARAM_WRITE;
 		break;
 	default:
 		break;
@@ -154,7 +160,7 @@ static enum CXChildVisitResult visit(CXCursor cursor, CXCursor parent, CXClientD
 		return CXChildVisit_Continue;
 	name = clang.getCursorSpelling(cursor);
 	if (map_get(&c->kernel, clang.getCString(name), &index) && clang.isCursorDefinition(cursor)) {
-		struct kernel *k = &c->ks->kernels.data[index];
+		struct kernel *k = c->all->list.data[index];
 
 		n = clang.Cursor_getNumArguments(cursor);
 		k->param_count = n < 0 ? 0 : (uint32_t)n;
@@ -178,10 +184,10 @@ static bool report(struct checker *c, CXTranslationUnit unit)
 		uint32_t k;
 
 		clang.getExpansionLocation(clang.getDiagnosticLocation(diagnostic), NULL, &line, &column, &offset);
-		for (k = c->ks->kernels.len; k > 0 && c->start[k - 1] > offset; k--)
+		for (k = c->all->list.len; k > 0 && c->start[k - 1] > offset; k--)
 			;
 		diag_error(c->d, NO_SPAN, "kernel \"%s\" does not compile: %s (line %u of the program)",
-			   k ? c->ks->kernels.data[k - 1].name : "prelude", clang.getCString(text), line);
+			   k ? c->all->list.data[k - 1]->name : "prelude", clang.getCString(text), line);
 		clang.disposeString(text);
 		clang.disposeDiagnostic(diagnostic);
 	}
@@ -217,19 +223,19 @@ static int parse_with_clang(struct checker *c)
 	return ok;
 }
 
-static int parse_program(struct arena *a, struct kernel_set *ks, struct diag *d)
+static int parse_program(struct arena *a, struct kernel_set *ks, const struct kernel_list *all, struct diag *d)
 {
-	struct checker c = { .a = a, .ks = ks, .d = d };
+	struct checker c = { .a = a, .all = all, .d = d };
 	struct strbuf source = { 0 };
 	uint32_t i;
 	int result;
 
-	c.start = arena_new_array(a, size_t, ks->kernels.len);
+	c.start = arena_new_array(a, size_t, all->list.len);
 	strbuf_puts(&source, ks->prelude);
-	for (i = 0; i < ks->kernels.len; i++) {
-		map_put(a, &c.kernel, ks->kernels.data[i].name, i);
+	for (i = 0; i < all->list.len; i++) {
+		map_put(a, &c.kernel, all->list.data[i]->name, i);
 		c.start[i] = source.len;
-		strbuf_puts(&source, ks->kernels.data[i].source);
+		strbuf_puts(&source, all->list.data[i]->source);
 	}
 	c.source = strbuf_str(&source);
 	result = parse_with_clang(&c);
@@ -237,10 +243,11 @@ static int parse_program(struct arena *a, struct kernel_set *ks, struct diag *d)
 	return result;
 }
 #else
-static int parse_program(struct arena *a, struct kernel_set *ks, struct diag *d)
+static int parse_program(struct arena *a, struct kernel_set *ks, const struct kernel_list *all, struct diag *d)
 {
 	(void)a;
 	(void)ks;
+	(void)all;
 	(void)d;
 	return -1;
 }
@@ -290,13 +297,20 @@ static bool compare_arguments(struct kernel_set *ks, const struct launch *l, str
 
 bool codegen_check(struct arena *a, struct kernel_set *ks, struct diag *d)
 {
-	int parsed = ks->kernels.len ? parse_program(a, ks, d) : 1;
+	struct kernel_list all = { 0 };
 	uint32_t i;
+	int parsed;
 
+	for (i = 0; i < ks->kernels.len; i++)
+		vec_push(a, &all.list, &ks->kernels.data[i]);
+	for (i = 0; i < ks->kernels.len; i++)
+		if (ks->kernels.data[i].loading)
+			vec_push(a, &all.list, ks->kernels.data[i].loading);
+	parsed = ks->kernels.len ? parse_program(a, ks, &all, d) : 1;
 	if (parsed == 0)
 		return false;
-	for (i = 0; i < ks->kernels.len; i++) {
-		struct kernel *k = &ks->kernels.data[i];
+	for (i = 0; i < all.list.len; i++) {
+		struct kernel *k = all.list.data[i];
 
 		if ((parsed < 0 && !signature_read(a, k)) || (parsed > 0 && !k->param)) {
 			diag_error(d, NO_SPAN, "kernel \"%s\" has no signature that can be read", k->name);

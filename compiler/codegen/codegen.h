@@ -74,6 +74,7 @@ struct build {
 	VEC(struct kernel_arg) out_args; /* of EDGE_OUT */
 	int split_dim;
 	uint64_t flops;
+	enum target_load load;
 	bool in_place; /* let the output take the place of a dying epilogue operand: see build_epilogue() */
 	value_id in_place_of;
 };
@@ -110,6 +111,7 @@ void build_state(struct build *b, const char *name, uint64_t bytes);
 void build_first_granule(struct build *b); /* int first: of a launch with split_dim set */
 void build_what(struct build *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void build_flops(struct build *b, uint64_t flops);
+void build_load(struct build *b, enum target_load load); /* its template has EDGE_LOADS */
 
 /* Adds the kernel (or finds it) and the launch. local size is 1. */
 bool build_launch(struct build *b, int64_t gx, int64_t gy, int64_t gz);
@@ -263,6 +265,8 @@ const char *prelude_text(void);
 /* Finds or adds the kernel made of the defines, the epilogue and the template. */
 uint32_t render_kernel(struct codegen *c, const char *template, const char *defines, const char *epilogue,
 		       const uint32_t local[3]);
+/* The form that carries of every kernel that has one and is launched. */
+void render_loading(struct arena *a, struct kernel_set *ks);
 
 /* ---- select_matmul.c: the launch that 1x1 convolutions share ---- */
 

@@ -91,6 +91,7 @@ struct kernel {
 	struct kernel_param *param;
 	uint32_t param_count;
 	uint32_t local[3];
+	struct kernel *loading; /* the same with EDGE_LOAD_PARAMS more in front; NULL: it carries nothing */
 };
 
 /*
@@ -115,6 +116,7 @@ struct launch {
 	uint64_t flops, bytes; /* of the whole launch; bytes: activations and weights, read + written */
 	/* the output may take the place of this input, which dies here and has its size; else NO_ID */
 	value_id in_place_of;
+	enum target_load load; /* what it may carry, if its kernel has a form that does */
 	const struct row_lookup *lookup; /* NULL; else arguments are the indices and the output */
 };
 

@@ -128,6 +128,11 @@ void build_flops(struct build *b, uint64_t flops)
 	b->flops = flops;
 }
 
+void build_load(struct build *b, enum target_load load)
+{
+	b->load = load;
+}
+
 bool build_epilogue(struct build *b, enum dtype result)
 {
 	struct codegen *c = b->c;
@@ -213,6 +218,7 @@ bool build_launch_local(struct build *b, int64_t gx, int64_t gy, int64_t gz, uin
 	l.kernel = render_kernel(c, b->template, strbuf_str(&b->defines), strbuf_str(&b->epilogue), local);
 	l.arg = b->args.data;
 	l.arg_count = b->args.len;
+	l.load = b->load;
 	l.what = describe(b);
 	l.bytes = count_bytes(b);
 	l.in_place_of = b->in_place ? b->in_place_of : NO_ID;

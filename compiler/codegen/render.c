@@ -81,6 +81,29 @@ static void undefine(struct strbuf *out, struct arena *a, struct map *seen, cons
 	}
 }
 
+void render_loading(struct arena *a, struct kernel_set *ks)
+{
+	for (uint32_t i = 0; i < ks->launches.len; i++) {
+		const struct launch *l = &ks->launches.data[i];
+		struct kernel *k = l->load && !l->lookup ? &ks->kernels.data[l->kernel] : NULL;
+		struct strbuf out = { 0 };
+		struct map seen = { 0 };
+		struct kernel *x;
+
+		if (!k || k->loading)
+			continue;
+		x = k->loading = arena_copy(a, k, sizeof *k);
+		x->name = arena_printf(a, "%s_load", k->name);
+		strbuf_printf(&out, "#define KERNEL %s\n#define LOAD 1\n#define EDGE_LOADS"
+			      " __write_only image2d_t load_to, __global const half *restrict load_from, const int load_texel, "
+			      "const int load_last, const int load_each,%s", x->name, strchr(k->source, '\n'));
+		x->source = arena_strdup(a, strbuf_str(&out));
+		undefine(&out, a, &seen, x->source);
+		x->source = arena_strdup(a, strbuf_str(&out));
+		strbuf_free(&out);
+	}
+}
+
 uint32_t render_kernel(struct codegen *c, const char *template, const char *defines, const char *epilogue,
 		       const uint32_t local[3])
 {

@@ -238,5 +238,7 @@ struct kernel_set *codegen_select(struct arena *a, const struct graph *g, const 
 	for (i = 0; i < g->nodes.len; i++)
 		if (!graph_node(g, i)->dead)
 			select_node(&c, i);
+	if (codegen_textures(&c) && t->copies == TARGET_COPIES_KERNELS)
+		render_loading(a, c.ks);
 	return d->errors == errors ? c.ks : NULL;
 }

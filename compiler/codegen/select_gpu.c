@@ -59,6 +59,7 @@ static bool few_rows(struct codegen *c, node_id id, const struct rows_by_panels 
 	b.what = p->what;
 	b.split_dim = 2;
 	build_gpu_weight(&b, p->weight);
+	build_load(&b, TARGET_LOAD_REUSABLE);
 	build_define(&b, "TILE_M", p->rows);
 	build_define(&b, "WIDTH", p->tile.width);
 	build_define(&b, "TRANS_A", p->trans_m != 0);
@@ -87,6 +88,7 @@ bool gpu_rows_by_panels(struct codegen *c, node_id id, const struct rows_by_pane
 	b.what = p->what;
 	b.split_dim = 2;
 	build_gpu_weight(&b, p->weight);
+	build_load(&b, TARGET_LOAD_REUSABLE);
 	build_define(&b, "MODE", 0);
 	build_define(&b, "TILE_M", height);
 	build_define(&b, "WIDTH", p->tile.width);
@@ -119,6 +121,7 @@ bool gpu_conv(struct codegen *c, node_id id, const struct gpu_convolution *v)
 	b.split_dim = 2;
 	build_what(&b, "%sconv %s", v->group > 1 ? "grouped " : "", window_text(c, w));
 	build_gpu_weight(&b, v->weight);
+	build_load(&b, TARGET_LOAD_REUSABLE);
 	build_define(&b, "MODE", 1);
 	build_define(&b, "TILE_M", height);
 	build_define(&b, "WIDTH", v->width);
@@ -189,6 +192,7 @@ bool gpu_batch(struct codegen *c, node_id id, const struct gpu_product *p)
 	b.n = p->n;
 	build_what(&b, "matmul %lldx%lldx%lldx%lld", (long long)p->batch, (long long)p->m, (long long)p->n_out,
 		   (long long)p->k);
+	build_load(&b, TARGET_LOAD_REUSABLE);
 	build_define(&b, "MODE", 2);
 	build_define(&b, "TILE_M", height);
 	build_define(&b, "WIDTH", width);

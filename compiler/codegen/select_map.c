@@ -75,6 +75,8 @@ static bool launch(struct codegen *c, node_id id, const struct node *n, struct o
 	}
 	build_begin(&b, c, id, "map");
 	b.n = n;
+	if (codegen_is_gpu(c))
+		build_load(&b, TARGET_LOAD_ELEMENTWISE);
 	build_define(&b, "VECTOR", vector);
 	if (!epilogue_render(&b, DTYPE_F32, &s, op, count))
 		return false;

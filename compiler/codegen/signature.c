@@ -78,7 +78,7 @@ static bool read_param(struct arena *a, const char *text, struct kernel_param *p
 	p->name = arena_strndup(a, text + start, n - start);
 	if (has_word(text, "image2d_t")) {
 		p->kind = EDGE_PARAM_IMAGE;
-		p->access = EDGE_PARAM_READ;
+		p->access = has_word(text, "__write_only") ? EDGE_PARAM_WRITE : EDGE_PARAM_READ;
 	} else if (strchr(text, '*')) {
 		p->kind = EDGE_PARAM_GLOBAL;
 		p->access = has_word(text, "const") ? EDGE_PARAM_READ : EDGE_PARAM_READ | EDGE_PARAM_WRITE;

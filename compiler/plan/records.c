@@ -34,6 +34,7 @@ static const uint32_t kinds[SECTION_COUNT][2] = {
 	{ EDGE_SECTION_ENTRIES, sizeof(uint64_t) },
 	{ EDGE_SECTION_BLOCKS, 1 },
 	{ EDGE_SECTION_LOOKUPS, sizeof(struct edge_lookup) },
+	{ EDGE_SECTION_LOADS, sizeof(struct edge_load) },
 	{ EDGE_SECTION_DEBUG, sizeof(struct edge_debug) },
 	{ EDGE_SECTION_LIFETIMES, sizeof(struct edge_lifetime) },
 	{ EDGE_SECTION_NOTES, sizeof(struct edge_note) },

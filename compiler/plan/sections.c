@@ -16,7 +16,8 @@ _Static_assert((int)SCHED_PAGE == EDGE_PLAN_PAGE, "page");
 _Static_assert((int)DTYPE_F32 == EDGE_F32 && (int)DTYPE_BF16 == EDGE_BF16 && (int)DTYPE_I64 == EDGE_I64 &&
 		       (int)DTYPE_BOOL == EDGE_BOOL, "dtypes");
 _Static_assert((int)SCHED_ACTIVATIONS == EDGE_REGION_ACTIVATIONS && (int)SCHED_RESIDENT == EDGE_REGION_RESIDENT &&
-		       (int)SCHED_STREAM == EDGE_REGION_STREAM && (int)SCHED_STAGING == EDGE_REGION_STAGING, "regions");
+		       (int)SCHED_STREAM == EDGE_REGION_STREAM && (int)SCHED_STAGING == EDGE_REGION_STAGING &&
+		       (int)SCHED_CARRIED == EDGE_REGION_CARRIED, "regions");
 _Static_assert((int)SCHED_KERNEL == EDGE_STEP_KERNEL && (int)SCHED_INPUT == EDGE_STEP_INPUT &&
 		       (int)SCHED_OUTPUT == EDGE_STEP_OUTPUT && (int)SCHED_LOOKUP == EDGE_STEP_LOOKUP, "steps");
 _Static_assert((int)TARGET_OPENCL == EDGE_BACKEND_OPENCL && (int)TARGET_NATIVE == EDGE_BACKEND_NATIVE &&
@@ -30,7 +31,7 @@ struct writer {
 	VEC(struct plan_kernel) kernels;
 	VEC(struct plan_program) programs;
 	struct map kernel_of; /* "program name" -> kernels */
-	uint32_t **number;    /* per model, per kernel of its set: index in kernels; NO_ID */
+	uint32_t **number;    /* per model, per kernel of its set and then per form of it that carries: index in kernels; NO_ID */
 	struct diag *d;
 };
 
@@ -61,11 +62,26 @@ static uint32_t program_of(struct writer *w, const struct kernel_set *ks)
 	return w->programs.len - 1;
 }
 
-static void number_kernel(struct writer *w, uint32_t model, uint32_t kernel)
+static uint32_t *number_at(struct writer *w, const struct sched_step *x)
 {
-	const struct kernel_set *ks = w->s->request->models[model].ks;
-	const struct kernel *k = &ks->kernels.data[kernel];
-	uint32_t *number = &w->number[model][kernel], program;
+	const struct kernel_set *ks = w->s->request->models[x->model].ks;
+
+	return &w->number[x->model][ks->launches.data[x->launch].kernel + (x->load != NO_ID ? ks->kernels.len : 0)];
+}
+
+static const struct kernel *step_kernel(const struct writer *w, const struct sched_step *x)
+{
+	const struct kernel_set *ks = w->s->request->models[x->model].ks;
+	const struct kernel *k = &ks->kernels.data[ks->launches.data[x->launch].kernel];
+
+	return x->load != NO_ID ? k->loading : k;
+}
+
+static void number_kernel(struct writer *w, const struct sched_step *x)
+{
+	const struct kernel_set *ks = w->s->request->models[x->model].ks;
+	const struct kernel *k = step_kernel(w, x);
+	uint32_t *number = number_at(w, x), program;
 	const char *key;
 
 	if (*number != NO_ID)
@@ -93,16 +109,15 @@ static void number_kernels(struct writer *w)
 	for (uint32_t m = 0; m < s->request->model_count; m++) {
 		const struct kernel_set *ks = s->request->models[m].ks;
 
-		w->number[m] = arena_new_array(w->a, uint32_t, ks->kernels.len + 1);
-		for (uint32_t i = 0; i < ks->kernels.len; i++)
+		w->number[m] = arena_new_array(w->a, uint32_t, 2 * (size_t)ks->kernels.len + 1);
+		for (uint32_t i = 0; i < 2 * ks->kernels.len; i++)
 			w->number[m][i] = NO_ID;
 	}
 	for (uint32_t i = 0; i < s->steps.len; i++) {
 		const struct sched_step *x = &s->steps.data[i];
 
 		if (x->kind == SCHED_KERNEL)
-			number_kernel(w, x->model,
-				      s->request->models[x->model].ks->launches.data[x->launch].kernel);
+			number_kernel(w, x);
 	}
 }
 
@@ -150,17 +165,36 @@ static struct edge_arg make_arg(const struct schedule *s, const struct sched_ste
 	return out;
 }
 
+/* The record, and the arguments that say the same to the kernel. */
+static void put_load(struct writer *w, const struct sched_load *x)
+{
+	const struct sched_buffer *from = &w->s->buffers.data[x->from], *to = &w->s->buffers.data[x->to];
+	const struct edge_arg arg[EDGE_LOAD_PARAMS] = {
+		{ .kind = EDGE_PARAM_IMAGE, .buffer = x->to },
+		{ .kind = EDGE_PARAM_GLOBAL, .buffer = x->from },
+		{ .kind = EDGE_PARAM_I32, .value.i = (int64_t)(to->offset / EDGE_PLAN_TEXEL) },
+		{ .kind = EDGE_PARAM_I32, .value.i = (int64_t)(to->bytes / EDGE_PLAN_TEXEL) - 1 },
+		{ .kind = EDGE_PARAM_I32, .value.i = x->each },
+	};
+	struct edge_load r = { .step = x->step, .read = x->read, .from = from->region, .to = to->region,
+			       .from_offset = from->offset, .to_offset = to->offset, .bytes = to->bytes };
+
+	put(w, SECTION_LOADS, &r);
+	for (uint32_t i = 0; i < EDGE_LOAD_PARAMS; i++)
+		put(w, SECTION_ARGS, &arg[i]);
+}
+
 static bool put_launch(struct writer *w, uint32_t step, struct edge_step *out)
 {
 	const struct schedule *s = w->s;
 	const struct sched_step *x = &s->steps.data[step];
 	const struct kernel_set *ks = s->request->models[x->model].ks;
 	const struct launch *l = &ks->launches.data[x->launch];
-	const struct kernel *k = &ks->kernels.data[l->kernel];
-	uint32_t buffer = x->buffer_first;
+	const struct kernel *k = step_kernel(w, x);
+	uint32_t buffer = x->buffer_first, loads = x->load != NO_ID ? EDGE_LOAD_PARAMS : 0;
 
-	out->index = w->number[x->model][l->kernel];
-	out->arg_count = l->arg_count;
+	out->index = *number_at(w, x);
+	out->arg_count = l->arg_count + loads;
 	for (int i = 0; i < 3; i++) {
 		out->global[i] = !x->whole && i == l->split_dim ? x->granule_count : l->global[i];
 		out->local[i] = k->local[i] ? k->local[i] : 1;
@@ -170,11 +204,13 @@ static bool put_launch(struct writer *w, uint32_t step, struct edge_step *out)
 			return false;
 		}
 	}
-	if (l->arg_count != k->param_count) {
+	if (out->arg_count != k->param_count) {
 		diag_error(w->d, NO_SPAN, "launch %s: %u arguments for the %u parameters of %s",
-			   l->what ? l->what : "?", l->arg_count, k->param_count, k->name);
+			   l->what ? l->what : "?", out->arg_count, k->param_count, k->name);
 		return false;
 	}
+	if (loads)
+		put_load(w, &s->loads.data[x->load]);
 	for (uint32_t i = 0; i < l->arg_count; i++) {
 		struct edge_arg a = make_arg(s, x, &l->arg[i], &buffer);
 

@@ -49,7 +49,7 @@ static void run_steps(struct clock *c)
 static void issue(struct clock *c, struct clock_read *r, double room)
 {
 	r->start = c->disk > room ? c->disk : room;
-	r->end = r->start + cost_read_ms(c->t, r->bytes);
+	r->end = r->start + cost_read_ms(c->t, r->bytes) + r->upload_ms;
 	if (c->cold)
 		r->end += (c->t->direct ? 0 : r->touch_ms) + cost_ramp_ms(c->t, c->bytes, r->bytes);
 	if (r->start < c->end)

@@ -142,6 +142,19 @@ double cost_first_use_ms(const struct target *t)
 	return t->backend == TARGET_NATIVE ? CODE_PAGES * t->page_ms : 0;
 }
 
+double cost_upload_ms(const struct target *t, uint64_t bytes, bool rectangle)
+{
+	if (t->weights != TARGET_TEXTURES)
+		return 0;
+	return 1e3 * (double)bytes / (rectangle ? t->upload_bytes_per_s : t->memory_bytes_per_s / 2);
+}
+
+/* Growth goes with what is carried, up to that of the capacity. */
+double cost_carry_ms(const struct target *t, enum target_load load, uint64_t bytes)
+{
+	return load ? 1e3 * target_load_growth[load] * (double)bytes / t->capacity[load] : 0;
+}
+
 double cost_tensor_ms(const struct target *t, uint64_t bytes)
 {
 	return t->page_ms * (double)(bytes / SCHED_PAGE) + 1e3 * (double)bytes / TENSOR_RATE;

@@ -20,6 +20,9 @@ double cost_ramp_ms(const struct target *t, uint64_t before, uint64_t bytes); /*
 double cost_theft_ms(const struct target *t, uint64_t bytes, double touch_ms);
 /* Whether the runtime will read past the page cache. again: some weights are read in each run. */
 void cost_choose_io(struct target *t, uint64_t weights, bool again);
+/* What a staged read takes besides: as a rectangle of an image, or linear. And what a launch of a class takes for carrying. */
+double cost_upload_ms(const struct target *t, uint64_t bytes, bool rectangle);
+double cost_carry_ms(const struct target *t, enum target_load load, uint64_t bytes);
 double cost_tensor_ms(const struct target *t, uint64_t bytes); /* the caller's own, before the first step */
 double cost_start_ms(const struct target *t);
 double cost_lookup_ms(const struct target *t, const struct row_lookup *r);
@@ -157,6 +160,22 @@ struct block {
 	uint64_t offset; /* in the ring */
 	int32_t after;   /* unit whose end frees the place; -1: free */
 	bool common, pinned;
+	uint8_t image;   /* of the ring's images */
+	/* where kernels copy */
+	bool carried;    /* read into the place for that, at stage_offset */
+	uint64_t stage_offset;
+	int32_t stage_after; /* unit whose end frees that */
+	uint32_t carried_first, carried_last; /* units that carry it */
+};
+
+/* The unit that waits for the block's reads. */
+static inline uint32_t block_need(const struct block *b) { return b->carried ? b->carried_first : b->unit_first; }
+
+/* A unit, or those that unit_merge() makes one step with it, carries rows of a block. */
+struct carry {
+	uint32_t unit, block, each;
+	uint64_t from, bytes; /* of the block */
+	double ms;
 };
 
 struct stream_plan {
@@ -165,6 +184,11 @@ struct stream_plan {
 	bool *pinned_weight; /* whole, resident, for all its uses */
 	uint64_t block_target; /* the size at which blocks are closed */
 	uint64_t ring;         /* bytes of the stream area; 0: nothing streams */
+	uint64_t image;        /* bytes of one of its images; all of it, where there is one */
+	uint64_t stage;        /* bytes for what kernels carry; 0: they carry nothing, and there is one image */
+	VEC(struct carry) carries; /* by unit */
+	VEC(uint32_t) order;   /* blocks that are not pinned, as they are read */
+	double queue_cold_ms, queue_warm_ms; /* of the best plan in which kernels carry nothing */
 	uint64_t pinned_bytes;
 	double cold_ms, warm_ms;
 	/* for the notes */
@@ -185,6 +209,12 @@ void stream_cut(struct work *w, struct stream_plan *p, uint64_t target, uint64_t
 /* room: bytes for weights; 0: no limit. At least the minimum. */
 void stream_choose(struct work *w, uint64_t room, struct stream_plan *out);
 void stream_all_resident(struct work *w, struct stream_plan *out);
+
+/* ---- carry.c: which launches move which rows into images ---- */
+/* Of a plan whose blocks have their places in two images; what no launch can carry stays with the queue. */
+void carry_choose(struct work *w, struct stream_plan *p, struct arena *tmp);
+/* Blocks that are not pinned, by what they are needed for. */
+void stream_order(struct work *w, struct stream_plan *p);
 
 /* ---- ring.c: a stream area filled in a circle ---- */
 struct ring_segment {
@@ -217,6 +247,7 @@ struct clock_read {
 	uint32_t first;  /* step that needs it first */
 	bool once;
 	double touch_ms; /* of a cold run */
+	double upload_ms;
 	double start, end; /* out */
 };
 

@@ -94,7 +94,11 @@ static void regions_make(struct layout *l)
 	for (uint32_t i = 0; i < l->p->blocks.len; i++)
 		streams |= !l->p->blocks.data[i].pinned;
 	if (streams)
-		l->stream = region_new(w, SCHED_STREAM, textures, l->p->ring);
+		l->stream = region_new(w, SCHED_STREAM, textures, l->p->image);
+	if (streams && l->p->stage) {
+		region_new(w, SCHED_STREAM, textures, l->p->image);
+		l->staged = region_new(w, SCHED_CARRIED, false, l->p->stage);
+	}
 	if (w->s->weights.len && !w->t->unified)
 		region_new(w, SCHED_STAGING, false, 2 * l->chunk_most);
 }
@@ -198,7 +202,7 @@ static uint32_t weight_buffer(struct layout *l, uint32_t unit, uint32_t weight, 
 		return resident_buffer(l, find_run(l, holder, weight), split ? u->first : 0,
 				       split ? count : x->granules);
 	g = find_segment(l, home == u->common ? l->common_segment[home] : l->unit_segment[unit], home, weight);
-	return buffer_at(l, l->stream, l->p->blocks.data[home].offset + g->at, x->granule_bytes * g->count);
+	return buffer_at(l, l->stream + l->p->blocks.data[home].image, l->p->blocks.data[home].offset + g->at, x->granule_bytes * g->count);
 }
 
 /* ---- steps ---- */
@@ -315,20 +319,28 @@ static void order_storages(struct layout *l)
 		vec_push(w->a, &l->by_first, list[i].storage);
 }
 
-/* Blocks that units from `unit` to `next` need are needed from now on. */
-static void note_units(struct layout *l, uint32_t unit, uint32_t next, uint32_t step)
+static void note_units(struct layout *l, uint32_t unit, uint32_t next, uint32_t step, bool first)
 {
 	for (uint32_t i = unit; i < next; i++) {
-		const struct unit *x = &l->p->units.data[i];
-
 		l->step_of[i] = step;
-		for (int common = 0; common < 2; common++) {
-			uint32_t b = common ? x->common : x->block;
-
-			if (b != NO_ID && !l->p->blocks.data[b].pinned && l->need_block < b + 1)
-				l->need_block = b + 1;
-		}
+		if (first)
+			l->step_first[i] = step;
 	}
+}
+
+/* What the step carries, beside what it is for. The read that it needs for that is not known yet. */
+static void load_make(struct layout *l, const struct carry *c, struct sched_step *s)
+{
+	struct work *w = l->w;
+	const struct block *b = &l->p->blocks.data[c->block];
+	struct sched_load load = { .step = w->s->steps.len, .read = c->block, .each = c->each };
+
+	load.from = buffer_at(l, l->staged, b->stage_offset + c->from, c->bytes);
+	load.to = buffer_at(l, l->stream + b->image, b->offset + c->from, c->bytes);
+	s->load = w->s->loads.len;
+	s->ms += c->ms;
+	s->bytes += 2 * c->bytes;
+	vec_push(w->a, &w->s->loads, load);
 }
 
 /* One step; of variants one for each, of which a run takes one. The last stands for all: then the unit is done. */
@@ -344,7 +356,7 @@ static void step_make(struct layout *l, uint32_t unit, uint32_t next, uint32_t c
 	l->scratch_used = 0;
 	for (uint32_t v = 0; v < (launches ? work_variants(w) : 1); v++) {
 		struct sched_step s = { .kind = e->kind, .model = w->r->variants ? v : e->model,
-					.buffer_first = w->s->step_buffers.len, .whole = true,
+					.buffer_first = w->s->step_buffers.len, 	.whole = true, .load = NO_ID,
 					.live_bytes = w->live[u->event] };
 
 		if (e->kind == SCHED_KERNEL) {
@@ -356,11 +368,12 @@ static void step_make(struct layout *l, uint32_t unit, uint32_t next, uint32_t c
 			s.bytes = 2 * w->s->tensors.data[e->index].bytes;
 			s.ms = e->ms;
 		}
-		note_units(l, unit, next, w->s->steps.len);
+		if (l->next_carry < l->p->carries.len && l->p->carries.data[l->next_carry].unit == unit)
+			load_make(l, &l->p->carries.data[l->next_carry++], &s);
+		note_units(l, unit, next, w->s->steps.len, v == 0);
 		w->s->flops += s.flops;
 		vec_push(w->a, &w->s->steps, s);
-		vec_push(w->a, &l->clock, (struct clock_step){ .ms = s.ms, .stream = l->need_block,
-							       .resident = l->need_resident,
+		vec_push(w->a, &l->clock, (struct clock_step){ .ms = s.ms, .resident = l->need_resident,
 							       .touch_ms = first_time_ms(l, u->event, &s) });
 	}
 }
@@ -369,6 +382,7 @@ static void steps_make(struct layout *l)
 {
 	order_storages(l);
 	l->step_of = arena_new_array(l->w->a, uint32_t, l->p->units.len + 1);
+	l->step_first = arena_new_array(l->w->a, uint32_t, l->p->units.len + 1);
 	for (uint32_t i = 0, next, count; i < l->p->units.len; i = next) {
 		next = unit_merge(l->w, l->p, i, &count);
 		step_make(l, i, next, count);

@@ -22,7 +22,7 @@ struct layout {
 	struct work *w;
 	const struct stream_plan *p;
 	struct resident r;
-	uint32_t activations, resident, stream; /* regions; resident: the first of them */
+	uint32_t activations, resident, stream, staged; /* regions; resident, stream: the first of them */
 	uint64_t chunk_most;
 
 	uint32_t *slot, slots; /* buffers by place */
@@ -34,13 +34,15 @@ struct layout {
 
 	VEC(struct resident_chunk) chunks;
 	uint32_t *step_of;        /* per unit */
+	uint32_t *step_first;     /* likewise; of variants that of the first */
+	uint32_t next_carry;
 	uint32_t scratch_at, scratch_used;
 	VEC(uint32_t) by_first;   /* storages in order of their first event */
 	uint32_t next_storage;
 	uint64_t touched;         /* bytes of the activations */
 	struct map used;          /* kernels */
-	uint32_t need_resident, need_block; /* of the steps so far */
-	/* per step; `stream` counts blocks here */
+	uint32_t need_resident; /* of the steps so far */
+	/* per step; reads.c fills in `stream` */
 	VEC(struct clock_step) clock;
 };
 

@@ -80,6 +80,24 @@ static void note_smallest(struct work *w)
 	     size(use_common_bytes(w, worst, NULL) + use_split_bytes(w, worst, worst->granules, NULL)));
 }
 
+/* Where kernels are to copy. */
+static void note_carrying(struct work *w, const struct stream_plan *p)
+{
+	uint64_t bytes = 0, queue = 0;
+	uint32_t launches = p->carries.len;
+
+	for (uint32_t i = 0; i < p->blocks.len; i++)
+		*(p->blocks.data[i].carried ? &bytes : &queue) += p->blocks.data[i].pinned ? 0 : p->blocks.data[i].bytes;
+	if (!bytes)
+		note(w, "copies", "no launch can carry weights: the queue writes all that streams into one image of %s",
+		     size(p->image));
+	else
+		note(w, "copies", "%u launches carry %s of weights from a stage of %s into two images of %s; the queue writes %s",
+		     launches, size(bytes), size(p->stage), size(p->image), size(queue));
+	note(w, "copies", "predicted: %.3f ms cold, %.3f ms warm; with the queue alone %.3f ms cold, %.3f ms warm", p->cold_ms,
+	     p->warm_ms, p->queue_cold_ms, p->queue_warm_ms);
+}
+
 static void note_streaming(struct work *w, const struct stream_plan *p)
 {
 	const struct schedule *s = w->s;
@@ -94,6 +112,8 @@ static void note_streaming(struct work *w, const struct stream_plan *p)
 		     size(s->weights_bytes));
 		return;
 	}
+	if (p->queue_cold_ms > 0)
+		note_carrying(w, p);
 	note(w, "streaming", "%s of %s of weights are read again in each run, through a ring of %s in %u blocks of up to %s",
 	     size(s->streamed_bytes), size(s->weights_bytes), size(p->ring), streamed, size(p->block_target));
 	note(w, "residency", "%s stay: %u blocks because the disk could not bring them in time, %u because there was room, "
@@ -169,12 +189,19 @@ static void print_step(const struct schedule *s, uint32_t i, struct strbuf *out)
 		strbuf_printf(out, " %s%u@%u:%llu+%llu", kind == ARG_VALUE ? "v" : kind == ARG_WEIGHT ? "w" : "s",
 			      kind == ARG_SCRATCH ? 0 : l->arg[k].id, at->region, (ull)at->offset, (ull)at->bytes);
 	}
+	if (x->load != NO_ID) {
+		const struct sched_load *c = &s->loads.data[x->load];
+		const struct sched_buffer *from = &s->buffers.data[c->from], *to = &s->buffers.data[c->to];
+
+		strbuf_printf(out, " carries %u:%llu+%llu to %u:%llu of read %u", from->region, (ull)from->offset,
+			      (ull)from->bytes, to->region, (ull)to->offset, c->read);
+	}
 	strbuf_puts(out, "\n");
 }
 
 void schedule_print(const struct schedule *s, struct strbuf *out)
 {
-	static const char *const kind[] = { "", "activations", "resident", "stream", "staging" };
+	static const char *const kind[] = { "", "activations", "resident", "stream", "staging", "carried" };
 
 	for (uint32_t i = 0; i < s->regions.len; i++)
 		strbuf_printf(out, "region %u %s %llu\n", i, kind[s->regions.data[i].kind],

@@ -73,7 +73,7 @@ struct reader {
 	struct layout *l;
 	VEC(struct clock_read) stream, resident;
 	VEC(struct stream_chunk { uint32_t block; uint64_t offset; }) stream_chunk;
-	uint32_t *block_reads; /* streamed reads of blocks before this one */
+	uint32_t *last_read; /* per streamed block: of its reads */
 	uint32_t *block_chunk; /* per block: the first of its chunks in the file; NO_ID: not stored yet */
 	struct map same;       /* contents of blocks with shared weights -> block */
 	uint32_t run_at;       /* runs before it have no bytes in later chunks */
@@ -85,12 +85,12 @@ static void list_streamed(struct reader *k)
 	struct arena *a = l->w->a;
 	uint64_t read = 0; /* the first round through the ring touches it */
 
-	k->block_reads = arena_new_array(a, uint32_t, l->p->blocks.len + 1);
-	for (uint32_t i = 0; i < l->p->blocks.len; i++) {
+	for (uint32_t n = 0; n < l->p->order.len; n++) {
+		uint32_t i = l->p->order.data[n];
 		const struct block *b = &l->p->blocks.data[i];
-		int32_t after = b->after < 0 ? -1 : (int32_t)l->step_of[b->after];
+		int32_t free = b->carried ? b->stage_after : b->after, after = free < 0 ? -1 : (int32_t)l->step_of[free];
 
-		for (uint64_t at = 0; !b->pinned && at < b->bytes; at += l->chunk_most) {
+		for (uint64_t at = 0; at < b->bytes; at += l->chunk_most) {
 			uint64_t bytes = b->bytes - at < l->chunk_most ? b->bytes - at : l->chunk_most;
 
 			vec_push(a, &k->stream,
@@ -98,11 +98,24 @@ static void list_streamed(struct reader *k)
 						      .touch_ms = read < l->p->ring ?
 									  cost_touch_ms(l->w->t, l->p->ring, bytes) :
 									  0,
-						      .first = l->step_of[b->unit_first] });
+						      .upload_ms = cost_upload_ms(l->w->t, bytes, !b->carried),
+						      .first = l->step_of[block_need(b)] });
 			vec_push(a, &k->stream_chunk, (struct stream_chunk){ i, at });
 			read += bytes;
 		}
-		k->block_reads[i + 1] = k->stream.len;
+	}
+}
+
+/* How many streamed reads each step waits for: those of blocks that it or one before it needs or carries. */
+static void count_streamed(struct reader *k)
+{
+	const struct layout *l = k->l;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < l->clock.len; i++) {
+		while (n < k->stream.len && l->step_first[block_need(&l->p->blocks.data[k->stream_chunk.data[n].block])] <= i)
+			n++;
+		l->clock.data[i].stream = n;
 	}
 }
 
@@ -249,9 +262,12 @@ static void read_push(struct reader *k, int32_t ordered, int32_t *after)
 		const struct clock_read *c = &k->stream.data[i];
 		const struct stream_chunk *x = &k->stream_chunk.data[i];
 
-		r = (struct sched_read){ stream_chunk_store(k, i), l->stream,
-					 l->p->blocks.data[x->block].offset + x->offset, c->after, false, c->start,
+		const struct block *b = &l->p->blocks.data[x->block];
+
+		r = (struct sched_read){ stream_chunk_store(k, i), b->carried ? l->staged : l->stream + b->image,
+					 (b->carried ? b->stage_offset : b->offset) + x->offset, c->after, false, c->start,
 					 c->end };
+		k->last_read[x->block] = s->reads.len;
 		s->streamed_bytes += c->bytes;
 	}
 	if (*after < r.after_step)
@@ -309,9 +325,15 @@ static void weight_lifetimes(struct layout *l)
 		if (to - from > 1)
 			name = arena_printf(w->a, "%s and %u more", name, to - from - 1);
 		vec_push(w->a, &w->s->lifetimes,
-			 (struct sched_lifetime){ l->stream, name, b->offset, b->bytes,
+			 (struct sched_lifetime){ l->stream + b->image, name, b->offset, b->bytes,
+						  b->carried ? (int32_t)l->step_of[b->carried_first] :
 						  b->after < 0 ? -1 : (int32_t)l->step_of[b->after] + 1,
 						  (int32_t)l->step_of[b->unit_last] });
+		if (b->carried)
+			vec_push(w->a, &w->s->lifetimes,
+				 (struct sched_lifetime){ l->staged, name, b->stage_offset, b->bytes,
+							  b->stage_after < 0 ? -1 : (int32_t)l->step_of[b->stage_after] + 1,
+							  (int32_t)l->step_of[b->carried_last] });
 	}
 }
 
@@ -326,8 +348,8 @@ void reads_make(struct layout *l)
 	k.block_chunk = arena_new_array(l->w->a, uint32_t, l->p->blocks.len + 1);
 	for (uint32_t i = 0; i < l->p->blocks.len; i++)
 		k.block_chunk[i] = NO_ID;
-	for (uint32_t i = 0; i < l->clock.len; i++)
-		l->clock.data[i].stream = k.block_reads[l->clock.data[i].stream];
+	count_streamed(&k);
+	k.last_read = arena_new_array(l->w->a, uint32_t, l->p->blocks.len + 1);
 	order = arena_new_array(l->w->a, int32_t, k.stream.len + k.resident.len + 1);
 	for (uint32_t i = 0; i < s->tensors.len && l->clock.len; i++)
 		l->clock.data[0].touch_ms += cost_tensor_ms(l->w->t, s->tensors.data[i].bytes);
@@ -338,5 +360,7 @@ void reads_make(struct layout *l)
 	for (uint32_t i = 0; i < k.stream.len + k.resident.len; i++)
 		read_push(&k, order[i], &after);
 	steps_wait(&k, order);
+	for (uint32_t i = 0; i < s->loads.len; i++) /* until here it has been the block */
+		s->loads.data[i].read = k.last_read[s->loads.data[i].read];
 	weight_lifetimes(l);
 }

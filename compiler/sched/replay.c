@@ -85,7 +85,8 @@ static void expect_weight(struct replay *r, uint32_t step, const struct sched_bu
 	const struct schedule *s = r->s;
 
 	if (b->bytes != bytes || s->regions.data[b->region].bytes < b->offset + bytes ||
-	    s->regions.data[b->region].kind == SCHED_ACTIVATIONS || b->offset % s->request->target->align) {
+	    s->regions.data[b->region].kind == SCHED_ACTIVATIONS ||
+	    s->regions.data[b->region].kind == SCHED_CARRIED || b->offset % s->request->target->align) {
 		fail(r, "step %u: the buffer of weight %u does not fit it", step, weight);
 		return;
 	}
@@ -242,6 +243,39 @@ static void run_kernel(struct replay *r, uint32_t step)
 	}
 }
 
+/* Rows move with their labels. The image is none that the launch reads, and what it carries has come by then. */
+static void run_load(struct replay *r, uint32_t step)
+{
+	const struct schedule *s = r->s;
+	const struct sched_step *x = &s->steps.data[step];
+	const struct sched_load *c = &s->loads.data[x->load];
+	const struct sched_buffer *from = &s->buffers.data[c->from], *to = &s->buffers.data[c->to];
+	const struct launch *l = &s->request->models[x->model].ks->launches.data[x->launch];
+	uint64_t items = 1;
+
+	for (int i = 0; i < 3; i++)
+		items *= i == l->split_dim && !x->whole ? x->granule_count : l->global[i];
+	if (c->step != step || c->read >= x->reads_needed || from->bytes != to->bytes || !from->bytes ||
+	    from->bytes % SCHED_PAGE || from->offset % SCHED_PAGE || to->offset % SCHED_PAGE ||
+	    s->regions.data[from->region].kind != SCHED_CARRIED || s->regions.data[to->region].kind != SCHED_STREAM ||
+	    !s->regions.data[to->region].image || items * c->each * 8 < from->bytes ||
+	    from->offset + from->bytes > s->regions.data[from->region].bytes ||
+	    to->offset + to->bytes > s->regions.data[to->region].bytes) {
+		fail(r, "step %u: what it carries does not fit", step);
+		return;
+	}
+	for (uint32_t i = 0, at = x->buffer_first; i < l->arg_count; i++) {
+		enum kernel_arg_kind kind = l->arg[i].kind;
+
+		if (kind != ARG_VALUE && kind != ARG_WEIGHT && kind != ARG_SCRATCH && kind != ARG_STATE)
+			continue;
+		if (s->buffers.data[s->step_buffers.data[at++]].region == to->region)
+			fail(r, "step %u reads the image that it carries into", step);
+	}
+	memcpy(&r->page[to->region][to->offset / SCHED_PAGE], &r->page[from->region][from->offset / SCHED_PAGE],
+	       from->bytes / SCHED_PAGE * sizeof **r->page);
+}
+
 /* Indices there, rows in the table's chunks, and then the output is. */
 static void run_lookup(struct replay *r, uint32_t step)
 {
@@ -281,6 +315,8 @@ static void run_step(struct replay *r, uint32_t step)
 		return;
 	if (x->kind == SCHED_KERNEL) {
 		run_kernel(r, step);
+		if (r->ok && x->load != NO_ID)
+			run_load(r, step);
 		return;
 	}
 	if (x->kind == SCHED_LOOKUP) {

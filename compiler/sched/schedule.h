@@ -63,7 +63,7 @@ struct sched_request {
 };
 
 enum sched_region_kind {
-	SCHED_ACTIVATIONS = 1, SCHED_RESIDENT = 2, SCHED_STREAM = 3, SCHED_STAGING = 4
+	SCHED_ACTIVATIONS = 1, SCHED_RESIDENT = 2, SCHED_STREAM = 3, SCHED_STAGING = 4, SCHED_CARRIED = 5
 };
 
 struct sched_region {
@@ -89,11 +89,20 @@ struct sched_step {
 	uint32_t granule_first; /* SCHED_KERNEL: sub-range of global[split_dim] */
 	uint32_t granule_count;
 	bool whole;             /* the launch is not split */
+	uint32_t load;          /* index into schedule.loads; NO_ID: it carries nothing */
 	uint32_t buffer_first;  /* in schedule.step_buffers: one per VALUE, WEIGHT, STATE, SCRATCH argument */
 	uint32_t reads_needed;
 	uint64_t flops, bytes;
 	double ms, start_ms;
 	uint64_t live_bytes; /* of activations, during the step */
+};
+
+/* What a launch carries beside its own work: rows of texels, from where reads bring them into an image. */
+struct sched_load {
+	uint32_t step;
+	uint32_t read; /* that brought the last of it */
+	uint32_t from, to; /* buffers */
+	uint32_t each; /* texels for a work-item */
 };
 
 struct sched_tensor {
@@ -167,6 +176,7 @@ struct schedule {
 	VEC(struct sched_chunk) chunks;
 	VEC(struct sched_piece) pieces;
 	VEC(struct sched_read) reads;
+	VEC(struct sched_load) loads; /* by step */
 	VEC(struct sched_table) tables;
 	VEC(struct sched_lifetime) lifetimes;
 	VEC(struct sched_note) notes;

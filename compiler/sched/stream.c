@@ -80,7 +80,8 @@ static uint64_t pin_shared(struct stream_plan *p, const struct shared_weight *s,
 struct walk {
 	struct work *w;
 	struct stream_plan *p;
-	struct ring ring;
+	struct ring ring[2]; /* of each image */
+	uint32_t turn, images;
 	double *end; /* of each unit */
 	double disk, now, ready;
 	uint64_t room; /* for pinning, when a block is late */
@@ -88,11 +89,12 @@ struct walk {
 
 static void walk_block(struct walk *k, struct block *b)
 {
+	struct ring *ring = &k->ring[k->turn];
 	double start, end;
 
 	if (b->pinned)
 		return;
-	b->after = b->common ? ring_peek_hold(&k->ring, b->bytes) : ring_peek(&k->ring, b->bytes);
+	b->after = b->common ? ring_peek_hold(ring, b->bytes) : ring_peek(ring, b->bytes);
 	start = b->after < 0 || k->disk > k->end[b->after] ? k->disk : k->end[b->after];
 	end = start + cost_read_ms(k->w->t, b->bytes);
 	if (end > k->now + 1e-9 && b->pinned_bytes <= k->room) {
@@ -103,8 +105,10 @@ static void walk_block(struct walk *k, struct block *b)
 		b->after = -1;
 		return;
 	}
-	b->offset = b->common ? ring_take_hold(&k->ring, b->bytes, (int32_t)b->unit_last) :
-				ring_take(&k->ring, b->bytes, (int32_t)b->unit_last);
+	b->offset = b->common ? ring_take_hold(ring, b->bytes, (int32_t)b->unit_last) :
+				ring_take(ring, b->bytes, (int32_t)b->unit_last);
+	b->image = (uint8_t)k->turn;
+	k->turn = (k->turn + 1) % k->images;
 	k->disk = end;
 	if (end > k->ready)
 		k->ready = end;
@@ -113,15 +117,17 @@ static void walk_block(struct walk *k, struct block *b)
 /* Pins what is late as far as room allows and places the rest in the ring. Returns the room left. */
 static uint64_t walk(struct work *w, struct stream_plan *p, struct arena *tmp, uint64_t room)
 {
-	struct walk k = { .w = w, .p = p, .room = room };
+	struct walk k = { .w = w, .p = p, .room = room, .images = p->stage ? 2 : 1 };
 
-	ring_init(&k.ring, tmp, p->ring);
+	for (uint32_t i = 0; i < k.images; i++)
+		ring_init(&k.ring[i], tmp, p->image);
 	k.end = arena_new_array(tmp, double, p->units.len + 1);
 	for (uint32_t i = 0; i < p->units.len; i++) {
 		const struct unit *u = &p->units.data[i];
 
 		if (i && u->event != p->units.data[i - 1].event)
-			ring_unhold(&k.ring);
+			for (uint32_t r = 0; r < k.images; r++)
+				ring_unhold(&k.ring[r]);
 		if (u->common != NO_ID && p->blocks.data[u->common].unit_first == i)
 			walk_block(&k, &p->blocks.data[u->common]);
 		if (u->block != NO_ID && p->blocks.data[u->block].unit_first == i)
@@ -182,20 +188,31 @@ struct clocks {
 	uint32_t streams, residents;
 };
 
-static void clocks_block(struct clocks *c, const struct block *b, uint32_t unit)
+static void clocks_pinned(struct clocks *c, const struct work *w, const struct block *b, uint32_t unit)
 {
-	if (b->unit_first != unit)
-		return;
-	if (b->pinned)
-		c->resident[c->residents++] = (struct clock_read){ .bytes = b->pinned_bytes, .after = -1,
-								   .first = unit, .once = true };
-	else
-		c->stream[c->streams++] = (struct clock_read){ .bytes = b->bytes, .after = b->after, .first = unit };
+	if (b->unit_first == unit && b->pinned)
+		c->resident[c->residents++] = (struct clock_read){ .bytes = b->pinned_bytes, .after = -1, .first = unit, .once = true,
+								   .upload_ms = cost_upload_ms(w->t, b->pinned_bytes, true) };
+}
+
+/* What unit i is the first to need, or to carry. */
+static void clocks_streamed(struct clocks *c, const struct work *w, const struct stream_plan *p, uint32_t i)
+{
+	for (; c->streams < p->order.len; c->streams++) {
+		const struct block *b = &p->blocks.data[p->order.data[c->streams]];
+
+		if (block_need(b) > i)
+			return;
+		c->stream[c->streams] = (struct clock_read){ .bytes = b->bytes, .first = block_need(b),
+							     .after = b->carried ? b->stage_after : b->after,
+							     .upload_ms = cost_upload_ms(w->t, b->bytes, !b->carried) };
+	}
 }
 
 static void clocks_make(const struct work *w, const struct stream_plan *p, struct arena *tmp, struct clocks *c)
 {
 	bool *seen = arena_new_array(tmp, bool, w->s->weights.len + 1);
+	uint32_t carry = 0;
 
 	c->step = arena_new_array(tmp, struct clock_step, p->units.len + 1);
 	c->stream = arena_new_array(tmp, struct clock_read, p->blocks.len + 1);
@@ -215,10 +232,13 @@ static void clocks_make(const struct work *w, const struct stream_plan *p, struc
 			seen[weight] = true;
 		}
 		if (u->common != NO_ID)
-			clocks_block(c, &p->blocks.data[u->common], i);
+			clocks_pinned(c, w, &p->blocks.data[u->common], i);
 		if (u->block != NO_ID)
-			clocks_block(c, &p->blocks.data[u->block], i);
+			clocks_pinned(c, w, &p->blocks.data[u->block], i);
+		clocks_streamed(c, w, p, i);
 		c->step[i] = (struct clock_step){ .ms = u->ms, .stream = c->streams, .resident = c->residents };
+		if (carry < p->carries.len && p->carries.data[carry].unit == i)
+			c->step[i].ms += p->carries.data[carry++].ms;
 	}
 }
 
@@ -242,6 +262,7 @@ struct chooser {
 	uint64_t room;
 	struct stream_plan plan; /* the candidate; its arrays are used again */
 	struct { uint64_t target, ring; double cost; } best;
+	bool carry; /* kernels copy */
 	uint64_t spent;
 	uint32_t tried;
 };
@@ -254,6 +275,22 @@ static uint64_t pin_room(const struct work *w, uint64_t room)
 	return page_floor(room > seams ? room - seams : 0);
 }
 
+/*
+ * How much of the ring is for what kernels carry, two blocks where there is room; the rest is two images.
+ * 0: too little, one image is all of it.
+ */
+static uint64_t stage_of(const struct chooser *c, uint64_t target, uint64_t ring)
+{
+	uint64_t least = stream_minimum(c->w), stage = page_floor(ring / 4), most;
+
+	if (!c->carry || ring < 3 * least)
+		return 0;
+	most = page_floor(ring - 2 * least);
+	if (stage < 2 * target)
+		stage = 2 * target;
+	return stage < least ? least : stage > most ? most : stage;
+}
+
 static void build(struct chooser *c, uint64_t target, uint64_t ring)
 {
 	struct stream_plan *p = &c->plan;
@@ -263,23 +300,35 @@ static void build(struct chooser *c, uint64_t target, uint64_t ring)
 	memcpy(p->pinned_weight, c->w->fixed, c->w->s->weights.len * sizeof *p->pinned_weight);
 	p->pinned_late = p->pinned_spare = 0;
 	p->pinned_bytes = pin_shared(p, c->shared, c->shared_count, room);
-	stream_cut(c->w, p, target, ring);
+	p->carries.len = 0;
+	p->stage = stage_of(c, target, ring);
+	p->image = p->stage ? page_floor((ring - p->stage) / 2) : ring;
+	stream_cut(c->w, p, target < p->image ? target : p->image, p->image);
+	p->ring = ring;
 	room = walk(c->w, p, &tmp, room - p->pinned_bytes);
 	pin_spare(p, room);
 	if (p->pinned_spare)
 		walk(c->w, p, &tmp, 0);
+	if (p->stage)
+		carry_choose(c->w, p, &tmp);
+	stream_order(c->w, p);
 	predict(c->w, p, &tmp);
 	arena_release(&tmp);
 }
 
-/* Bytes that each run reads cost something even where they hide: power, and the disk's other users. */
+/*
+ * Bytes that each run reads cost something even where they hide: power, and the disk's other users. Where kernels
+ * are to copy, what they do not is read as if at half the rate.
+ */
 static double plan_cost(const struct work *w, const struct stream_plan *p)
 {
-	uint64_t streamed = 0;
+	uint64_t streamed = 0, queued = 0;
 
-	for (uint32_t i = 0; i < p->blocks.len; i++)
+	for (uint32_t i = 0; i < p->blocks.len; i++) {
 		streamed += p->blocks.data[i].pinned ? 0 : p->blocks.data[i].bytes;
-	return p->cold_ms + p->warm_ms + cost_transfer_ms(w->t, streamed) / 2;
+		queued += p->stage && !p->blocks.data[i].pinned && !p->blocks.data[i].carried ? p->blocks.data[i].bytes : 0;
+	}
+	return p->cold_ms + p->warm_ms + cost_transfer_ms(w->t, streamed) / 2 + cost_transfer_ms(w->t, queued);
 }
 
 static void try_candidate(struct chooser *c, uint64_t target, uint64_t ring)
@@ -296,6 +345,8 @@ static void try_candidate(struct chooser *c, uint64_t target, uint64_t ring)
 	if (c->tried && c->spent > EFFORT)
 		return;
 	build(c, target, ring);
+	if (c->carry && !c->plan.carries.len)
+		return;
 	cost = plan_cost(c->w, &c->plan);
 	/* much the same: the larger ring and block, tried first, bear more surprises */
 	if (!c->tried || cost < c->best.cost * 0.995) {
@@ -380,30 +431,60 @@ static uint64_t ring_enough(uint64_t room)
 	return page_floor(room / 8 < RING_ENOUGH ? room / 8 : RING_ENOUGH);
 }
 
+static void try_rings(struct chooser *c, uint64_t least, uint64_t most)
+{
+	uint64_t ring = round_up(c->plan.hide_ring, SCHED_PAGE);
+
+	/* the most promising first: a large network may use up the effort */
+	try_ring(c, ring < least ? least : ring > most ? most : ring);
+	for (ring = least; ring <= most / 2; ring *= 2)
+		;
+	for (; ring > least; ring /= 2) {
+		try_ring(c, ring);
+		try_ring(c, round_up(ring / 4 * 3, SCHED_PAGE));
+	}
+	try_ring(c, least);
+	if (most > least)
+		try_ring(c, most);
+}
+
+/* The best plan in which kernels carry something takes the place of the best without, if there is one. */
+static void choose_carrying(struct chooser *c, uint64_t least, uint64_t most, struct stream_plan *out)
+{
+	double cold = out->cold_ms, warm = out->warm_ms;
+	uint64_t target = c->best.target, ring = c->best.ring;
+	uint32_t tried = c->tried;
+
+	if (least < 3 * stream_minimum(c->w))
+		least = 3 * stream_minimum(c->w);
+	if (least <= most) {
+		c->carry = true;
+		c->spent = c->tried = 0;
+		try_rings(c, least, most);
+		c->carry = c->tried > 0;
+		build(c, c->carry ? c->best.target : target, c->carry ? c->best.ring : ring);
+		*out = c->plan;
+	}
+	out->candidates = tried + (c->carry ? c->tried : 0);
+	out->queue_cold_ms = cold;
+	out->queue_warm_ms = warm;
+}
+
 void stream_choose(struct work *w, uint64_t room, struct stream_plan *out)
 {
 	struct chooser c = { .w = w, .room = room };
-	uint64_t least = stream_minimum(w), most = ring_limit(w, room), ring, deep = ring_enough(room);
+	uint64_t least = stream_minimum(w), most = ring_limit(w, room), deep = ring_enough(room);
 
 	least = least < deep ? deep : least;
 	c.plan.pinned_weight = arena_new_array(w->a, bool, w->s->weights.len + 1);
 	c.shared_count = find_shared(w, &c.tmp, &c.shared);
 	hide_bounds(&c, &c.plan);
-	/* the most promising first: a large network may use up the effort */
-	ring = round_up(c.plan.hide_ring, SCHED_PAGE);
-	try_ring(&c, ring < least ? least : ring > most ? most : ring);
-	for (ring = least; ring <= most / 2; ring *= 2)
-		;
-	for (; ring > least; ring /= 2) {
-		try_ring(&c, ring);
-		try_ring(&c, round_up(ring / 4 * 3, SCHED_PAGE));
-	}
-	try_ring(&c, least);
-	if (most > least)
-		try_ring(&c, most);
+	try_rings(&c, least, most);
 	build(&c, c.best.target, c.best.ring);
 	*out = c.plan;
 	out->candidates = c.tried;
+	if (w->t->copies == TARGET_COPIES_KERNELS && !w->r->variants)
+		choose_carrying(&c, least, most, out);
 	arena_release(&c.tmp);
 }
 
@@ -416,7 +497,7 @@ void stream_all_resident(struct work *w, struct stream_plan *out)
 	for (uint32_t i = 0; i < w->s->weights.len; i++)
 		out->pinned_weight[i] = w->fixed[i] || (w->weight_uses[i] > 1 && work_weight(w, i)->bytes <= w->max_stream);
 	stream_cut(w, out, w->max_stream, UINT64_MAX);
-	out->ring = 0;
+	out->ring = out->image = 0;
 	for (uint32_t i = 0; i < out->blocks.len; i++)
 		out->blocks.data[i].pinned = true;
 	predict(w, out, &tmp);

@@ -15,6 +15,19 @@
 #include "dsl.h"
 #include "edge/plan_format.h"
 
+const double target_load_growth[TARGET_LOAD_CLASSES] = { 0, 3.0, 0.2 };
+
+/* What textures cost. Not given: as if nothing could hide: every byte carried is read from memory and written to it. */
+static void fill_capacity(struct target *t, const struct decl_device *d)
+{
+	t->capacity[TARGET_LOAD_ELEMENTWISE] = d->capacity_elementwise;
+	t->capacity[TARGET_LOAD_REUSABLE] = d->capacity_reusable;
+	t->upload_bytes_per_s = d->upload_bytes_per_s > 0 ? d->upload_bytes_per_s : t->memory_bytes_per_s / 4;
+	for (int i = TARGET_LOAD_ELEMENTWISE; i < TARGET_LOAD_CLASSES; i++)
+		if (t->capacity[i] <= 0)
+			t->capacity[i] = target_load_growth[i] * t->memory_bytes_per_s / 2;
+}
+
 /* For the kind of machine that compiles; a device block may name others. */
 static uint32_t own_isas(void)
 {
@@ -70,6 +83,8 @@ struct target target_from_decl(const struct decl_device *d)
 	}
 	if (d->weights == DECL_WEIGHTS_TEXTURE)
 		t.weights = TARGET_TEXTURES;
+	if (d->copies == DECL_COPIES_KERNELS)
+		t.copies = TARGET_COPIES_KERNELS;
 	if (d->image_rows)
 		t.image_rows = d->image_rows;
 	t.threads = d->threads;
@@ -91,5 +106,6 @@ struct target target_from_decl(const struct decl_device *d)
 		t.touch_bytes_per_s = d->touch_bytes_per_s;
 	if (d->requests_set)
 		t.requests = d->requests ? d->requests : EDGE_REQUESTS_BUFFERED;
+	fill_capacity(&t, d);
 	return t;
 }

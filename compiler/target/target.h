@@ -9,6 +9,9 @@
 enum target_backend { TARGET_OPENCL = 1, TARGET_NATIVE = 2 };
 enum target_kernels { TARGET_CPU_KERNELS = 1, TARGET_GPU_KERNELS = 2 };
 enum target_weights { TARGET_BUFFERS, TARGET_TEXTURES };
+enum target_copies { TARGET_COPIES_QUEUE, TARGET_COPIES_KERNELS }; /* who moves streamed bytes into textures */
+/* Of kernels that may carry weights: what they do with their operands, and how much later they may end. */
+enum target_load { TARGET_LOAD_NONE, TARGET_LOAD_ELEMENTWISE, TARGET_LOAD_REUSABLE, TARGET_LOAD_CLASSES };
 
 struct tuning; /* target/tuning.h */
 
@@ -17,6 +20,10 @@ struct target {
 	enum target_backend backend;
 	enum target_kernels kernels;
 	enum target_weights weights;
+	enum target_copies copies;
+	/* bytes that a kernel of that class may carry for each second of its own; it then takes 1 + growth times as long */
+	double capacity[TARGET_LOAD_CLASSES];
+	double upload_bytes_per_s;   /* of rectangles that the host writes into images */
 	uint32_t isas;               /* native: bit (1 << enum native_isa) for each set to make code for */
 	uint32_t threads;            /* 0: all that the device has */
 	double storage_bytes_per_s;  /* reads of the plan file, several at a time past the page cache */
@@ -37,6 +44,9 @@ struct target {
 	const struct tuning *tuning; /* of the model that is compiled; NULL: none */
 	const struct tuning *table;  /* of the class of devices; NULL: none */
 };
+
+/* By how much of its time a kernel that carries all it may is later; nothing for those that carry nothing. */
+extern const double target_load_growth[TARGET_LOAD_CLASSES];
 
 /* The built-in device `host`. */
 struct target target_host(void);

@@ -301,7 +301,7 @@ static cl_mem create_image(struct device *d, uint64_t bytes, cl_int *code)
 			       .image_width = EDGE_PLAN_IMAGE_WIDTH,
 			       .image_height = (size_t)(bytes / EDGE_PLAN_PAGE) };
 
-	return d->cl->clCreateImage(d->context, CL_MEM_READ_ONLY, &format, &desc, NULL, code);
+	return d->cl->clCreateImage(d->context, CL_MEM_READ_WRITE, &format, &desc, NULL, code);
 }
 
 static enum edge_status opencl_region_create(struct device *d, uint32_t space, uint64_t bytes, void *host,

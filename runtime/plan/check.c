@@ -70,6 +70,7 @@ static const struct known_section known[] = {
 	VIEW(ENTRIES, uint64_t, false, "entries", entries, entry_count),
 	{ EDGE_SECTION_BLOCKS, 1, false, "blocks", 0, 0 },
 	VIEW(LOOKUPS, struct edge_lookup, false, "lookups", lookups, lookup_count),
+	VIEW(LOADS, struct edge_load, false, "loads", loads, load_count),
 	{ EDGE_SECTION_DEBUG, sizeof(struct edge_debug), false, "debug", offsetof(struct edge_plan, debug), 0 },
 	VIEW(LIFETIMES, struct edge_lifetime, false, "lifetimes", lifetimes, lifetime_count),
 	VIEW(NOTES, struct edge_note, false, "notes", notes, note_count),

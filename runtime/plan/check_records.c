@@ -92,14 +92,14 @@ static enum edge_status check_meta(struct check *c)
 static enum edge_status check_regions(struct check *c)
 {
 	const struct edge_meta *m = c->p->meta;
-	uint64_t sum[2] = { 0, 0 }, by_kind[5] = { 0 };
+	uint64_t sum[2] = { 0, 0 }, by_kind[EDGE_REGION_CARRIED + 1] = { 0 };
 	bool train = m->kind == EDGE_PLAN_TRAIN;
 
 	for (uint32_t i = 0; i < c->p->region_count; i++) {
 		const struct edge_region *r = &c->p->regions[i];
 		bool host = r->space == EDGE_SPACE_HOST;
 
-		if ((r->kind < EDGE_REGION_ACTIVATIONS || r->kind > EDGE_REGION_STAGING) &&
+		if ((r->kind < EDGE_REGION_ACTIVATIONS || r->kind > EDGE_REGION_CARRIED) &&
 		    !(train && r->kind >= EDGE_REGION_MODEL && r->kind <= EDGE_REGION_FRAMES))
 			return check_fail(c, EDGE_UNSUPPORTED, "region %u of kind %u", i, r->kind);
 		if (r->space != (r->kind == EDGE_REGION_STAGING ? EDGE_SPACE_HOST : EDGE_SPACE_DEVICE) &&
@@ -111,7 +111,9 @@ static enum edge_status check_regions(struct check *c)
 		if (!r->bytes || r->bytes % 128 || r->bytes > (uint64_t)INT64_MAX - sum[host])
 			BAD("region %u has %llu bytes", i, (ull)r->bytes);
 		sum[host] += r->bytes;
-		if (r->kind <= EDGE_REGION_STAGING)
+		if (r->kind == EDGE_REGION_CARRIED && !c->p->load_count)
+			BAD("region %u holds what no step carries", i);
+		if (r->kind <= EDGE_REGION_CARRIED)
 			by_kind[r->kind] += r->bytes;
 	}
 	if (sum[0] != m->planned_device_bytes || sum[1] != m->planned_host_bytes)
@@ -189,7 +191,7 @@ static enum edge_status check_kernels(struct check *c)
 		if (a->kind < EDGE_PARAM_GLOBAL || a->kind > EDGE_PARAM_IMAGE)
 			return check_fail(c, EDGE_UNSUPPORTED, "parameter %u of kind %u", i, a->kind);
 		if (a->access > (EDGE_PARAM_READ | EDGE_PARAM_WRITE) || memory != (a->access != 0) ||
-		    (a->kind == EDGE_PARAM_IMAGE && a->access != EDGE_PARAM_READ))
+		    (a->kind == EDGE_PARAM_IMAGE && a->access != EDGE_PARAM_READ && a->access != EDGE_PARAM_WRITE))
 			BAD("parameter %u with access %u", i, a->access);
 		if (!string_ok(c, a->name) || a->reserved)
 			BAD("parameter %u: its name lies outside the strings", i);
@@ -286,6 +288,88 @@ static enum edge_status check_args(struct check *c, uint32_t step)
 		if (a->kind == EDGE_PARAM_I32 && (a->value.i < INT32_MIN || a->value.i > INT32_MAX))
 			BAD("step %u: argument %u does not fit 32 bits", step, i);
 	}
+	return EDGE_OK;
+}
+
+/* Only a step that carries writes to an image, and only to that which its record names. */
+static enum edge_status check_images(struct check *c, uint32_t step, const struct edge_load *load)
+{
+	const struct edge_plan *p = c->p;
+	const struct edge_step *s = &p->steps[step];
+
+	for (uint32_t i = 0; i < s->arg_count; i++) {
+		const struct edge_arg *a = &p->args[s->arg_first + i];
+		bool written = p->params[p->kernels[s->index].param_first + i].access & EDGE_PARAM_WRITE;
+
+		if (a->kind != EDGE_PARAM_IMAGE)
+			continue;
+		if (written != (load && i == 0))
+			BAD("step %u: argument %u is an image that it %s", step, i, written ? "writes" : "reads");
+		if (i && load && p->buffers[a->buffer].region == load->to)
+			BAD("step %u reads the image that it carries into", step);
+	}
+	return EDGE_OK;
+}
+
+/* The record names what lies in its regions and has been read; the arguments say the same. */
+static enum edge_status check_load(struct check *c, const struct edge_load *l)
+{
+	const struct edge_plan *p = c->p;
+	const struct edge_step *s = &p->steps[l->step];
+	const struct edge_arg *a = &p->args[s->arg_first];
+	const struct edge_buffer *from, *to;
+	const struct edge_read *r;
+	uint64_t items = 1;
+
+	if (l->from >= p->region_count || l->to >= p->region_count || p->regions[l->from].kind != EDGE_REGION_CARRIED ||
+	    p->regions[l->to].kind != EDGE_REGION_STREAM || p->regions[l->to].space != EDGE_SPACE_IMAGE)
+		BAD("step %u carries from region %u to region %u", l->step, l->from, l->to);
+	if (!l->bytes || l->bytes % EDGE_PLAN_PAGE || l->from_offset % EDGE_PLAN_PAGE || l->to_offset % EDGE_PLAN_PAGE ||
+	    !check_range(l->from_offset, l->bytes, p->regions[l->from].bytes) ||
+	    !check_range(l->to_offset, l->bytes, p->regions[l->to].bytes))
+		BAD("step %u carries %llu bytes from %llu to %llu, which do not fit", l->step, (ull)l->bytes,
+		    (ull)l->from_offset, (ull)l->to_offset);
+	r = l->read < s->reads_needed ? &p->reads[l->read] : NULL;
+	if (!r || r->region != l->from || r->offset >= l->from_offset + l->bytes ||
+	    r->offset + p->chunks[r->chunk].bytes <= l->from_offset)
+		BAD("step %u carries what read %u has not brought", l->step, l->read);
+	if (s->arg_count < EDGE_LOAD_PARAMS || a[0].kind != EDGE_PARAM_IMAGE || a[1].kind != EDGE_PARAM_GLOBAL ||
+	    a[2].kind != EDGE_PARAM_I32 || a[3].kind != EDGE_PARAM_I32 || a[4].kind != EDGE_PARAM_I32)
+		BAD("step %u: its kernel carries nothing", l->step);
+	to = &p->buffers[a[0].buffer];
+	from = &p->buffers[a[1].buffer];
+	for (int i = 0; i < 3; i++)
+		items *= s->global[i]; /* at most INT64_MAX, checked */
+	if (to->region != l->to || to->offset != l->to_offset || to->bytes != l->bytes || from->region != l->from ||
+	    from->offset != l->from_offset || from->bytes != l->bytes || items > INT32_MAX ||
+	    a[2].value.i != (int64_t)(l->to_offset / EDGE_PLAN_TEXEL) ||
+	    a[3].value.i != (int64_t)(l->bytes / EDGE_PLAN_TEXEL) - 1 || a[4].value.i < 1 ||
+	    items * (uint64_t)a[4].value.i > INT32_MAX ||
+	    items * (uint64_t)a[4].value.i < l->bytes / EDGE_PLAN_TEXEL)
+		BAD("step %u: its arguments do not carry what they should", l->step);
+	return EDGE_OK;
+}
+
+/* Steps are known to be good. */
+static enum edge_status check_loads(struct check *c)
+{
+	const struct edge_plan *p = c->p;
+	enum edge_status st;
+	uint32_t next = 0;
+
+	for (uint32_t i = 0; i < p->step_count; i++) {
+		const struct edge_load *l = next < p->load_count && p->loads[next].step == i ? &p->loads[next++] : NULL;
+
+		if (p->steps[i].kind != EDGE_STEP_KERNEL) {
+			if (l)
+				BAD("step %u carries weights and is no launch", i);
+			continue;
+		}
+		if ((st = l ? check_load(c, l) : EDGE_OK) || (st = check_images(c, i, l)))
+			return st;
+	}
+	if (next != p->load_count)
+		BAD("load %u is of step %u", next, p->loads[next].step);
 	return EDGE_OK;
 }
 
@@ -475,7 +559,8 @@ static enum edge_status check_reads(struct check *c)
 			return check_fail(c, EDGE_UNSUPPORTED, "read %u has flags %#x", i, r->flags);
 		if (r->chunk >= p->chunk_count || r->region >= p->region_count)
 			BAD("read %u: chunk %u into region %u", i, r->chunk, r->region);
-		if (p->regions[r->region].kind != (uint32_t)(once ? EDGE_REGION_RESIDENT : EDGE_REGION_STREAM))
+		if (p->regions[r->region].kind != (uint32_t)(once ? EDGE_REGION_RESIDENT : EDGE_REGION_STREAM) &&
+		    (once || p->regions[r->region].kind != EDGE_REGION_CARRIED))
 			BAD("read %u does not go to a region of its kind", i);
 		if (r->offset % EDGE_PLAN_PAGE ||
 		    !check_range(r->offset, p->chunks[r->chunk].bytes, p->regions[r->region].bytes))
@@ -527,7 +612,7 @@ enum edge_status check_records(struct check *c)
 {
 	static enum edge_status (*const check[])(struct check *) = {
 		check_strings, check_meta,   check_regions, check_buffers, check_kernels, check_code, check_models,
-		check_tensors, check_chunks, check_reads,   check_lookups, check_steps, check_extras, check_train,
+		check_tensors, check_chunks, check_reads,   check_lookups, check_steps, check_loads, check_extras, check_train,
 		check_generate,
 	};
 

@@ -66,7 +66,7 @@ static const char *region_name(uint32_t kind)
 {
 	static const char *const names[] = {
 		[EDGE_REGION_ACTIVATIONS] = "activations", [EDGE_REGION_RESIDENT] = "resident",
-		[EDGE_REGION_STREAM] = "stream", [EDGE_REGION_STAGING] = "staging", [EDGE_REGION_MODEL] = "model",
+		[EDGE_REGION_STREAM] = "stream", [EDGE_REGION_STAGING] = "staging", [EDGE_REGION_CARRIED] = "carried", [EDGE_REGION_MODEL] = "model",
 		[EDGE_REGION_KEYS] = "keys", [EDGE_REGION_IMAGE] = "image", [EDGE_REGION_FRAMES] = "frames",
 	};
 
@@ -117,7 +117,7 @@ static void dump_tensors(FILE *out, const struct edge_plan *p)
 
 static void dump_kernels(FILE *out, const struct edge_plan *p)
 {
-	static const char *const kinds[] = { "?", "global", "i32", "i64", "f32" };
+	static const char *const kinds[] = { "?", "global", "i32", "i64", "f32", "image" };
 	uint32_t i, k;
 
 	for (i = 0; i < p->program_count; i++) {
@@ -142,7 +142,7 @@ static void dump_kernels(FILE *out, const struct edge_plan *p)
 
 static void dump_arg(FILE *out, const struct edge_arg *a)
 {
-	if (a->kind == EDGE_PARAM_GLOBAL)
+	if (a->kind == EDGE_PARAM_GLOBAL || a->kind == EDGE_PARAM_IMAGE)
 		fprintf(out, " b%" PRIu32, a->buffer);
 	else if (a->kind == EDGE_PARAM_F32)
 		fprintf(out, " %.9g", a->value.f);
@@ -203,6 +203,17 @@ static void dump_stream(FILE *out, const struct edge_plan *p)
 	}
 }
 
+static void dump_loads(FILE *out, const struct edge_plan *p)
+{
+	for (uint32_t i = 0; i < p->load_count; i++) {
+		const struct edge_load *l = &p->loads[i];
+
+		fprintf(out, "load step %" PRIu32 " read %" PRIu32 " bytes %" PRIu64 " region %" PRIu32 " offset %" PRIu64
+			" to region %" PRIu32 " offset %" PRIu64 "\n", l->step, l->read, l->bytes, l->from, l->from_offset,
+			l->to, l->to_offset);
+	}
+}
+
 static void dump_extras(FILE *out, const struct edge_plan *p)
 {
 	uint32_t i;
@@ -234,6 +245,7 @@ void plan_dump(FILE *out, const struct edge_plan *p)
 	dump_kernels(out, p);
 	dump_steps(out, p);
 	dump_stream(out, p);
+	dump_loads(out, p);
 	dump_train(out, p);
 	dump_generate(out, p);
 	dump_extras(out, p);

@@ -69,6 +69,8 @@ enum edge_section_kind {
 	EDGE_SECTION_BLOCKS = 17,  /* the machine code; starts at a multiple of EDGE_PLAN_PAGE */
 	/* of plans with EDGE_STEP_LOOKUP */
 	EDGE_SECTION_LOOKUPS = 18, /* struct edge_lookup */
+	/* of plans whose launches carry weights into images */
+	EDGE_SECTION_LOADS = 19,   /* struct edge_load, by step */
 	/* not required to run */
 	EDGE_SECTION_DEBUG = 32,     /* struct edge_debug, one per step */
 	EDGE_SECTION_LIFETIMES = 33, /* struct edge_lifetime: what lies where, when */
@@ -130,6 +132,7 @@ enum edge_region_kind {
 	EDGE_REGION_RESIDENT = 2,    /* weights read once */
 	EDGE_REGION_STREAM = 3,      /* weights read in each run */
 	EDGE_REGION_STAGING = 4,     /* host memory for reads where the device's is not the host's */
+	EDGE_REGION_CARRIED = 5,     /* streamed weights on their way into an image: see struct edge_load */
 	/* of plans that train */
 	EDGE_REGION_MODEL = 40,  /* parameters, moments, statistics, state of one step: by Gaussian */
 	EDGE_REGION_KEYS = 41,   /* lists of the tiles and what they give back: by key */
@@ -169,7 +172,7 @@ enum edge_param_kind {
 	EDGE_PARAM_I32 = 2,
 	EDGE_PARAM_I64 = 3,
 	EDGE_PARAM_F32 = 4,
-	EDGE_PARAM_IMAGE = 5 /* __read_only image2d_t; its argument is a buffer of a region that is an image */
+	EDGE_PARAM_IMAGE = 5 /* __read_only or, by its access, __write_only image2d_t; its argument is a buffer of a region that is an image */
 };
 
 enum { EDGE_PARAM_READ = 1, EDGE_PARAM_WRITE = 2 };
@@ -237,6 +240,22 @@ struct edge_arg {
 		int64_t i;
 		double f;
 	} value;
+};
+
+/*
+ * Beside its own work, a launch moves rows of texels from where reads brought
+ * them into an image that later launches read. The first EDGE_LOAD_PARAMS
+ * parameters of its kernel say so: the image (written), the texels (read),
+ * which texel of the image is the first, the number of texels less one, and
+ * how many each work-item moves. No argument of the launch reads that image.
+ */
+enum { EDGE_LOAD_PARAMS = 5 };
+
+struct edge_load {
+	uint32_t step;     /* ascending: a step has one at most */
+	uint32_t read;     /* the last read that brought some of it; the step needs it */
+	uint32_t from, to; /* regions: of kind CARRIED; of kind STREAM, an image */
+	uint64_t from_offset, to_offset, bytes; /* multiples of EDGE_PLAN_PAGE */
 };
 
 enum { EDGE_TENSOR_INPUT = 1, EDGE_TENSOR_OUTPUT = 2 };
@@ -566,6 +585,7 @@ _Static_assert(sizeof(struct edge_model) == 32, "model");
 _Static_assert(sizeof(struct edge_chunk) == 24, "chunk");
 _Static_assert(sizeof(struct edge_read) == 40, "read");
 _Static_assert(sizeof(struct edge_lookup) == 48, "lookup");
+_Static_assert(sizeof(struct edge_load) == 40, "load");
 _Static_assert(sizeof(struct edge_lifetime) == 32, "lifetime");
 
 #endif

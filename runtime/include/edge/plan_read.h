@@ -45,6 +45,7 @@ struct edge_plan {
 	const uint64_t *entries;       /* code_count * kernel_count */
 	uint64_t blocks_offset, blocks_size; /* of the BLOCKS section in the file */
 	const struct edge_lookup *lookups;
+	const struct edge_load *loads;
 	const struct edge_train *train; /* plans that train; else NULL */
 	const struct edge_view *views;
 	const struct edge_point *points;
@@ -61,7 +62,7 @@ struct edge_plan {
 	uint64_t strings_size;
 	uint32_t region_count, buffer_count, program_count, kernel_count, param_count, step_count,
 		arg_count, tensor_count, model_count, chunk_count, read_count, lifetime_count, note_count,
-		code_count, entry_count, lookup_count, train_count, view_count, point_count, event_count, role_count,
+		code_count, entry_count, lookup_count, load_count, train_count, view_count, point_count, event_count, role_count,
 		generate_count, variant_count, step_variant_count;
 };
 
