@@ -21,6 +21,10 @@
 #ifndef NEAREST
 #define NEAREST 0
 #endif
+#ifdef SINGLE
+#undef VECTOR
+#define VECTOR 0
+#endif
 #ifndef VECTOR
 #define VECTOR 1
 #endif
@@ -99,6 +103,11 @@ __kernel EDGE_SINGLE void KERNEL(__global const TYPE *restrict x, __global const
 			}
 #endif
 			EDGE_STORE16(v, r, i, lanes);
+#elif defined(SINGLE) && NEAREST
+			int from = i;
+
+			EDGE_REPEAT(DIMS, ONLY)
+			EDGE_STORE_AT(inside ? LOAD(x, from) : (CTYPE)value, r);
 #elif NEAREST
 			int from = i;
 
@@ -115,7 +124,11 @@ __kernel EDGE_SINGLE void KERNEL(__global const TYPE *restrict x, __global const
 				EDGE_REPEAT(DIMS, TAP)
 				v += weight * LOAD(x, from);
 			}
+#ifdef SINGLE
+			EDGE_STORE_AT(v, r);
+#else
 			EDGE_STORE(v, r, i);
+#endif
 #endif
 		}
 	}

@@ -154,6 +154,12 @@ static void test_resize(struct harness *h)
 		     "%2 = resize(%0; %1) {mode = 0, coordinates = 4, rounding = 2, shape = [1,6,8,20],"
 		     " scales = {1.0,2.0,2.0,1.0}, cubic_a = -0.75, exclude_outside = 0, antialias = 0, value = 0.0}"
 		     " [add(r0, i0) f32] : f32[1,6,8,20]\noutput \"y\" %2\n");
+	for (int m = 0; m < 2; m++)
+		harness_textf(h, "resize of the last dim, epilogue",
+			      "%%0 \"x\" = input f32[3,7,16]\n%%1 \"b\" = input f32[7,1]\n"
+			      "%%2 = resize(%%0; %%1) {mode = %d, coordinates = 0, rounding = 2, shape = [3,7,12],"
+			      " scales = {1.0,1.0,0.75}, cubic_a = -0.75, exclude_outside = 0, antialias = 0, value = 0.0}"
+			      " [add(r0, i0) f32] : f32[3,7,12]\noutput \"y\" %%2\n", m);
 	harness_text(h, "resize of u8 and of f16",
 		     "%0 \"x\" = input u8[3,4]\n%1 \"z\" = input f16[3,4]\n"
 		     "%2 = resize(%0) {mode = 0, coordinates = 4, rounding = 2, shape = [6,8], scales = {2.0,2.0}} : u8[6,8]\n"

@@ -212,6 +212,8 @@ bool select_resize(struct codegen *c, node_id id)
 	build_begin(&b, c, id, "resize");
 	build_define_dims(&b, "", dims, "dtsw");
 	build_define(&b, "NEAREST", t.nearest);
+	if (t.n == 1 && output_width(c, n, 1) != 1)
+		build_define_text(&b, "SINGLE", "1");
 	if (!build_element(&b, type) || !build_rows(&b, type, t.n))
 		return false;
 	block = rows_per_item(t.rows, t.n);
