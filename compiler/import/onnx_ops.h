@@ -195,6 +195,24 @@ bool op_einsum(struct call *c);
 /* onnx_ops_rotary.c */
 bool op_rotary(struct call *c);
 
+/* Pairs of each head's first `turned` numbers (0: of all) by the angles of their positions. */
+struct turning {
+	value_id cosine, sine;	/* [positions, pairs]; without positions [batch, length, pairs] */
+	value_id positions;	/* [length], [batch, length] or NO_ID */
+	int64_t heads, turned;
+	bool interleaved;
+};
+
+/* x: [batch, heads, length, size] or [batch, length, heads * size] */
+value_id onnx_turned(struct call *c, value_id x, const struct turning *t);
+
+/* onnx_ops_contrib_attention.c */
+bool op_ms_attention(struct call *c);
+bool op_multi_head_attention(struct call *c);
+bool op_qattention(struct call *c);
+bool op_group_query_attention(struct call *c);
+bool op_ms_rotary(struct call *c);
+
 /* onnx_ops_scatter.c */
 bool op_scatter_nd(struct call *c);
 bool op_scatter_elements(struct call *c);

@@ -180,184 +180,11 @@ static bool op_embed_norm(struct call *c)
 	return !c->failed;
 }
 
-/* ---- attention */
-
-/* Keys that a mask of integers hides, as [batch, 1, 1 or queries, keys] of bool; NO_ID: none. */
-static value_id key_mask(struct call *c, value_id mask, int64_t batch, int64_t keys)
-{
-	struct shape s = shape_of(c, mask);
-	value_id place, length;
-	int64_t *list;
-
-	if (mask == NO_ID)
-		return NO_ID;
-	if (s.rank > 1)
-		mask = emit_cast(c, mask, DTYPE_BOOL);
-	if (s.rank == 2 && s.dim[0] == batch && s.dim[1] == keys)
-		return emit_reshape(c, mask, &(struct shape){ 4, { batch, 1, 1, keys } });
-	if (s.rank == 3)
-		return emit_reshape(c, mask, &(struct shape){ 4, { s.dim[0], 1, s.dim[1], s.dim[2] } });
-	if (s.rank != 1 || s.dim[0] != batch || keys > 1 << 24) {
-		call_fail(c, "a mask of %s is not supported", shape_string(&c->im->scratch, &s));
-		return NO_ID;
-	}
-	list = arena_new_array(&c->im->scratch, int64_t, (size_t)keys);
-	for (int64_t i = 0; i < keys; i++)
-		list[i] = i;
-	place = emit_ints(c, list, (uint32_t)keys);
-	length = emit_reshape(c, emit_cast(c, mask, DTYPE_I64), &(struct shape){ 4, { batch, 1, 1, 1 } });
-	return emit2(c, OP_less, place, length);
-}
-
-/* Both what hides keys and what is added to scores. */
-static value_id whole_mask(struct call *c, value_id hides, value_id added, enum dtype t, double hidden)
-{
-	if (hides == NO_ID)
-		return added;
-	hides = emit3(c, OP_where, hides, emit_scalar(c, t, 0), emit_scalar(c, t, hidden));
-	return added == NO_ID ? hides : emit2(c, OP_add, hides, added);
-}
-
-/* A third of what a product gave: queries, keys or values. */
-static value_id part(struct call *c, value_id x, int64_t first, int64_t count, int64_t heads)
-{
-	struct shape s = shape_of(c, x);
-
-	return c->failed ? NO_ID : onnx_split_heads(c, emit_slice(c, x, s.rank - 1, first, count), heads);
-}
-
-/* Half `which` of [2, batch, heads, length, size]. */
-static value_id past_half(struct call *c, value_id past, int64_t which)
-{
-	struct shape s = shape_of(c, past), less = { 4, { s.dim[1], s.dim[2], s.dim[3], s.dim[4] } };
-
-	return emit_reshape(c, emit_slice(c, past, 0, which, 1), &less);
-}
-
-static value_id stacked(struct call *c, value_id k, value_id v)
-{
-	struct shape s = shape_of(c, k), one = { 5, { 1, s.dim[0], s.dim[1], s.dim[2], s.dim[3] } };
-	value_id in[2] = { emit_reshape(c, k, &one), emit_reshape(c, v, &one) };
-
-	return emit(c, OP_concat, in, 2, &attr_int(axis, 0), 1);
-}
-
-/* Attention and QAttention: x times one matrix is queries, keys and values. */
-static bool self_attention(struct call *c, value_id x, value_id w, value_id bias, value_id mask, value_id past,
-			   value_id added)
-{
-	int64_t heads = call_int(c, "num_heads", 0), size[3];
-	double hidden = call_float(c, "mask_filter_value", -10000);
-	struct shape xs = shape_of(c, x), ws = shape_of(c, w);
-	struct attend a = { .causal = call_int(c, "unidirectional", 0), .scale = call_float(c, "scale", 0), .left = -1, .right = -1 };
-	const int64_t *sizes;
-	value_id all;
-	uint32_t n;
-
-	sizes = call_ints(c, "qkv_hidden_sizes", &n);
-	if (call_int(c, "do_rotary", 0) || (sizes && n != 3) || heads < 1 || xs.rank != 3 || ws.rank != 2)
-		return call_fail(c, "this form of it is not supported");
-	for (uint32_t i = 0; i < 3; i++) {
-		size[i] = sizes ? sizes[i] : ws.dim[1] / 3;
-		if (size[i] < heads || size[i] > ws.dim[1])
-			return call_fail(c, "its weights do not fit its heads");
-	}
-	if (size[0] + size[1] + size[2] != ws.dim[1])
-		return call_fail(c, "its weights do not fit its heads");
-	all = onnx_matmul(c, x, w);
-	all = bias == NO_ID ? all : emit2(c, OP_add, all, bias);
-	a.q = part(c, all, 0, size[0], heads);
-	a.k = part(c, all, size[0], size[1], heads);
-	a.v = part(c, all, size[0] + size[1], size[2], heads);
-	if (past != NO_ID && !c->failed) {
-		value_id k[2] = { past_half(c, past, 0), a.k }, v[2] = { past_half(c, past, 1), a.v };
-
-		if (shape_of(c, past).rank != 5)
-			return call_fail(c, "what is past must have five axes");
-		a.past = shape_of(c, past).dim[3];
-		a.k = emit(c, OP_concat, k, 2, &attr_int(axis, 2), 1);
-		a.v = emit(c, OP_concat, v, 2, &attr_int(axis, 2), 1);
-	}
-	mask = key_mask(c, mask, xs.dim[0], c->failed ? 0 : shape_of(c, a.k).dim[2]);
-	a.mask = whole_mask(c, mask, added, dtype_of(c, x), hidden);
-	call_out(c, 0, onnx_join_heads(c, onnx_attend(c, &a)));
-	if (call_wants(c, 1))
-		call_out(c, 1, stacked(c, a.k, a.v));
-	return call_refuse_outputs(c, 2) && !c->failed;
-}
-
-static bool op_self_attention(struct call *c)
-{
-	if (call_has(c, 6))
-		return call_fail(c, "input 6 (past_sequence_length) is not supported");
-	return self_attention(c, call_in(c, 0), call_in(c, 1), call_in(c, 2), call_in(c, 3), call_in(c, 4), call_in(c, 5));
-}
-
-/* Queries, keys or values with their part of the bias; what has four axes has heads already. */
-static value_id one_input(struct call *c, uint32_t i, int64_t from, int64_t heads)
-{
-	value_id x = call_in(c, i), bias = call_in(c, 3);
-	struct shape s = shape_of(c, x);
-
-	if (x == NO_ID || (s.rank != 3 && s.rank != 4)) {
-		call_fail(c, "input %u in this form is not supported", i);
-		return NO_ID;
-	}
-	if (s.rank == 3 && bias != NO_ID) {
-		struct shape bs = shape_of(c, bias);
-
-		if (bs.rank != 1 || from + s.dim[2] > bs.dim[0]) {
-			call_fail(c, "its bias does not fit");
-			return NO_ID;
-		}
-		x = emit2(c, OP_add, x, emit_slice(c, bias, 0, from, s.dim[2]));
-	}
-	return onnx_split_heads(c, x, heads);
-}
-
-static bool op_multi_head_attention(struct call *c)
-{
-	int64_t heads = call_int(c, "num_heads", 0), width = shape_of(c, call_in(c, 0)).dim[2];
-	double hidden = call_float(c, "mask_filter_value", -10000);
-	struct attend a = { .causal = call_int(c, "unidirectional", 0), .scale = call_float(c, "scale", 0), .left = -1, .right = -1 };
-	value_id mask, shown = NO_ID;
-
-	if (shape_of(c, call_in(c, 0)).rank != 3)
-		return call_fail(c, "packed queries, keys and values are not supported");
-	for (uint32_t i = 8; i < c->node->n_input; i++)
-		if (call_has(c, i))
-			return call_fail(c, "input %u is not supported", i);
-	a.q = one_input(c, 0, 0, heads);
-	a.k = one_input(c, 1, width, heads);
-	a.v = one_input(c, 2, 2 * width, heads);
-	if (call_has(c, 6))
-		a.past = shape_of(c, call_in(c, 6)).dim[2];
-	a.k = onnx_with_past(c, a.k, 6, 1);
-	a.v = onnx_with_past(c, a.v, 7, 2);
-	if (c->failed)
-		return false;
-	mask = key_mask(c, call_in(c, 4), shape_of(c, a.q).dim[0], shape_of(c, a.k).dim[2]);
-	a.mask = whole_mask(c, mask, call_in(c, 5), dtype_of(c, a.q), hidden);
-	if (call_wants(c, 3))
-		a.shown = &shown;
-	call_out(c, 0, onnx_join_heads(c, onnx_attend(c, &a)));
-	call_out(c, 3, shown);
-	return !c->failed;
-}
-
 /* ---- integers */
 
 static value_id without_zero(struct call *c, uint32_t i, uint32_t zero)
 {
 	return onnx_dequantized(c, call_in(c, i), NO_ID, call_in(c, zero), UINT32_MAX);
-}
-
-static bool op_qattention(struct call *c)
-{
-	value_id x = onnx_dequantized(c, call_in(c, 0), call_in(c, 3), call_in(c, 6), UINT32_MAX);
-	value_id w = onnx_dequantized(c, call_in(c, 1), call_in(c, 4), call_in(c, 7), 1);
-
-	return self_attention(c, x, w, call_in(c, 2), call_in(c, 5), call_in(c, 8), NO_ID);
 }
 
 /* a, its scale and zero point, b, likewise, scale and zero point of the result. */
@@ -570,7 +397,7 @@ const struct onnx_op onnx_contrib_ops[] = {
 	{ "QLinearSoftmax", 1, 0, op_qlinear_unary, OP_softmax },
 	{ "SkipLayerNormalization", 1, 0, op_skip_norm, OP_layer_norm },
 	{ "SkipSimplifiedLayerNormalization", 1, 0, op_skip_norm, OP_rms_norm },
-	NEW("Attention", op_self_attention),
+	NEW("Attention", op_ms_attention),
 	NEW("DequantizeLinear", op_dequantize),
 	{ "DynamicQuantizeLSTM", 1, 0, op_dynamic_lstm, OP_lstm },
 	NEW("DynamicQuantizeMatMul", op_dynamic_matmul),
@@ -578,6 +405,7 @@ const struct onnx_op onnx_contrib_ops[] = {
 	NEW("FusedConv", op_fused_conv),
 	NEW("FusedGemm", op_fused_gemm),
 	NEW("FusedMatMul", op_fused_matmul),
+	NEW("GroupQueryAttention", op_group_query_attention),
 	NEW("MatMulIntegerToFloat", op_matmul_integer_to_float),
 	NEW("MatMulNBits", op_matmul_bits),
 	NEW("MultiHeadAttention", op_multi_head_attention),
@@ -589,6 +417,8 @@ const struct onnx_op onnx_contrib_ops[] = {
 	NEW("QLinearGlobalAveragePool", op_qlinear_global_pool),
 	NEW("QuantizeLinear", op_quantize),
 	NEW("QuickGelu", op_quick_gelu),
+	NEW("RotaryEmbedding", op_ms_rotary),
+	NEW("TransposeMatMul", op_fused_matmul), /* what FusedMatMul was called before */
 };
 
 const uint32_t onnx_contrib_op_count = sizeof onnx_contrib_ops / sizeof *onnx_contrib_ops;

@@ -86,14 +86,14 @@ static bool place_window(struct call *c, struct onnx_window *w, bool ceil_mode)
 			*after = total - *before;
 		}
 		room = w->in[i] + *before + *after - reach(w, i);
-		if (room < 0)
+		if (room < 0 && !(ceil_mode && room + w->strides[i] > 0))
 			return call_fail(c,
 					 "a window of %lld is larger than its input of %lld with "
 					 "its padding",
 					 (long long)reach(w, i),
 					 (long long)(w->in[i] + *before + *after));
-		w->out[i] = room / w->strides[i] + 1;
-		if (ceil_mode && room % w->strides[i] &&
+		w->out[i] = room < 0 ? 1 : room / w->strides[i] + 1;
+		if (ceil_mode && room > 0 && room % w->strides[i] &&
 		    w->out[i] * w->strides[i] < w->in[i] + *before)
 			w->out[i]++; /* a last window that starts inside */
 	}
@@ -277,10 +277,16 @@ bool op_lp_pool(struct call *c)
 	struct attr attr[6];
 	struct onnx_window w;
 
-	if (p < 1 || p > 16 || call_int(c, "ceil_mode", 0))
-		return call_fail(c, "p = %lld or ceil_mode is not supported", (long long)p);
-	if (!read_window(c, &s, NULL, &w) || !place_window(c, &w, false))
+	if (p < 1 || p > 16)
+		return call_fail(c, "p = %lld is not supported", (long long)p);
+	if (!read_window(c, &s, NULL, &w) || !place_window(c, &w, call_int(c, "ceil_mode", 0)))
 		return false;
+	for (uint32_t i = 0; i < w.spatial; i++) { /* all windows are whole */
+		int64_t end = (w.out[i] - 1) * w.strides[i] + reach(&w, i) - w.in[i] - w.pads[i];
+
+		if (w.pads[i + w.spatial] < end)
+			w.pads[i + w.spatial] = end;
+	}
 	attr[0] = attr_ints(kernel, w.kernel, w.spatial);
 	attr[1] = attr_ints(strides, w.strides, w.spatial);
 	attr[2] = attr_ints(pads, w.pads, 2 * w.spatial);

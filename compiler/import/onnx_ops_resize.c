@@ -86,10 +86,16 @@ static bool by_sizes(struct call *c, struct resizing *r, const int64_t *sizes, u
 	return true;
 }
 
+/* Before version 11 of Resize. */
+static bool is_old(const struct call *c)
+{
+	return c->opset < 11 || strcmp(c->op->name, "Upsample") == 0;
+}
+
 /* Where scales and sizes stand depends on the version. */
 static bool read_target(struct call *c, struct resizing *r)
 {
-	bool old = c->opset < 11 || strcmp(c->op->name, "Upsample") == 0;
+	bool old = is_old(c);
 	uint32_t at = old ? 1 : 2, n = 0;
 	const Onnx__AttributeProto *a = old ? call_attr(c, "scales") : NULL;
 	const double *scales = NULL;
@@ -135,7 +141,7 @@ struct resize_modes {
 	int mode, coordinates, rounding;
 };
 
-static bool read_modes(struct call *c, const struct resizing *r, struct resize_modes *m)
+static bool read_modes(struct call *c, struct resize_modes *m)
 {
 	static const char *const modes[] = { "nearest", "linear", "cubic" };
 	static const char *const coordinates[] = { "half_pixel",	 "half_pixel_symmetric",
@@ -144,7 +150,7 @@ static bool read_modes(struct call *c, const struct resizing *r, struct resize_m
 						   "tf_crop_and_resize" };
 	static const char *const roundings[] = { "round_prefer_floor", "round_prefer_ceil", "floor",
 						 "ceil" };
-	bool old = c->opset < 11 || strcmp(c->op->name, "Upsample") == 0, up = false, down = false;
+	bool old = is_old(c);
 	const char *mode = call_string(c, "mode", "nearest");
 
 	if (old && strcmp(mode, "bilinear") == 0)
@@ -157,19 +163,6 @@ static bool read_modes(struct call *c, const struct resizing *r, struct resize_m
 		call_string(c, "nearest_mode", old ? "floor" : "round_prefer_floor"), roundings, 4);
 	if (m->mode < 0 || m->coordinates < 0 || m->rounding < 0)
 		return call_fail(c, "its mode is not known");
-	/* before version 11, nearest took the lower neighbour going up and the upper one going down
-	 */
-	for (uint32_t i = 0; i < r->in.rank; i++) {
-		up |= r->scales[i] > 1;
-		down |= r->scales[i] < 1;
-	}
-	if (old && m->mode == RESIZE_NEAREST && down) {
-		if (up)
-			return call_fail(
-				c,
-				"growing and shrinking at once is not supported before opset 11");
-		m->rounding = ROUND_CEIL;
-	}
 	return true;
 }
 
@@ -182,6 +175,7 @@ static void to_last(struct resizing *r)
 	for (uint32_t i = 1; i < rank; i++) {
 		uint32_t s = i + 1 < rank ? i + 1 : 1;
 
+		r->in.dim[i] = from.in.dim[s];
 		r->out.dim[i] = from.out.dim[s];
 		r->scales[i] = from.scales[s];
 		r->roi[i] = from.roi[s];
@@ -189,18 +183,64 @@ static void to_last(struct resizing *r)
 	}
 }
 
+static value_id resized(struct call *c, value_id x, const struct resizing *r, const struct resize_modes *m)
+{
+	struct attr attr[10];
+	uint32_t n = 0, rank = r->in.rank;
+
+	attr[n++] = attr_int(mode, m->mode);
+	attr[n++] = attr_int(coordinates, m->coordinates);
+	attr[n++] = attr_int(rounding, m->rounding);
+	attr[n++] = attr_floats(scales, r->scales, rank);
+	attr[n++] = attr_ints(shape, r->out.dim, rank);
+	attr[n++] = attr_float(cubic_a, call_float(c, "cubic_coeff_a", -0.75));
+	attr[n++] = attr_int(exclude_outside, call_int(c, "exclude_outside", 0) != 0);
+	attr[n++] = attr_float(value, call_float(c, "extrapolation_value", 0));
+	attr[n++] = attr_int(antialias, call_int(c, "antialias", 0) != 0);
+	if (m->coordinates == COORD_TF_CROP_AND_RESIZE)
+		attr[n++] = attr_floats(roi, r->roi, 2 * rank);
+	return emit(c, OP_resize, &x, 1, attr, n);
+}
+
+/* Before version 11, nearest took the lower neighbour along axes that grow and the upper one along those that shrink. */
+static value_id resized_before_11(struct call *c, value_id x, const struct resizing *r, struct resize_modes *m)
+{
+	struct resizing part = *r;
+	bool up = false, down = false;
+
+	for (uint32_t i = 0; i < r->in.rank; i++) {
+		up |= r->scales[i] > 1;
+		down |= r->scales[i] < 1;
+	}
+	for (uint32_t i = 0; up && down && i < r->in.rank; i++)
+		if (r->scales[i] < 1) {
+			part.scales[i] = 1;
+			part.out.dim[i] = r->in.dim[i];
+		}
+	if (up && down) {
+		x = resized(c, x, &part, m);
+		part = *r;
+		for (uint32_t i = 0; i < r->in.rank; i++)
+			if (r->scales[i] > 1) {
+				part.scales[i] = 1;
+				part.in.dim[i] = r->out.dim[i];
+			}
+	}
+	m->rounding = down ? ROUND_CEIL : m->rounding;
+	return resized(c, x, &part, m);
+}
+
 bool op_resize(struct call *c)
 {
 	value_id x = call_in(c, 0);
 	struct resizing r = { .in = shape_of(c, x), .out = shape_of(c, x) };
 	struct resize_modes m;
-	struct attr attr[10];
-	uint32_t n = 0, rank = r.in.rank;
+	uint32_t rank = r.in.rank;
 	bool image;
 
 	for (uint32_t i = 0; i < rank; i++)
 		r.scales[i] = 1;
-	if (!read_axes(c, &r) || !read_target(c, &r) || !read_modes(c, &r, &m))
+	if (!read_axes(c, &r) || !read_target(c, &r) || !read_modes(c, &m))
 		return false;
 	if (m.coordinates == COORD_TF_CROP_AND_RESIZE && !read_roi(c, &r))
 		return false;
@@ -210,18 +250,7 @@ bool op_resize(struct call *c)
 		x = emit_to_last(c, x);
 		to_last(&r);
 	}
-	attr[n++] = attr_int(mode, m.mode);
-	attr[n++] = attr_int(coordinates, m.coordinates);
-	attr[n++] = attr_int(rounding, m.rounding);
-	attr[n++] = attr_floats(scales, r.scales, rank);
-	attr[n++] = attr_ints(shape, r.out.dim, rank);
-	attr[n++] = attr_float(cubic_a, call_float(c, "cubic_coeff_a", -0.75));
-	attr[n++] = attr_int(exclude_outside, call_int(c, "exclude_outside", 0) != 0);
-	attr[n++] = attr_float(value, call_float(c, "extrapolation_value", 0));
-	attr[n++] = attr_int(antialias, call_int(c, "antialias", 0) != 0);
-	if (m.coordinates == COORD_TF_CROP_AND_RESIZE)
-		attr[n++] = attr_floats(roi, r.roi, 2 * rank);
-	x = emit(c, OP_resize, &x, 1, attr, n);
+	x = is_old(c) && m.mode == RESIZE_NEAREST ? resized_before_11(c, x, &r, &m) : resized(c, x, &r, &m);
 	call_out(c, 0, image ? emit_to_first(c, x) : x);
 	return !c->failed;
 }

@@ -12,14 +12,17 @@
 
 /* cos or sin with one axis for the heads put in: [batch, 1, length, pairs] or [batch, length, 1,
  * pairs]. */
-static value_id read_angles(struct call *c, uint32_t input, int64_t pairs, uint32_t head_axis)
+static value_id read_angles(struct call *c, value_id v, value_id positions, int64_t pairs, uint32_t head_axis)
 {
-	value_id v = call_in(c, input), positions = call_in(c, 3);
 	struct shape s, out = { .rank = 4 };
 
 	if (positions != NO_ID)
 		v = emit(c, OP_gather, (value_id[]){ v, positions }, 2, &attr_int(axis, 0), 1);
 	s = shape_of(c, v);
+	if (s.rank == 2) { /* the same for all */
+		s = (struct shape){ 3, { 1, s.dim[0], s.dim[1] } };
+		v = emit_reshape(c, v, &s);
+	}
 	if (c->failed || s.rank != 3 || s.dim[2] < pairs) {
 		call_fail(c, "its angles do not fit its positions");
 		return NO_ID;
@@ -61,31 +64,38 @@ static value_id join_pairs(struct call *c, value_id a, value_id b, bool interlea
 	return emit_reshape(c, emit(c, OP_concat, in, 2, &attr_int(axis, 4), 1), &joined);
 }
 
-bool op_rotary(struct call *c)
+/* x as [batch, heads, length, size], or with three axes as [batch, length, heads, size]. */
+static bool split_flat(struct call *c, struct shape *s, int64_t heads)
 {
-	value_id x = call_in(c, 0), cosine, sine, a, b, in[2];
-	struct shape s = shape_of(c, x), split = s;
-	int64_t heads = call_int(c, "num_heads", 0),
-		turned = call_int(c, "rotary_embedding_dim", 0), pairs;
-	bool interleaved = call_int(c, "interleaved", 0), flat = s.rank == 3;
-
-	if (flat && (heads < 1 || s.dim[2] % heads))
+	if (s->rank == 3 && (heads < 1 || s->dim[2] % heads))
 		return call_fail(c, "%lld numbers cannot be split into %lld heads",
-				 (long long)s.dim[2], (long long)heads);
-	if (flat)
-		split = (struct shape){ 4, { s.dim[0], s.dim[1], heads, s.dim[2] / heads } };
-	if (split.rank != 4)
-		return call_fail(c, "its input must have three or four axes");
+				 (long long)s->dim[2], (long long)heads);
+	if (s->rank == 3)
+		*s = (struct shape){ 4, { s->dim[0], s->dim[1], heads, s->dim[2] / heads } };
+	return s->rank == 4 || call_fail(c, "its input must have three or four axes");
+}
+
+value_id onnx_turned(struct call *c, value_id x, const struct turning *t)
+{
+	struct shape s = shape_of(c, x), split = s;
+	bool flat = s.rank == 3, interleaved = t->interleaved;
+	value_id cosine, sine, a, b, in[2];
+	int64_t turned, pairs;
+
+	if (!split_flat(c, &split, t->heads))
+		return NO_ID;
 	x = emit_reshape(c, x, &split);
-	turned = turned ? turned : split.dim[3];
+	turned = t->turned ? t->turned : split.dim[3];
 	pairs = turned / 2;
-	if (turned < 2 || turned % 2 || turned > split.dim[3])
-		return call_fail(c, "%lld of %lld numbers cannot be turned", (long long)turned,
-				 (long long)split.dim[3]);
-	cosine = read_angles(c, 1, pairs, flat ? 2 : 1);
-	sine = read_angles(c, 2, pairs, flat ? 2 : 1);
+	if (turned < 2 || turned % 2 || turned > split.dim[3]) {
+		call_fail(c, "%lld of %lld numbers cannot be turned", (long long)turned,
+			  (long long)split.dim[3]);
+		return NO_ID;
+	}
+	cosine = read_angles(c, t->cosine, t->positions, pairs, flat ? 2 : 1);
+	sine = read_angles(c, t->sine, t->positions, pairs, flat ? 2 : 1);
 	if (c->failed)
-		return false;
+		return NO_ID;
 	a = interleaved ? every_other(c, x, 0, pairs) : emit_slice(c, x, 3, 0, pairs);
 	b = interleaved ? every_other(c, x, 1, pairs) : emit_slice(c, x, 3, pairs, pairs);
 	in[0] = join_pairs(c,
@@ -96,6 +106,14 @@ bool op_rotary(struct call *c)
 		in[1] = emit_slice(c, x, 3, turned, split.dim[3] - turned);
 		in[0] = emit(c, OP_concat, in, 2, &attr_int(axis, 3), 1);
 	}
-	call_out(c, 0, emit_reshape(c, in[0], &s));
+	return emit_reshape(c, in[0], &s);
+}
+
+bool op_rotary(struct call *c)
+{
+	struct turning t = { call_in(c, 1), call_in(c, 2), call_in(c, 3), call_int(c, "num_heads", 0),
+			     call_int(c, "rotary_embedding_dim", 0), call_int(c, "interleaved", 0) };
+
+	call_out(c, 0, onnx_turned(c, call_in(c, 0), &t));
 	return !c->failed;
 }

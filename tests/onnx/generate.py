@@ -599,6 +599,53 @@ case("Cast-13-by-uint32", [node("Cast", ["x"], ["u"], to=TensorProto.UINT32), he
 case("QuantizeLinear-21-u16", [node("QuantizeLinear", ["x", "s", "z"], ["q"]), node("DequantizeLinear", ["q", "s", "z"])], {"x": rnd("qx", 40, lo=-9, hi=9)},
      {"s": np.array(.0002, np.float32), "z": np.array(30011, np.uint16)}, opset=21)
 
+# ---- what generated networks found
+case("Resize-10-both-ways", node("Resize", ["x", "s"], mode="nearest"), {"x": rnd("rbw", 1, 2, 6, 5)}, {"s": np.array([1, 1, .6, 1.7], np.float32)}, opset=10)
+case("LpPool-18-ceil", node("LpPool", ["x"], kernel_shape=[3, 2], strides=[2, 3], pads=[1, 0, 0, 1], p=1, ceil_mode=1), {"x": rnd("lpc", 1, 3, 8, 7)}, opset=18)
+case("MaxPool-12-ceil-one", node("MaxPool", ["x"], kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1), {"x": rnd("mpo", 1, 3, 2, 3)}, opset=12)
+case("RNN-14-named-twice", node("RNN", ["x", "w", "r"], hidden_size=4, activations=["Tanh", "Tanh"]), {"x": rnd("rx", 5, 2, 3)}, {"w": rnd("rw", 1, 4, 3), "r": rnd("rr", 1, 4, 4)}, opset=14)
+
+
+# ---- attention of groups of heads, and turned positions, of com.microsoft
+def ms(op, inputs, outputs=("y",), **attrs):
+    return node(op, inputs, outputs, domain="com.microsoft", **attrs)
+
+
+def grouped(name, length, past, packed=False, batch=1, bias=False, **attrs):
+    heads, groups, size = 4, 2, 16 if attrs.get("do_rotary") else 8
+    given = {"q": rnd(name + "q", batch, length, (heads + 2 * groups if packed else heads) * size)}
+    if not packed:
+        given |= {k: rnd(name + k, batch, length, groups * size) for k in "kv"}
+    if past:
+        given |= {k: rnd(name + k, batch, groups, past, size) for k in ("pk", "pv")}
+    consts = {"ends": np.full(batch, past + length - 1, np.int32), "all": np.array(past + length, np.int32)}
+    if attrs.get("do_rotary"):
+        angles = np.arange(32)[:, None] / 50. ** (np.arange(size // 2) / (size // 2))
+        consts |= {"cos": np.cos(angles).astype(np.float32), "sin": np.sin(angles).astype(np.float32)}
+    if bias:
+        given["bias"] = rnd(name + "bias", batch, 1, length, past + length)
+    inputs = ["q", "" if packed else "k", "" if packed else "v", "pk" if past else "", "pv" if past else "", "ends", "all"]
+    inputs += [n if n in consts else "" for n in ("cos", "sin")] + (["", "bias"] if bias else [])
+    while not inputs[-1]:
+        inputs.pop()
+    case("ms-GroupQueryAttention" + name, ms("GroupQueryAttention", inputs, ["y", "k2", "v2"], num_heads=heads, kv_num_heads=groups, **attrs), given, consts, outputs=["y", "k2", "v2"])
+
+
+grouped("", 6, 0)
+grouped("-rotary", 6, 0, do_rotary=1)
+grouped("-past", 1, 5, do_rotary=1)
+grouped("-more", 3, 5, do_rotary=1, rotary_interleaved=1)
+grouped("-packed", 5, 0, packed=True, batch=2, do_rotary=1, scale=.3)
+grouped("-window", 7, 0, local_window_size=3)
+grouped("-window-past", 1, 7, local_window_size=3)
+grouped("-cap", 4, 0, softcap=1.5, bias=True)
+angles = {"cos": rnd("cos", 16, 4), "sin": rnd("sin", 16, 4)}
+ids = np.array([[3, 4, 5], [0, 1, 2]], I64)
+case("ms-RotaryEmbedding", ms("RotaryEmbedding", ["x", "p", "cos", "sin"]), {"x": rnd("rot", 2, 3, 16), "p": ids}, angles)
+case("ms-RotaryEmbedding-from", ms("RotaryEmbedding", ["x", "p", "cos", "sin"], interleaved=1), {"x": rnd("rot", 2, 3, 16), "p": np.array([4], I64)}, angles)
+case("ms-RotaryEmbedding-heads", ms("RotaryEmbedding", ["x", "p", "cos", "sin"]), {"x": rnd("rot", 2, 2, 3, 8), "p": ids}, angles)
+case("ms-RotaryEmbedding-part", ms("RotaryEmbedding", ["x", "p", "cos", "sin"], num_heads=2, rotary_embedding_dim=8), {"x": rnd("rot", 2, 3, 24), "p": ids}, angles)
+
 for old in HERE.glob("*.onnx"):
     if old.stem not in written:
         old.unlink()
