@@ -356,7 +356,7 @@ static void step_make(struct layout *l, uint32_t unit, uint32_t next, uint32_t c
 	l->scratch_used = 0;
 	for (uint32_t v = 0; v < (launches ? work_variants(w) : 1); v++) {
 		struct sched_step s = { .kind = e->kind, .model = w->r->variants ? v : e->model,
-					.buffer_first = w->s->step_buffers.len, 	.whole = true, .load = NO_ID,
+					.buffer_first = w->s->step_buffers.len, .whole = true, .load = NO_ID,
 					.live_bytes = w->live[u->event] };
 
 		if (e->kind == SCHED_KERNEL) {

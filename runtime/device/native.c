@@ -18,6 +18,9 @@
 
 #include <string.h>
 
+/* A launch with less of both takes a thread about a microsecond, which is what it costs to have a second one help. */
+enum { ALONE_FLOPS = 100000, ALONE_BYTES = 32 << 10 };
+
 typedef void (*native_entry)(const uint64_t *arg, const uint64_t *range);
 
 struct device {
@@ -45,6 +48,7 @@ struct device_program {
 struct device_launch {
 	native_entry entry;
 	uint64_t global[3], count;
+	bool alone; /* over before another thread would have begun */
 	uint64_t arg[];
 };
 
@@ -213,6 +217,7 @@ static enum edge_status native_launch_create(struct device *d, const struct devi
 		l->global[i] = q->global[i];
 		l->count *= q->global[i];
 	}
+	l->alone = q->flops < ALONE_FLOPS && q->bytes < ALONE_BYTES;
 	if (l->count >> POOL_ITEM_BITS) {
 		rt_free(l);
 		return rt_fail(f, EDGE_UNSUPPORTED, "kernel %s has more than 2^%d work-items", q->kernel, (int)POOL_ITEM_BITS);
@@ -243,7 +248,10 @@ static enum edge_status native_submit(struct device *d, struct device_launch *l,
 	(void)f;
 	if (fence)
 		fence->start = rt_now();
-	pool_run(d->pool, run_range, l, l->count);
+	if (l->alone)
+		run_range(l, 0, l->count);
+	else
+		pool_run(d->pool, run_range, l, l->count);
 	if (fence)
 		fence->end = rt_now();
 	return EDGE_OK;

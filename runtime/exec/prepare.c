@@ -85,6 +85,8 @@ static enum edge_status create_launch(struct edgert_session *s, uint32_t index,
 		.kernel_index = step->index,
 		.arg = arg,
 		.arg_count = step->arg_count,
+		.flops = step->flops,
+		.bytes = step->bytes,
 		.global = { step->global[0], step->global[1], step->global[2] },
 		.local = { step->local[0], step->local[1], step->local[2] },
 	};
