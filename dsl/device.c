@@ -104,6 +104,8 @@ void resolve_device(struct sema *s, const struct ast_decl *decl)
 			out.page_ms = v->number * 1e3;
 		else if (sema_is(&m, "touch"))
 			out.touch_bytes_per_s = v->number;
+		else if (sema_is(&m, "cached"))
+			out.cached_bytes_per_s = v->number;
 		else if (sema_is(&m, "requests"))
 			device_requests(s, &out, v);
 		else if (sema_is(&m, "image"))

@@ -43,6 +43,7 @@ struct decl_device {
 	double start_ms, seek_ms;   /* start 1.2 ms; seek 90 us; */
 	double page_ms;             /* page 1.5 us; */
 	double touch_bytes_per_s;   /* touch 9 GB/s; */
+	double cached_bytes_per_s;  /* cached 8 GB/s; */
 	bool requests_set;
 	uint32_t requests;          /* requests 4; 0: one, through the page cache */
 };

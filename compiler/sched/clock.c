@@ -6,6 +6,10 @@
  * one before it has ended and what it needs has arrived. In a cold run the
  * resident weights come as well: in order of first use, and early where the
  * stream has to wait for room, since their places are free from the start.
+ *
+ * Through the page cache there is a third: the disk brings what comes next there
+ * while threads copy out of it what came. In a later run everything is there, and
+ * copies are work of the threads that run kernels.
  */
 #include "config.h"
 
@@ -18,6 +22,7 @@ struct clock {
 	struct clock_read *stream, *resident;
 	uint32_t stream_done, resident_done; /* issued */
 	double disk, end; /* when each clock is free */
+	double platter; /* what was asked for so far is in the page cache */
 	uint64_t bytes; /* read */
 	bool cold;
 };
@@ -49,9 +54,22 @@ static void run_steps(struct clock *c)
 static void issue(struct clock *c, struct clock_read *r, double room)
 {
 	r->start = c->disk > room ? c->disk : room;
-	r->end = r->start + cost_read_ms(c->t, r->bytes) + r->upload_ms;
-	if (c->cold)
-		r->end += (c->t->direct ? 0 : r->touch_ms) + cost_ramp_ms(c->t, c->bytes, r->bytes);
+	if (c->t->direct || !(c->cold || c->t->cached)) {
+		r->end = r->start + cost_read_ms(c->t, r->bytes);
+	} else if (c->cold) {
+		if (c->bytes == 0)
+			c->platter = r->start;
+		c->platter += cost_transfer_ms(c->t, r->bytes) + cost_ramp_ms(c->t, c->bytes, r->bytes);
+		r->end = r->start + cost_cached_ms(c->t, r->bytes) + r->touch_ms;
+		r->end = r->end > c->platter ? r->end : c->platter;
+	} else if (cost_shares_copies(c->t)) {
+		r->end = r->start = room;
+		c->end += cost_copied_ms(c->t, r->bytes);
+		return;
+	} else {
+		r->end = r->start + cost_cached_ms(c->t, r->bytes);
+	}
+	r->end += r->upload_ms;
 	if (r->start < c->end)
 		c->end += cost_theft_ms(c->t, r->bytes, c->cold ? r->touch_ms : 0);
 	c->bytes += r->bytes;

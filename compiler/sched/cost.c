@@ -11,6 +11,8 @@
  *
  * A cold run pays more: the process and the plan's records, the first touch of
  * every page, whether a read or a kernel touches it, and the first use of code.
+ * What a later run reads through the page cache lies there, and is copied at the
+ * rate of all threads together.
  */
 #include "config.h"
 
@@ -22,9 +24,11 @@
 
 /* Of a read, whatever its size: the system call, and handing over to the thread that waits. */
 #define REQUEST_MS 0.02
+/* The same of a copy out of the page cache, where nobody is woken; and that not all threads end at once. */
+#define COPY_REQUEST_MS 0.005
 /* Bytes in a second of one thread: checked by XXH3; copied out of the page cache and checked; so read at most. */
 #define HASH_RATE 12e9
-#define COPY_RATE 3.5e9
+#define COPY_RATE 3.5e9 /* of what the disk brings there meanwhile */
 #define BUFFERED_RATE 2e9
 /* Bytes in a second of tensors that a program makes or reads before its first run. */
 #define TENSOR_RATE 2.5e9
@@ -110,6 +114,21 @@ double cost_read_ms(const struct target *t, uint64_t bytes)
 	return t->direct ? ms : REQUEST_MS + ms + 1e3 * (double)bytes / HASH_RATE;
 }
 
+double cost_copied_ms(const struct target *t, uint64_t bytes)
+{
+	return COPY_REQUEST_MS + 1e3 * (double)bytes / t->cached_bytes_per_s;
+}
+
+bool cost_shares_copies(const struct target *t)
+{
+	return t->cached && t->backend == TARGET_NATIVE && t->unified;
+}
+
+double cost_cached_ms(const struct target *t, uint64_t bytes)
+{
+	return COPY_REQUEST_MS + (t->threads ? t->threads : 2) * 1e3 * (double)bytes / t->cached_bytes_per_s;
+}
+
 double cost_ramp_ms(const struct target *t, uint64_t before, uint64_t bytes)
 {
 	return !t->direct && before >= RAMP_FIRST && before < RAMP_LAST ? cost_transfer_ms(t, bytes) : 0;
@@ -126,6 +145,7 @@ double cost_theft_ms(const struct target *t, uint64_t bytes, double touch_ms)
 void cost_choose_io(struct target *t, uint64_t weights, bool again)
 {
 	t->direct = t->requests != EDGE_REQUESTS_BUFFERED && weights >= (again ? DIRECT_AGAIN_FROM : DIRECT_FROM);
+	t->cached = !t->direct && weights < DIRECT_AGAIN_FROM;
 }
 
 double cost_touch_ms(const struct target *t, uint64_t region_bytes, uint64_t bytes)

@@ -15,6 +15,9 @@ double cost_read_ms(const struct target *t, uint64_t bytes);     /* one request 
 /* What only a cold run pays: first touch of memory, first use of a kernel, and all before the first read. */
 double cost_touch_ms(const struct target *t, uint64_t region_bytes, uint64_t bytes);
 double cost_first_use_ms(const struct target *t);
+double cost_copied_ms(const struct target *t, uint64_t bytes); /* out of the page cache, by all threads that run kernels */
+bool cost_shares_copies(const struct target *t); /* those threads copy, rather than readers beside them */
+double cost_cached_ms(const struct target *t, uint64_t bytes); /* by one */
 double cost_ramp_ms(const struct target *t, uint64_t before, uint64_t bytes); /* before: bytes read so far */
 /* What a read takes from kernels that would use every CPU. */
 double cost_theft_ms(const struct target *t, uint64_t bytes, double touch_ms);

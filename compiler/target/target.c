@@ -55,6 +55,7 @@ struct target target_host(void)
 		.seek_ms = 0.1,
 		.page_ms = 0.0015,
 		.touch_bytes_per_s = 8e9,
+		.cached_bytes_per_s = 8e9,
 		.image_rows = 16384,
 		.max_region_bytes = (uint64_t)1 << 30,
 		.align = 128,
@@ -102,6 +103,8 @@ struct target target_from_decl(const struct decl_device *d)
 		t.seek_ms = d->seek_ms;
 	if (d->page_ms > 0)
 		t.page_ms = d->page_ms;
+	if (d->cached_bytes_per_s > 0)
+		t.cached_bytes_per_s = d->cached_bytes_per_s;
 	if (d->touch_bytes_per_s > 0)
 		t.touch_bytes_per_s = d->touch_bytes_per_s;
 	if (d->requests_set)

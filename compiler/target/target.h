@@ -28,6 +28,7 @@ struct target {
 	uint32_t threads;            /* 0: all that the device has */
 	double storage_bytes_per_s;  /* reads of the plan file, several at a time past the page cache */
 	bool direct;                 /* plans are read so; the schedule sets it */
+	bool cached;                 /* what later runs read lies in the page cache; the schedule sets it */
 	double flops_per_s;          /* FMA peak, f32, all threads */
 	double memory_bytes_per_s;   /* read bandwidth */
 	double launch_ms;            /* one kernel launch */
@@ -36,6 +37,7 @@ struct target {
 	double seek_ms;              /* of a read that nothing has foreseen */
 	double page_ms;              /* the first touch of a page */
 	double touch_bytes_per_s;    /* the first touch of regions that consist of large pages */
+	double cached_bytes_per_s;   /* copies out of the page cache, by all threads together, each checked */
 	uint32_t requests;           /* as in a plan's meta: reads on their way at once */
 	uint32_t image_rows;         /* textures: of the largest image */
 	uint64_t max_region_bytes;   /* largest single allocation that is safe (1 GiB) */

@@ -289,6 +289,8 @@ static void write_block(FILE *out, const struct probe *p, const struct probe_opt
 		fprintf(out, "\tstart %.3f ms;\n", p->start_s * 1e3);
 	if (p->disk.seek_s > 0)
 		fprintf(out, "\tseek %.1f us;\n", p->disk.seek_s * 1e6);
+	if (p->disk.cached > 0)
+		fprintf(out, "\tcached %.2f GB/s;\n", p->disk.cached / 1e9);
 	if (p->page_s > 0)
 		fprintf(out, "\tpage %.3f us;\n", p->page_s * 1e6);
 	if (p->touch_bytes_per_s > 0)
@@ -330,7 +332,7 @@ static int probe(const struct probe_options *o)
 		st = rt_outfile_open(&out, o->output, &f);
 	if (st == EDGE_OK && (st = prepare(&p, o, &f)) == EDGE_OK &&
 	    (st = measure_device(&p, &f)) == EDGE_OK &&
-	    (st = probe_disk(o->plan, &p.disk, &f)) == EDGE_OK && (st = measure_device(&p, &f)) == EDGE_OK) {
+	    (st = probe_disk(o->plan, p.ops->info(p.device)->threads, &p.disk, &f)) == EDGE_OK && (st = measure_device(&p, &f)) == EDGE_OK) {
 		measure_start(&p, o);
 		write_block(o->output ? out.stream : stdout, &p, o);
 		if (o->output)
