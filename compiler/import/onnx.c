@@ -101,21 +101,30 @@ static const struct {
 	{ "Unique", "how many elements it keeps is known only when the model runs, and a plan's memory before." },
 };
 
+/* The node that computes a tensor; NULL: none does. */
+static const Onnx__NodeProto *producer_of(const Onnx__GraphProto *graph, const char *name)
+{
+	for (size_t i = 0; i < graph->n_node; i++)
+		for (size_t k = 0; k < graph->node[i]->n_output; k++)
+			if (graph->node[i]->output[k] && strcmp(graph->node[i]->output[k], name) == 0)
+				return graph->node[i];
+	return NULL;
+}
+
 /* What the node reads that others compute, as statements that make the model end there. */
-void onnx_hint_end(struct onnx_import *im, const Onnx__NodeProto *n, const Onnx__GraphProto *graph)
+void onnx_hint_end(struct onnx_import *im, const Onnx__NodeProto *n)
 {
 	struct strbuf list = { 0 };
 
-	if (im->end_hinted || im->body_depth || !graph)
+	if (im->end_hinted || im->body_depth || !im->graph)
 		return;
-	for (size_t i = 0; i < n->n_input; i++)
-		for (size_t k = 0; k < graph->n_node && n->input[i] && *n->input[i]; k++) {
-			const Onnx__NodeProto *by = graph->node[k];
+	for (size_t i = 0; i < n->n_input; i++) {
+		const char *name = n->input[i];
+		const Onnx__NodeProto *by = name && *name ? producer_of(im->graph, name) : NULL;
 
-			for (size_t o = 0; o < by->n_output && strcmp(by->op_type ? by->op_type : "", "Constant"); o++)
-				if (by->output[o] && strcmp(by->output[o], n->input[i]) == 0)
-					strbuf_printf(&list, " output \"%s\";", n->input[i]);
-		}
+		if (by && strcmp(by->op_type ? by->op_type : "", "Constant") != 0)
+			strbuf_printf(&list, " output \"%s\";", name);
+	}
 	if (list.len) {
 		im->end_hinted = true;
 		diag_hint(im->d, "To end the model before node \"%s\", write this in its model block:%s", node_name(n),
@@ -176,7 +185,7 @@ static bool check_supported(struct onnx_import *im, const Onnx__GraphProto *grap
 			   strbuf_str(&list));
 	say_why(im, &seen);
 	if (first)
-		onnx_hint_end(im, first, graph);
+		onnx_hint_end(im, first);
 	strbuf_free(&list);
 	free(group);
 	return groups == 0;
@@ -304,10 +313,8 @@ static void add_outputs(struct onnx_import *im, const Onnx__GraphProto *graph)
 
 static bool is_there(const Onnx__GraphProto *graph, const char *name)
 {
-	for (size_t i = 0; i < graph->n_node; i++)
-		for (size_t k = 0; k < graph->node[i]->n_output; k++)
-			if (graph->node[i]->output[k] && strcmp(graph->node[i]->output[k], name) == 0)
-				return true;
+	if (producer_of(graph, name))
+		return true;
 	for (size_t i = 0; i < graph->n_input; i++)
 		if (graph->input[i]->name && strcmp(graph->input[i]->name, name) == 0)
 			return true;

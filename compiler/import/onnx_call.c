@@ -37,6 +37,14 @@ bool call_fail(struct call *c, const char *fmt, ...)
 	return false;
 }
 
+bool call_fail_computed(struct call *c, uint32_t i, const char *what)
+{
+	call_fail(c, "%s must be known when compiling, but \"%s\" is computed while the model runs", what,
+		  call_has(c, i) ? c->node->input[i] : "");
+	onnx_hint_end(c->im, c->node);
+	return false;
+}
+
 bool call_has(const struct call *c, uint32_t i)
 {
 	return i < c->node->n_input && c->node->input[i] && *c->node->input[i];
@@ -182,12 +190,8 @@ static bool known_tensor(struct call *c, uint32_t i, const char *what, struct re
 
 	if (v == NO_ID)
 		return false;
-	if (!is_known(c, v)) {
-		call_fail(c, "input %u (%s) must be known when compiling, but \"%s\" is computed while the model runs", i, what,
-			  c->node->input[i]);
-		onnx_hint_end(c->im, c->node, c->im->graph);
-		return false;
-	}
+	if (!is_known(c, v))
+		return call_fail_computed(c, i, arena_printf(&c->im->scratch, "input %u (%s)", i, what));
 	p = known_data(c, v);
 	if (!p)
 		return false;

@@ -101,6 +101,8 @@ extern const uint32_t onnx_contrib_op_count;
 
 /* onnx_call.c: the node */
 bool call_fail(struct call *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* `what` must be known, and input i is computed while the model runs. */
+bool call_fail_computed(struct call *c, uint32_t i, const char *what);
 bool call_has(const struct call *c, uint32_t i);   /* input i is given */
 value_id call_in(struct call *c, uint32_t i);	   /* NO_ID: left out */
 bool call_wants(const struct call *c, uint32_t i); /* output i has a name */
@@ -168,7 +170,7 @@ uint32_t *onnx_order(struct onnx_import *im, const Onnx__GraphProto *graph, uint
 
 /* onnx.c: the nodes of a graph. */
 /* How to end the model before a node that cannot be had; once. */
-void onnx_hint_end(struct onnx_import *im, const Onnx__NodeProto *n, const Onnx__GraphProto *graph);
+void onnx_hint_end(struct onnx_import *im, const Onnx__NodeProto *n);
 bool onnx_nodes(struct onnx_import *im, const Onnx__GraphProto *graph);
 void onnx_initialisers(struct onnx_import *im, const Onnx__GraphProto *graph);
 value_id onnx_lookup(struct onnx_import *im, const char *name, bool *found); /* in all scopes that are seen */

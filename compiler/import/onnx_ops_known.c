@@ -143,12 +143,8 @@ bool op_non_zero(struct call *c)
 	struct ref_tensor x = { dtype_of(c, v), s, NULL };
 	int64_t total = shape_elements(&s), count = 0, at = 0, *list;
 
-	if (!is_known(c, v)) {
-		call_fail(c, "how many elements are not zero must be known when compiling, but \"%s\" is computed while the model runs",
-			  call_has(c, 0) ? c->node->input[0] : "");
-		onnx_hint_end(c->im, c->node, c->im->graph);
-		return false;
-	}
+	if (!is_known(c, v))
+		return call_fail_computed(c, 0, "how many elements are not zero");
 	x.data = (void *)(uintptr_t)known_data(c, v);
 	if (!x.data || total > ELEMENT_LIMIT)
 		return call_fail(c, "its input is too large");
