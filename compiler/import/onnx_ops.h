@@ -164,7 +164,9 @@ bool op_hardmax(struct call *c);
 bool op_matmul(struct call *c);
 bool op_gemm(struct call *c);
 value_id onnx_matmul(struct call *c, value_id a, value_id b);
-value_id onnx_gemm(struct call *c);
+/* alpha a b + bias (NO_ID: none), each turned as the node says; and with the node's own inputs */
+value_id onnx_gemm(struct call *c, value_id a, value_id b, value_id bias, double alpha);
+value_id onnx_gemm_of_floats(struct call *c);
 bool op_rnn(struct call *c);
 bool onnx_rnn(struct call *c, value_id w, value_id r);
 

@@ -112,7 +112,7 @@ static bool op_fused_conv(struct call *c)
 
 static bool op_fused_gemm(struct call *c)
 {
-	call_out(c, 0, activated(c, onnx_gemm(c), NULL));
+	call_out(c, 0, activated(c, onnx_gemm_of_floats(c), NULL));
 	return !c->failed;
 }
 

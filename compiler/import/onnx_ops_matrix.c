@@ -43,30 +43,37 @@ bool op_matmul(struct call *c)
 	return !c->failed;
 }
 
-value_id onnx_gemm(struct call *c)
+value_id onnx_gemm(struct call *c, value_id a, value_id b, value_id bias, double alpha)
 {
-	value_id in[3] = { call_in(c, 0), call_in(c, 1), call_in(c, 2) };
-	double beta = call_float(c, "beta", 1);
+	value_id in[3] = { a, b, bias };
 	struct attr attr[3] = {
 		attr_int(trans_a, call_int(c, "transA", 0) != 0),
 		attr_int(trans_b, call_int(c, "transB", 0) != 0),
-		attr_float(alpha, call_float(c, "alpha", 1)),
+		attr_float(alpha, alpha),
 	};
 
-	if (shape_of(c, in[0]).rank != 2 || shape_of(c, in[1]).rank != 2)
+	if (shape_of(c, a).rank != 2 || shape_of(c, b).rank != 2)
 		call_fail(c, "its operands must be matrices");
-	if (in[2] != NO_ID && beta == 0)
-		in[2] = NO_ID;
-	if (in[2] != NO_ID && beta != 1)
-		in[2] = emit2(c, OP_mul, in[2], emit_like(c, in[2], beta));
-	return emit(c, OP_matmul, in, in[2] == NO_ID ? 2 : 3, attr, 3);
+	return emit(c, OP_matmul, in, bias == NO_ID ? 2 : 3, attr, 3);
+}
+
+value_id onnx_gemm_of_floats(struct call *c)
+{
+	value_id bias = call_in(c, 2);
+	double beta = call_float(c, "beta", 1);
+
+	if (bias != NO_ID && beta == 0)
+		bias = NO_ID;
+	if (bias != NO_ID && beta != 1)
+		bias = emit2(c, OP_mul, bias, emit_like(c, bias, beta));
+	return onnx_gemm(c, call_in(c, 0), call_in(c, 1), bias, call_float(c, "alpha", 1));
 }
 
 bool op_gemm(struct call *c)
 {
 	value_id y = onnx_steps_gemm(c);
 
-	call_out(c, 0, y != NO_ID ? y : onnx_gemm(c));
+	call_out(c, 0, y != NO_ID ? y : onnx_gemm_of_floats(c));
 	return !c->failed;
 }
 

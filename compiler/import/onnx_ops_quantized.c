@@ -192,16 +192,14 @@ bool op_qlinear_matmul(struct call *c)
 /* a b + c of bytes; without a scale of its own the result is of floats. */
 bool op_qgemm(struct call *c)
 {
-	bool trans = call_int(c, "transB", 0) != 0;
-	struct attr attr[3] = { attr_int(trans_a, call_int(c, "transA", 0) != 0), attr_int(trans_b, trans), attr_float(alpha, 1) };
-	value_id in[3] = { centred(c, 0, 2, UINT32_MAX), centred(c, 3, 5, trans ? 0 : 1), call_in(c, 6) }, y;
+	value_id x = centred(c, 0, 2, UINT32_MAX), w = centred(c, 3, 5, call_int(c, "transB", 0) ? 0 : 1), bias = call_in(c, 6), y;
 	value_id a = scale(c, 1, 2, 0), b = scale(c, 4, 2, 1);
 
 	if (call_float(c, "alpha", 1) != 1)
 		a = emit2(c, OP_mul, a, emit_like(c, a, call_float(c, "alpha", 1)));
-	if (in[2] != NO_ID)
-		in[2] = emit_cast(c, in[2], DTYPE_F32);
-	y = emit(c, OP_matmul, in, in[2] == NO_ID ? 2 : 3, attr, 3);
+	if (bias != NO_ID)
+		bias = emit_cast(c, bias, DTYPE_F32);
+	y = onnx_gemm(c, x, w, bias, 1);
 	if (call_has(c, 7))
 		y = rescaled(c, y, a, b, scale(c, 7, 2, 0), call_in(c, 8));
 	else

@@ -139,19 +139,17 @@ value_id onnx_steps_matmul(struct call *c)
 
 value_id onnx_steps_gemm(struct call *c)
 {
-	bool trans = call_int(c, "transB", 0) != 0;
 	struct onnx_steps *x, *w;
-	value_id step, in[3];
-	struct attr attr[3] = { attr_int(trans_a, call_int(c, "transA", 0) != 0), attr_int(trans_b, trans), attr_float(alpha, 1) };
+	value_id step, bias, codes;
 
-	if (call_float(c, "alpha", 1) != 1 || call_float(c, "beta", 1) != 1 || !operands(c, &x, &w, trans ? 0 : 1))
+	if (call_float(c, "alpha", 1) != 1 || call_float(c, "beta", 1) != 1 ||
+	    !operands(c, &x, &w, call_int(c, "transB", 0) ? 0 : 1))
 		return NO_ID;
 	step = step_of_product(c, x, w);
-	if (!bias_codes(c, call_in(c, 2), step, &in[2]))
+	if (!bias_codes(c, call_in(c, 2), step, &bias))
 		return NO_ID;
-	in[0] = codes_of(c, x);
-	in[1] = codes_of(c, w);
-	return c->failed ? NO_ID : finish(c, emit(c, OP_matmul, in, in[2] == NO_ID ? 2 : 3, attr, 3), step, 1);
+	codes = codes_of(c, x); /* arguments are worked out in no order */
+	return c->failed ? NO_ID : finish(c, onnx_gemm(c, codes, codes_of(c, w), bias, 1), step, 1);
 }
 
 /* y is relu(x): of its numbers, likewise. */
