@@ -139,6 +139,7 @@ expect 1 'could not create' "a report into nowhere" run "$work/r.plan" --input "
 # ---- bench
 expect 0 'T and T' "bench" bench "$work/s.plan" -n 3
 expect 0 '"lower_bound_ratio"' "bench --json" bench "$work/s.plan" -n 3 --json
+expect 0 '"warm_bound_ratio"' "bench --json, of warm runs" bench "$work/s.plan" --cold -n 2 --json
 expect 0 '"limited_bound_ratio"' "bench --json, the bound of the plan's memory" bench "$work/s.plan" -n 3 --json
 expect 0 '"cold_ms"' "bench --cold --json" bench "$work/s.plan" --cold -n 2 --json
 expect 0 '"warm_ms"' "bench of a resident plan" bench "$work/r.plan" -n 3 --json --input "$x"

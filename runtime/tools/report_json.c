@@ -76,6 +76,7 @@ void report_json(FILE *out, const struct edgert_session *s, const struct tool_ti
 	positive(&j, "measured_lower_bound_ms", t->bound_ms);
 	if (t->bound_ms > 0)
 		positive(&j, "lower_bound_ratio", t->bound_run_ms / t->bound_ms);
+	positive(&j, "warm_bound_ratio", t->warm_bound_ratio);
 	positive(&j, "limited_bound_ms", t->limited_bound_ms);
 	if (t->limited_bound_ms > 0)
 		positive(&j, "limited_bound_ratio", t->bound_run_ms / t->limited_bound_ms);

@@ -89,7 +89,7 @@ enum edge_status samples_run(struct edgert_session *s, const struct tool_options
 struct tool_times {
 	double cold_ms, warm_ms; /* 0: unknown */
 	/* of streamed plans, measured together: 0 where unknown */
-	double storage_bytes_per_s, bound_ms, bound_run_ms, limited_bound_ms;
+	double storage_bytes_per_s, bound_ms, bound_run_ms, limited_bound_ms, warm_bound_ratio;
 	double cold_process_ms; /* whole processes, median */
 	uint64_t cold_peak_rss;
 };

@@ -252,8 +252,8 @@ def peers_table(networks, engines):
 
 
 def budget_table(networks):
-    out = ["| network | budget | device bytes | streamed a run | cold ms | warm ms | peak MiB | T/T* | in this memory | predicted / cold |",
-           "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|"]
+    out = ["| network | budget | device bytes | streamed a run | cold ms | warm ms | peak MiB | T/T* | in this memory | T/T* warm | predicted / cold | predicted / warm |",
+           "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|"]
     for n in networks:
         for share, o in n.ours.items():
             c = o["compile"]
@@ -263,7 +263,8 @@ def budget_table(networks):
                        f"{c['streamed_bytes']:,} | {number(cold)} | {number(n.mine(share, 'warm_ms'))} | "
                        f"{number(n.mine(share, 'peak_rss_bytes') / 2**20)} | {number(n.mine(share, 'lower_bound_ratio'))} | "
                        f"{number(n.mine(share, 'limited_bound_ratio'))} | "
-                       f"{number(c['predicted_ms'] / cold)} |")
+                       f"{number(n.mine(share, 'warm_bound_ratio'))} | {number(c['predicted_ms'] / cold)} | "
+                       f"{number(o['runs'][0]['predicted_warm_ms'] / n.mine(share, 'warm_ms'))} |")
     return "\n".join(out)
 
 
@@ -324,7 +325,8 @@ The machine, as the plans were compiled for it:
 
 Budget: activations plus that share of the weights. T/T* is the time of a run over the lower bound from its
 own step times and disk rate, as if memory were no limit; beside it the same over the bound of all schedules that have
-the plan's memory for weights.
+the plan's memory for weights. Both are of runs that begin with nothing in the page cache; "T/T* warm" is of runs one after the other, where
+plans of less than 16 MiB find their weights there.
 
 {budget_table(networks)}
 {quarter_table(networks)}
