@@ -51,8 +51,8 @@
 #define B_ALONG_K 0
 #endif
 
-#ifndef LOAD
-#define LOAD 0
+#ifndef CARRY
+#define CARRY 0
 #endif
 #ifndef EDGE_LOADS
 #define EDGE_LOADS
@@ -190,7 +190,7 @@ __kernel __attribute__((reqd_work_group_size(16, 16, 1))) void KERNEL(
 #endif
 	}
 
-#if LOAD
+#if CARRY
 	const int load_step = (load_each + (k + BK - 1) / BK - 1) / ((k + BK - 1) / BK), load_items = EDGE_LOAD_ITEMS;
 	int load_at = EDGE_LOAD_ITEM, load_left = load_each;
 #endif
@@ -256,7 +256,7 @@ __kernel __attribute__((reqd_work_group_size(16, 16, 1))) void KERNEL(
 			}
 		}
 #endif
-#if LOAD
+#if CARRY
 		for (int j = min(load_step, load_left); j > 0; j--, load_left--, load_at += load_items)
 			EDGE_LOAD_TEXEL(load_at)
 #endif

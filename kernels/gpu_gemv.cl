@@ -29,8 +29,8 @@
 #define TRANS_A 0
 #endif
 
-#ifndef LOAD
-#define LOAD 0
+#ifndef CARRY
+#define CARRY 0
 #endif
 #ifndef EDGE_LOADS
 #define EDGE_LOADS
@@ -84,7 +84,7 @@ __kernel __attribute__((reqd_work_group_size(QUADS, SLICES, 1))) void KERNEL(
 	const int x = get_local_id(0), y = get_local_id(1), panel = get_global_id(2);
 	const int n = (first + panel) * WIDTH + x * 4, quads = panel * k * QUADS + x;
 
-#if LOAD
+#if CARRY
 	/* the same number for every slice, whichever has one step more */
 	const int load_steps = max(k / SLICES, 1), load_step = (load_each + load_steps - 1) / load_steps;
 	const int load_items = EDGE_LOAD_ITEMS;
@@ -95,13 +95,13 @@ __kernel __attribute__((reqd_work_group_size(QUADS, SLICES, 1))) void KERNEL(
 	for (int at = y; at < k; at += SLICES) {
 		const float4 b = QUAD(quads + at * QUADS);
 
-#if LOAD
+#if CARRY
 		for (int j = min(load_step, load_left); j > 0; j--, load_left--, load_at += load_items)
 			EDGE_LOAD_TEXEL(load_at)
 #endif
 		EDGE_REPEAT(TILE_M, STEP)
 	}
-#if LOAD
+#if CARRY
 	for (; load_left > 0; load_left--, load_at += load_items) /* k is less than there are slices */
 		EDGE_LOAD_TEXEL(load_at)
 #endif

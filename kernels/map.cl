@@ -15,8 +15,8 @@
 #define VECTOR 1
 #endif
 
-#ifndef LOAD
-#define LOAD 0
+#ifndef CARRY
+#define CARRY 0
 #endif
 #ifndef EDGE_LOADS
 #define EDGE_LOADS
@@ -36,7 +36,7 @@ __kernel EDGE_SINGLE void KERNEL(EDGE_LOADS const int rows, const int height, co
 			EDGE_STORE(0, r, n);
 #endif
 	}
-#if LOAD
+#if CARRY
 	for (int i = 0; i < load_each; i++)
 		EDGE_LOAD_TEXEL(EDGE_LOAD_ITEM + i * EDGE_LOAD_ITEMS)
 #endif

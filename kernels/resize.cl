@@ -7,6 +7,7 @@
  * t taps for each, an input stride s, and its table begins at word w: per
  * position t indices, then t weights (floats). Index -1: outside, the whole row
  * is `value`. NEAREST 1: every t is 1. A row has n elements that no dim but the outer ones resizes.
+ * GPU 1: a work-item has one element, and neighbours are neighbours; else `block` rows.
  */
 #ifndef EDGE_PRELUDE
 #include "prelude.clh"
@@ -34,6 +35,17 @@
 #define LOAD(p, i) (p)[i]
 #endif
 
+#ifndef GPU
+#define GPU 0
+#endif
+
+#if GPU
+#define ITEMS __attribute__((reqd_work_group_size(64, 1, 1)))
+#define WIDE 0
+#else
+#define ITEMS EDGE_SINGLE
+#define WIDE VECTOR
+#endif
 #define FEW 16
 #define WALK(i)                                                                                    \
 	__global const int *p##i = table + w##i + rest % d##i * 2 * t##i;                          \
@@ -46,12 +58,17 @@
 	rest /= t##i;
 #define ONLY(i) from += p##i[0] * s##i;
 
-__kernel EDGE_SINGLE void KERNEL(__global const TYPE *restrict x, __global const int *restrict table,
+__kernel ITEMS void KERNEL(__global const TYPE *restrict x, __global const int *restrict table,
 				 const float value, const int rows, const int block, const int n,
 				 DIM_PARAMS EDGE_OUT EDGE_WI)
 {
-	const int first = (int)get_global_id(0) * block;
-	const int last = min(first + block, rows);
+#if GPU
+	const int first = (int)get_global_id(0) / n, last = min(first + 1, rows);
+	const int begin = (int)get_global_id(0) % n, end = begin + 1;
+#else
+	const int first = (int)get_global_id(0) * block, last = min(first + block, rows);
+	const int begin = 0, end = n;
+#endif
 
 	for (int r = first; r < last; r++) {
 		int rest = r;
@@ -63,7 +80,7 @@ __kernel EDGE_SINGLE void KERNEL(__global const TYPE *restrict x, __global const
 
 		EDGE_REPEAT(DIMS, COUNT)
 #endif
-#if VECTOR && !NEAREST
+#if WIDE && !NEAREST
 		/* the first taps are worked out once for the row */
 		const int few = min(taps, FEW);
 		float near[FEW];
@@ -79,8 +96,8 @@ __kernel EDGE_SINGLE void KERNEL(__global const TYPE *restrict x, __global const
 			at[k] = from;
 		}
 #endif
-		for (int i = 0; i < n; i += VECTOR ? 16 : 1) {
-#if VECTOR
+		for (int i = begin; i < end; i += WIDE ? 16 : 1) {
+#if WIDE
 			const int lanes = min(16, n - i);
 			float16 v = (float16)(inside ? 0.0f : value);
 

@@ -110,6 +110,14 @@ static void reductions(struct harness *h)
 
 static void windows(struct harness *h)
 {
+	harness_text(h, "resize by fractions, then relu",
+		     "%0 \"x\" = input f32[1,5,7,19]\n"
+		     "%1 = resize(%0) {mode = 1, coordinates = 0, rounding = 0, shape = [1,9,4,19], scales = {1.0,1.8,0.6,1.0}} "
+		     "[relu(r0) f32] : f32[1,9,4,19]\noutput \"y\" %1\n");
+	harness_text(h, "resize to the nearest",
+		     "%0 \"x\" = input f32[2,5,7,3]\n"
+		     "%1 = resize(%0) {mode = 0, coordinates = 2, rounding = 3, shape = [2,10,14,3], scales = {1.0,2.0,2.0,1.0}} "
+		     ": f32[2,10,14,3]\noutput \"y\" %1\n");
 	harness_text(h, "max_pool with padding, then add",
 		     "%0 \"x\" = input f32[2,9,11,21]\n%1 \"b\" = input f32[21]\n"
 		     "%2 = max_pool(%0; %1) {shape = [2,5,6,21], kernel = [3,3], strides = [2,2], pads = [1,1,1,1], "

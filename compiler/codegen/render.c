@@ -94,7 +94,7 @@ void render_loading(struct arena *a, struct kernel_set *ks)
 			continue;
 		x = k->loading = arena_copy(a, k, sizeof *k);
 		x->name = arena_printf(a, "%s_load", k->name);
-		strbuf_printf(&out, "#define KERNEL %s\n#define LOAD 1\n#define EDGE_LOADS"
+		strbuf_printf(&out, "#define KERNEL %s\n#define CARRY 1\n#define EDGE_LOADS"
 			      " __write_only image2d_t load_to, __global const half *restrict load_from, const int load_texel, "
 			      "const int load_last, const int load_each,%s", x->name, strchr(k->source, '\n'));
 		x->source = arena_strdup(a, strbuf_str(&out));

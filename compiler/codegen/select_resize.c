@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { GPU_ITEMS = 64 }; /* of a group */
+
 enum { KERNEL_DIMS = 8 };
 
 struct axis {
@@ -203,6 +205,7 @@ bool select_resize(struct codegen *c, node_id id)
 	struct tables t;
 	struct build b;
 	int64_t block;
+	bool gpu;
 
 	if (!tables_of(c, id, &t))
 		return false;
@@ -214,6 +217,9 @@ bool select_resize(struct codegen *c, node_id id)
 	build_define(&b, "NEAREST", t.nearest);
 	if (t.n == 1 && output_width(c, n, 1) != 1)
 		build_define_text(&b, "SINGLE", "1");
+	gpu = codegen_is_gpu(c) && t.rows * t.n <= INT32_MAX - GPU_ITEMS;
+	if (gpu)
+		build_define(&b, "GPU", 1);
 	if (!build_element(&b, type) || !build_rows(&b, type, t.n))
 		return false;
 	block = rows_per_item(t.rows, t.n);
@@ -232,5 +238,6 @@ bool select_resize(struct codegen *c, node_id id)
 		build_i32(&b, t.dims ? t.word[d] : 0);
 	}
 	build_out(&b);
-	return build_launch(&b, ceil_div(t.rows, block), 1, 1);
+	return gpu ? build_launch_local(&b, t.rows * t.n, 1, 1, GPU_ITEMS, 1, 1) :
+		     build_launch(&b, ceil_div(t.rows, block), 1, 1);
 }

@@ -15,6 +15,7 @@
 #include "base/outfile.h"
 #include "device/device.h"
 #include "device/isa.h"
+#include "tools/probe_carry.h"
 #include "tools/probe_cold.h"
 #include "tools/probe_disk.h"
 #include "tools/probe_native.h"
@@ -81,6 +82,7 @@ struct probe {
 	uint64_t small_bytes;
 	double flops_per_s, memory_bytes_per_s, launch_s;
 	struct probe_disk disk;
+	struct probe_carry carry;
 	double start_s, page_s, touch_bytes_per_s; /* of cold runs */
 };
 
@@ -295,6 +297,12 @@ static void write_block(FILE *out, const struct probe *p, const struct probe_opt
 		fprintf(out, "\tpage %.3f us;\n", p->page_s * 1e6);
 	if (p->touch_bytes_per_s > 0)
 		fprintf(out, "\ttouch %.2f GB/s;\n", p->touch_bytes_per_s / 1e9);
+	if (p->carry.upload > 0)
+		fprintf(out, "\tupload %.2f GB/s;\n", p->carry.upload / 1e9);
+	if (p->carry.elementwise >= 1e6)
+		fprintf(out, "\tcapacity elementwise %.0f MB/s;\n", p->carry.elementwise / 1e6);
+	if (p->carry.reusable >= 1e6)
+		fprintf(out, "\tcapacity reusable %.0f MB/s;\n", p->carry.reusable / 1e6);
 	fputs("}\n", out);
 }
 
@@ -333,11 +341,14 @@ static int probe(const struct probe_options *o)
 	if (st == EDGE_OK && (st = prepare(&p, o, &f)) == EDGE_OK &&
 	    (st = measure_device(&p, &f)) == EDGE_OK &&
 	    (st = probe_disk(o->plan, p.ops->info(p.device)->threads, &p.disk, &f)) == EDGE_OK && (st = measure_device(&p, &f)) == EDGE_OK) {
+		if (o->opencl && (st = probe_carry(p.ops, p.device, &p.carry, &f)) != EDGE_OK)
+			goto out;
 		measure_start(&p, o);
 		write_block(o->output ? out.stream : stdout, &p, o);
 		if (o->output)
 			st = rt_outfile_commit(&out, &f);
 	}
+out:
 	rt_outfile_abandon(&out);
 	clean(&p);
 	return st == EDGE_OK ? TOOL_OK : tool_error("%s", f.text);
