@@ -284,7 +284,7 @@ static void test_records(void)
 	LOAD(step, 1, "");
 	LOAD(step, -1, "");
 	LOAD(step, 100000, "");
-	LOAD(read, 1, "read");
+	LOAD(read, 1, "");
 	LOAD(read, 100000, "read");
 	LOAD(from, 1, "region");
 	LOAD(from, 1000, "region");
@@ -293,10 +293,10 @@ static void test_records(void)
 	LOAD(from_offset, 8, "fit");
 	LOAD(from_offset, 4096, "");
 	LOAD(from_offset, INT64_MIN, "fit");
-	LOAD(to_offset, 4096, "carry");
+	LOAD(to_offset, 4096, "");
 	LOAD(to_offset, -4096, "");
 	LOAD(to_offset, (int64_t)1 << 40, "fit");
-	LOAD(bytes, -4096, "carry");
+	LOAD(bytes, -4096, "");
 	LOAD(bytes, 1, "fit");
 	LOAD(bytes, (int64_t)1 << 40, "fit");
 	ARG(0, kind, -4, "kind");
