@@ -75,6 +75,8 @@ static const struct onnx_op *find_op(struct onnx_import *im, const Onnx__NodePro
 
 	if (!key || !map_get(&im->ops, key, &i))
 		return NULL;
+	if (i >= onnx_op_count + onnx_contrib_op_count)
+		return &onnx_ml_ops[i - onnx_op_count - onnx_contrib_op_count];
 	if (i >= onnx_op_count)
 		return &onnx_contrib_ops[i - onnx_op_count];
 	return onnx_ops[i].changed && im->opset >= onnx_ops[i].changed ? NULL : &onnx_ops[i];
@@ -384,6 +386,9 @@ static void import_model(struct onnx_import *im, const Onnx__ModelProto *model)
 	for (uint32_t i = 0; i < onnx_contrib_op_count; i++)
 		map_put(&im->file, &im->ops, arena_printf(&im->file, "com.microsoft.%s", onnx_contrib_ops[i].name),
 			onnx_op_count + i);
+	for (uint32_t i = 0; i < onnx_ml_op_count; i++)
+		map_put(&im->file, &im->ops, arena_printf(&im->file, "ai.onnx.ml.%s", onnx_ml_ops[i].name),
+			onnx_op_count + onnx_contrib_op_count + i);
 	onnx_initialisers(im, model->graph);
 	if (im->d->errors != before || !onnx_inputs(im, model->graph))
 		return;

@@ -58,7 +58,7 @@ struct onnx_import {
 	uint32_t weight_file; /* index of the model itself in graph->files */
 	int64_t opset;
 	struct onnx_scope *scope;
-	struct map ops;	   /* operator name -> index in onnx_ops; with its domain in front -> in onnx_other_ops */
+	struct map ops;	   /* operator name -> index in onnx_ops; with its domain in front -> behind those, in the tables of other domains */
 	struct map dims;   /* symbolic dimension -> index in dim_value */
 	VEC(int64_t) dim_value;
 	VEC(struct onnx_steps) steps; /* onnx_ops_steps.c */
@@ -98,6 +98,9 @@ extern const uint32_t onnx_op_count;
 /* onnx_ops_contrib.c: those of com.microsoft */
 extern const struct onnx_op onnx_contrib_ops[];
 extern const uint32_t onnx_contrib_op_count;
+/* onnx_ops_ml.c: those of ai.onnx.ml */
+extern const struct onnx_op onnx_ml_ops[];
+extern const uint32_t onnx_ml_op_count;
 
 /* onnx_call.c: the node */
 bool call_fail(struct call *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -646,6 +646,22 @@ case("ms-RotaryEmbedding-from", ms("RotaryEmbedding", ["x", "p", "cos", "sin"], 
 case("ms-RotaryEmbedding-heads", ms("RotaryEmbedding", ["x", "p", "cos", "sin"]), {"x": rnd("rot", 2, 2, 3, 8), "p": ids}, angles)
 case("ms-RotaryEmbedding-part", ms("RotaryEmbedding", ["x", "p", "cos", "sin"], num_heads=2, rotary_embedding_dim=8), {"x": rnd("rot", 2, 3, 24), "p": ids}, angles)
 
+
+# ---- linear models of ai.onnx.ml
+def ml(op, inputs, outputs=("y",), **attrs):
+    return node(op, inputs, outputs, domain="ai.onnx.ml", **attrs)
+
+
+rowx, coefficients = rnd("rowx", 5, 4), rnd("coef", 12).tolist()
+case("ml-Scaler", ml("Scaler", ["x"], offset=[.5, -1., 0., 2.], scale=[2.]), {"x": rowx})
+for way in ("MAX", "L1", "L2"):
+    case("ml-Normalizer-" + way, ml("Normalizer", ["x"], norm=way), {"x": np.concatenate([np.abs(rowx), np.zeros((1, 4), np.float32)])})
+case("ml-LinearRegressor", ml("LinearRegressor", ["x"], coefficients=coefficients, intercepts=[.1, .2, .3], targets=3), {"x": rowx})
+for after in ("NONE", "SOFTMAX", "LOGISTIC"):
+    case("ml-LinearClassifier-" + after, ml("LinearClassifier", ["x"], ["label", "scores"], coefficients=coefficients, intercepts=[.1, .2, .3], classlabels_ints=[7, 3, 5],
+                                            multi_class=1, post_transform=after), {"x": rowx}, outputs=["label", "scores"])
+case("ml-ArrayFeatureExtractor", ml("ArrayFeatureExtractor", ["x", "i"]), {"x": rowx}, {"i": np.array([[2, 0, 3]], I64)})
+
 for old in HERE.glob("*.onnx"):
     if old.stem not in written:
         old.unlink()

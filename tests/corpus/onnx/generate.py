@@ -50,6 +50,9 @@ def field(number, body):
 
 
 # good
+save("good-zip-map", build([helper.make_node("LinearClassifier", ["x"], ["label", "p"], domain="ai.onnx.ml", coefficients=[1., 2., 3., -1., 0., 2.], classlabels_strings=["cat", "dog"],
+                                             post_transform="LOGISTIC"), helper.make_node("ZipMap", ["p"], ["z"], domain="ai.onnx.ml", classlabels_strings=["cat", "dog"])],
+                           outputs=[helper.make_tensor_value_info("label", TensorProto.STRING, [2]), helper.make_tensor_value_info("z", F, None)], domains=["ai.onnx.ml"]))
 (HERE / "good-external.bin").write_bytes(b"\0" * 16 + (np.arange(12, dtype="<f4") / 2).tobytes())
 save("good-external", external("good-external.bin"))
 save("good-external-no-length", external("./good-external.bin", length=None))
