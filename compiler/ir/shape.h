@@ -27,6 +27,7 @@ bool infer_attrs(const struct inference *c);
 bool infer_heavy(struct inference *c);
 bool infer_along_axes(struct inference *c);
 bool infer_language(struct inference *c); /* shape_language.c */
+bool infer_view(struct inference *c);	   /* shape_view.c */
 bool infer_rows(struct inference *c);	   /* shape_rows.c */
 bool infer_image(struct inference *c);	   /* shape_image.c */
 /* The shape of a convolution of an image of shape x, from the node's attributes and weights. */
