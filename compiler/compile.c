@@ -46,7 +46,7 @@ struct compilation {
 	struct variants *variants; /* NULL: the plan does not generate */
 	int64_t batch;		    /* tokens of a sweep */
 	bool shared_table;	    /* its table of tokens is its output matrix */
-	bool tables_in_memory;	    /* see graph.h */
+	bool tables_in_memory, separate_tails; /* see graph.h */
 	struct schedule *schedule;
 	int stream; /* percent between the smallest budget and all resident; -1: as the budget says */
 	double started, stage_started;
@@ -231,6 +231,9 @@ static bool run_passes(struct compilation *c)
 				   .time = c->opt->time,
 				   .roundtrip = c->opt->roundtrip };
 
+	for (uint32_t m = 0; m < c->graphs; m++)
+		if (c->graph[m])
+			c->graph[m]->separate_tails = c->separate_tails;
 	for (uint32_t m = 0; m < c->graphs; m++)
 		if (c->graph[m] && !passes_run(c->graph[m], c->diag, &po))
 			return false;
@@ -543,6 +546,53 @@ static bool share_table(struct compilation *c)
 	return true;
 }
 
+static void note_tails(struct compilation *c, const struct schedule *fused, const struct schedule *apart, struct schedule *s)
+{
+	const char *text = arena_printf(c->arena, "elementwise tails of products %s: %.3f ms cold and %.3f ms warm predicted with %u steps, "
+					"%.3f ms and %.3f ms fused with %u; the queue writes %llu bytes fused, %llu apart",
+					s == apart ? "are launches of their own, which carry weights" : "stay fused", apart->predicted_ms,
+					apart->warm_ms, apart->steps.len, fused->predicted_ms, fused->warm_ms, fused->steps.len,
+					(unsigned long long)fused->queued_bytes, (unsigned long long)apart->queued_bytes);
+
+	vec_push(c->arena, &s->notes, (struct sched_note){ "fusion", text });
+}
+
+/*
+ * Where launches cannot carry all that streams, elementwise tails are split off products and convolutions: each is a
+ * launch more, with a capacity of its own, at the price of the launch and of a way through memory. Both schedules are
+ * made; the one that is predicted to be faster stays.
+ */
+static bool try_tails(struct compilation *c)
+{
+	struct schedule *fused = c->schedule;
+	uint64_t budget = device_budget(c);
+	size_t graphs = c->graphs * sizeof *c->graph, sets = c->graphs * sizeof *c->set;
+	struct graph **graph = arena_copy(c->arena, c->graph, graphs);
+	struct kernel_set **set = arena_copy(c->arena, c->set, sets);
+
+	if (c->target.copies != TARGET_COPIES_KERNELS || c->variants || c->stream >= 0 || !fused->queued_bytes)
+		return true;
+	c->separate_tails = true;
+	memset(c->graph, 0, graphs);
+	memset(c->set, 0, sets);
+	c->stored = NULL;
+	if (!make_graphs(c) || !make_kernels(c) || !make_schedule(c, true))
+		return false;
+	if (c->schedule->smallest_budget <= budget && !make_schedule(c, false))
+		return false;
+	if (c->schedule->device_bytes <= budget && c->schedule->device_bytes >= fused->smallest_budget &&
+	    c->schedule->predicted_ms + c->schedule->warm_ms < fused->predicted_ms + fused->warm_ms) {
+		c->schedule->smallest_budget = fused->smallest_budget;
+		note_tails(c, fused, c->schedule, c->schedule);
+		return true;
+	}
+	note_tails(c, fused, c->schedule, fused);
+	c->schedule = fused;
+	memcpy(c->graph, graph, graphs);
+	memcpy(c->set, set, sets);
+	return true;
+}
+
 static int compile_plan(struct compilation *c)
 {
 	struct choice choice = choice_of(c);
@@ -562,7 +612,7 @@ static int compile_plan(struct compilation *c)
 		return 1;
 	if (emits(c, "kernels"))
 		return emit_kernels(c);
-	if (!make_schedule(c, false) || !share_table(c))
+	if (!make_schedule(c, false) || !share_table(c) || !try_tails(c))
 		return 1;
 	if (c->least)
 		c->schedule->smallest_budget = c->least;

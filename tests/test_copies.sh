@@ -104,4 +104,21 @@ printf 'device d { capacity reusable 1 GB/s; capacity reusable 2 GB/s; }\n' > ba
 "$EDGEC" check bad.edge > log 2>&1
 [ $? -ne 0 ] && grep -q 'given twice' log
 ok $? "a capacity is given once"
+# Products that can carry nothing, and tails that can: apart they gain more than eight launches cost, unless these are dear.
+tails() { # SETTINGS
+	cat > tails.edge <<- EDGE
+		device d { backend opencl; kernels gpu; weights texture; copies kernels; capacity reusable 1 MB/s;
+		  capacity elementwise 9000 GB/s; $1 }
+		model m { weights random seed 5; input x : f32[300,64]; a = relu(linear(x, "a", 64));
+		  b = relu(linear(a, "b", 64)); c = relu(linear(b, "c", 64)); e = relu(linear(c, "e", 64));
+		  f = relu(linear(e, "f", 64)); g = relu(linear(f, "g", 64)); output y = relu(linear(g, "y", 64)); }
+		plan p { on d; run m; }
+	EDGE
+	"$EDGEC" compile tails.edge -o tails.plan --budget 210000 > log 2>&1
+	"$EDGERT" dump tails.plan | grep -a '^note "fusion"'
+}
+tails "upload 5 MB/s;" | grep -q 'are launches of their own'
+ok $? "elementwise tails are split off where that is predicted to be faster"
+tails "upload 5 GB/s; launch 1 ms;" | grep -q 'stay fused'
+ok $? "and stay where it is not"
 echo "1..$count"

@@ -235,6 +235,8 @@ struct graph {
 	bool language;
 	/* All weights of a language model are in memory: a table that is a matrix of a product, too, is read there. */
 	bool tables_in_memory;
+	/* Elementwise chains behind products and convolutions stay by themselves: launches that can carry weights. */
+	bool separate_tails;
 };
 
 /* building */

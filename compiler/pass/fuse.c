@@ -79,6 +79,8 @@ static bool takes_epilogue(const struct graph *g, const struct node *n)
 	if (n->dead || n->epilogue_count || n->out_count != 1 || op_is_elementwise(n->op) ||
 	    graph_value(g, n->out[0])->dtype != DTYPE_F32 || node_is_lookup(g, n))
 		return false;
+	if (g->separate_tails && (n->op == OP_conv || n->op == OP_matmul))
+		return false;
 	switch (n->op) {
 	case OP_map:
 	case OP_scatter: /* goes over its output twice */

@@ -269,6 +269,7 @@ static void read_push(struct reader *k, int32_t ordered, int32_t *after)
 					 c->end };
 		k->last_read[x->block] = s->reads.len;
 		s->streamed_bytes += c->bytes;
+		s->queued_bytes += !b->carried && l->w->t->copies == TARGET_COPIES_KERNELS ? c->bytes : 0;
 	}
 	if (*after < r.after_step)
 		*after = r.after_step;

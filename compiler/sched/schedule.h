@@ -189,6 +189,7 @@ struct schedule {
 	uint64_t resident_bytes; /* of the resident regions */
 	uint64_t streamed_bytes; /* read in each run after the first */
 	uint64_t activation_peak, activation_lower_bound;
+	uint64_t queued_bytes;   /* of these, where kernels are to copy: that the queue writes, for want of capacity */
 	uint64_t flops;
 	double predicted_ms, lower_bound_ms; /* of a cold run */
 	double warm_ms;                      /* of a run after the first */
