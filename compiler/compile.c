@@ -11,6 +11,7 @@
 
 #include "choose.h"
 #include "commands.h"
+#include "compilation.h"
 #include "compile_train.h"
 #include "summary.h"
 
@@ -28,30 +29,6 @@
 
 #include <string.h>
 
-struct compilation {
-	struct arena *arena;
-	struct diag *diag;
-	const struct options *opt;
-	struct project *project;
-	const struct decl_plan *plan;
-	struct target target;
-	struct tuned *tuned;     /* per model of the project */
-	struct import_options import;
-	struct graph **graph;    /* per model of the project; NULL: not in the plan. Or the variants of one. */
-	struct kernel_set **set; /* the same */
-	const struct graph *stored; /* of variants: the first whose weights are in their final format */
-	uint32_t graphs, *model_of; /* how many, and of which model each is */
-	bool tuning_loaded;
-	uint64_t least; /* of a language model: the smallest budget of any batch; 0: not looked for */
-	struct variants *variants; /* NULL: the plan does not generate */
-	int64_t batch;		    /* tokens of a sweep */
-	bool shared_table;	    /* its table of tokens is its output matrix */
-	bool tables_in_memory, separate_tails; /* see graph.h */
-	struct schedule *schedule;
-	int stream; /* percent between the smallest budget and all resident; -1: as the budget says */
-	double started, stage_started;
-};
-
 static void stage_done(struct compilation *c, const char *name)
 {
 	double now = summary_now_ms();
@@ -63,9 +40,7 @@ static void stage_done(struct compilation *c, const char *name)
 
 /* --- one model -------------------------------------------------------------- */
 
-enum { MOST_BATCH = 64 };
-
-static void choose_batch(struct compilation *c, int64_t batch)
+void compile_choose_batch(struct compilation *c, int64_t batch)
 {
 	variants_choose(c->variants, batch);
 	c->batch = batch;
@@ -96,7 +71,7 @@ static bool open_variants(struct compilation *c)
 	c->variants = arena_new(c->arena, struct variants);
 	if (!variants_open(c->arena, c->diag, &c->project->models.data[s->model], c->variants))
 		return false;
-	choose_batch(c, c->project->models.data[s->model].batch ? c->project->models.data[s->model].batch : MOST_BATCH);
+	compile_choose_batch(c, c->project->models.data[s->model].batch ? c->project->models.data[s->model].batch : MOST_BATCH);
 	return true;
 }
 
@@ -240,7 +215,7 @@ static bool run_passes(struct compilation *c)
 	return c->diag->errors == 0;
 }
 
-static bool make_kernels(struct compilation *c)
+bool compile_kernels(struct compilation *c)
 {
 	for (uint32_t m = 0; m < c->graphs; m++) {
 		if (!c->graph[m])
@@ -298,13 +273,13 @@ static struct schedule *schedule_between(struct compilation *c, struct sched_req
 	return schedule_make(c->arena, r, c->diag);
 }
 
-static uint64_t device_budget(const struct compilation *c)
+uint64_t compile_budget(const struct compilation *c)
 {
 	return c->opt->budget_set ? c->opt->budget : c->plan->budget.device_bytes;
 }
 
 /* measure: without a budget, to know what the smallest would be. */
-static bool make_schedule(struct compilation *c, bool measure)
+bool compile_schedule(struct compilation *c, bool measure)
 {
 	const struct decl_plan *p = c->plan;
 	uint32_t count = c->variants ? c->graphs : p->steps.len;
@@ -318,7 +293,7 @@ static bool make_schedule(struct compilation *c, bool measure)
 				   .feeds = feeds,
 				   .feed_count = p->feeds.len,
 				   .target = &c->target,
-				   .device_budget = device_budget(c),
+				   .device_budget = compile_budget(c),
 				   .host_budget = p->budget.host_bytes,
 				   .budget_span = c->opt->budget_set ? NO_SPAN : p->budget.span };
 
@@ -449,7 +424,7 @@ static int compile_scene(struct compilation *c)
 }
 
 /* Up to the weights' formats. */
-static bool make_graphs(struct compilation *c)
+bool compile_graphs(struct compilation *c)
 {
 	if (!import_models(c))
 		return false;
@@ -463,134 +438,22 @@ static bool make_graphs(struct compilation *c)
 	return true;
 }
 
-/* The smallest budget for sweeps of at most `batch` tokens; 0: an error was said. */
-static uint64_t measure_batch(struct compilation *c, int64_t batch)
-{
-	choose_batch(c, batch);
-	if (!make_graphs(c) || !make_kernels(c) || !make_schedule(c, true))
-		return 0;
-	return c->schedule->smallest_budget;
-}
-
-/*
- * Sweeps of many tokens read the weights less often, and their values take
- * memory that weights could stay in: as many as fit into a sixteenth of the budget.
- */
-static bool fit_batch(struct compilation *c)
-{
-	uint64_t budget = device_budget(c), least = measure_batch(c, 1), smallest = least;
-	int64_t batch;
-
-	if (!least)
-		return false;
-	c->least = least;
-	if (budget && budget < least)
-		return true; /* making the schedule says so */
-	/* keys and values in single precision where that costs next to nothing */
-	for (int exact = c->variants->any_cache && variants_small_cache(c->variants); exact >= 0; exact--) {
-		if (c->variants->any_cache)
-			c->variants->options.cache = exact ? DTYPE_F32 : DTYPE_F16;
-		for (batch = MOST_BATCH; batch > 1; batch /= exact ? MOST_BATCH : 2) {
-			smallest = measure_batch(c, batch);
-			if (!smallest)
-				return false;
-			if (!budget || (smallest <= budget && smallest - least <= budget / 16))
-				return true;
-		}
-	}
-	return measure_batch(c, 1) != 0;
-}
-
 static bool make_models(struct compilation *c)
 {
 	const struct decl_step *s = &c->plan->steps.data[0];
 
 	if (s->action != DECL_GENERATE)
-		return make_graphs(c);
+		return compile_graphs(c);
 	if (!open_variants(c))
 		return false;
 	if (!c->project->models.data[s->model].batch && !c->opt->emit && !c->opt->stop_after && !c->opt->print_after)
-		return fit_batch(c);
-	return make_graphs(c);
+		return again_fit_batch(c);
+	return compile_graphs(c);
 }
 
 static struct choice choice_of(const struct compilation *c)
 {
 	return (struct choice){ .arena = c->arena, .diag = c->diag, .opt = c->opt, .project = c->project };
-}
-
-static bool make_again(struct compilation *c, bool tables_in_memory)
-{
-	c->tables_in_memory = tables_in_memory;
-	choose_batch(c, c->batch);
-	return make_graphs(c) && make_kernels(c);
-}
-
-/*
- * A table of tokens that is also the output matrix lies in the plan once, in the
- * panels of the product, where all weights stay in memory: its rows are taken from
- * there. Where weights stream, the matrix comes last and rows are wanted first, so
- * they are read from a table of their own.
- */
-static bool share_table(struct compilation *c)
-{
-	uint64_t budget = device_budget(c), least = c->schedule->smallest_budget;
-
-	if (!c->shared_table || c->schedule->streamed_bytes || c->stream >= 0 || c->target.kernels == TARGET_GPU_KERNELS)
-		return true;
-	if (!make_again(c, true) || !make_schedule(c, true))
-		return false;
-	if ((budget && c->schedule->device_bytes > budget && !make_again(c, false)) || !make_schedule(c, false))
-		return false;
-	c->schedule->smallest_budget = least;
-	return true;
-}
-
-static void note_tails(struct compilation *c, const struct schedule *fused, const struct schedule *apart, struct schedule *s)
-{
-	const char *text = arena_printf(c->arena, "elementwise tails of products %s: %.3f ms cold and %.3f ms warm predicted with %u steps, "
-					"%.3f ms and %.3f ms fused with %u; the queue writes %llu bytes fused, %llu apart",
-					s == apart ? "are launches of their own, which carry weights" : "stay fused", apart->predicted_ms,
-					apart->warm_ms, apart->steps.len, fused->predicted_ms, fused->warm_ms, fused->steps.len,
-					(unsigned long long)fused->queued_bytes, (unsigned long long)apart->queued_bytes);
-
-	vec_push(c->arena, &s->notes, (struct sched_note){ "fusion", text });
-}
-
-/*
- * Where launches cannot carry all that streams, elementwise tails are split off products and convolutions: each is a
- * launch more, with a capacity of its own, at the price of the launch and of a way through memory. Both schedules are
- * made; the one that is predicted to be faster stays.
- */
-static bool try_tails(struct compilation *c)
-{
-	struct schedule *fused = c->schedule;
-	uint64_t budget = device_budget(c);
-	size_t graphs = c->graphs * sizeof *c->graph, sets = c->graphs * sizeof *c->set;
-	struct graph **graph = arena_copy(c->arena, c->graph, graphs);
-	struct kernel_set **set = arena_copy(c->arena, c->set, sets);
-
-	if (c->target.copies != TARGET_COPIES_KERNELS || c->variants || c->stream >= 0 || !fused->queued_bytes)
-		return true;
-	c->separate_tails = true;
-	memset(c->graph, 0, graphs);
-	memset(c->set, 0, sets);
-	c->stored = NULL;
-	if (!make_graphs(c) || !make_kernels(c) || !make_schedule(c, true))
-		return false;
-	if (c->schedule->smallest_budget <= budget && !make_schedule(c, false))
-		return false;
-	if (c->schedule->device_bytes <= budget && c->schedule->device_bytes >= fused->smallest_budget &&
-	    c->schedule->predicted_ms + c->schedule->warm_ms < fused->predicted_ms + fused->warm_ms) {
-		c->schedule->smallest_budget = fused->smallest_budget;
-		note_tails(c, fused, c->schedule, c->schedule);
-		return true;
-	}
-	note_tails(c, fused, c->schedule, fused);
-	c->schedule = fused;
-	memcpy(c->graph, graph, graphs);
-	memcpy(c->set, set, sets);
-	return true;
 }
 
 static int compile_plan(struct compilation *c)
@@ -608,11 +471,11 @@ static int compile_plan(struct compilation *c)
 		return emit_graphs(c);
 	if (c->opt->stop_after || c->opt->print_after)
 		return 0;
-	if (!c->set[c->variants ? 0 : c->plan->steps.data[0].model] && !make_kernels(c))
+	if (!c->set[c->variants ? 0 : c->plan->steps.data[0].model] && !compile_kernels(c))
 		return 1;
 	if (emits(c, "kernels"))
 		return emit_kernels(c);
-	if (!make_schedule(c, false) || !share_table(c) || !try_tails(c))
+	if (!compile_schedule(c, false) || !again_share_table(c) || !again_try_tails(c))
 		return 1;
 	if (c->least)
 		c->schedule->smallest_budget = c->least;
@@ -676,7 +539,7 @@ bool compile_front(struct arena *a, struct diag *d, const struct options *o, str
 		/* all variants have the same weights: one token at a time stands for them */
 		if (!open_variants(&c))
 			return false;
-		choose_batch(&c, 1);
+		compile_choose_batch(&c, 1);
 		model = 0;
 	}
 	if (!import_models(&c))

@@ -1,7 +1,7 @@
 # libedgec.la: all of the compiler but main, so that tests can link it.
 noinst_LTLIBRARIES += libedgec.la
 libedgec_la_SOURCES += kernels/embedded.h $(libedgec_ref_sources) \
-	%D%/choose.c %D%/choose.h %D%/commands.c %D%/commands.h %D%/compile.c %D%/compile_train.c %D%/compile_train.h \
+	%D%/choose.c %D%/choose.h %D%/commands.c %D%/commands.h %D%/compilation.h %D%/compile.c %D%/compile_again.c %D%/compile_train.c %D%/compile_train.h \
 	%D%/generate.c %D%/generate.h %D%/options.c %D%/options.h %D%/summary.c %D%/summary.h
 libedgec_la_CPPFLAGS = $(COMPILER_CPPFLAGS) $(PROTOBUF_C_CFLAGS) $(CJSON_CFLAGS) $(CURL_CFLAGS) $(JPEG_CFLAGS) $(PNG_CFLAGS) \
 	$(LIBCLANG_CFLAGS)
