@@ -80,7 +80,7 @@ struct device_launch_request {
 	const struct device_argument *arg;
 	uint32_t arg_count;
 	uint32_t global[3], local[3];
-	uint64_t flops, bytes; /* arithmetic, and bytes read and written */
+	uint64_t flops, bytes; /* arithmetic, and bytes read and written; both 0: not known */
 };
 
 struct device_ops {

@@ -217,7 +217,7 @@ static enum edge_status native_launch_create(struct device *d, const struct devi
 		l->global[i] = q->global[i];
 		l->count *= q->global[i];
 	}
-	l->alone = q->flops < ALONE_FLOPS && q->bytes < ALONE_BYTES;
+	l->alone = q->flops + q->bytes > 0 && q->flops < ALONE_FLOPS && q->bytes < ALONE_BYTES;
 	if (l->count >> POOL_ITEM_BITS) {
 		rt_free(l);
 		return rt_fail(f, EDGE_UNSUPPORTED, "kernel %s has more than 2^%d work-items", q->kernel, (int)POOL_ITEM_BITS);
