@@ -32,7 +32,7 @@ QUARTER = "1/4 of the best peer's memory"
 SHARES = {"resident": None, "50 %": 0.5, "25 %": 0.25, "10 %": 0.1}
 COLOURS = {"edgert": "#0b7285", "ort": "#adb5bd", "ort-opt": "#868e96", "openvino": "#ffd43b",
            "openvino-cache": "#fab005", "ncnn": "#b2f2bb", "mnn": "#eebefa"}
-PALETTE = ["#0b7285", "#e8590c", "#2b8a3e", "#862e9c", "#c92a2a", "#364fc7", "#5c940d", "#a61e4d", "#087f5b", "#d9480f"]
+PALETTE = ["#0b7285", "#e8590c", "#2b8a3e", "#862e9c", "#c92a2a", "#364fc7", "#5c940d", "#a61e4d", "#087f5b", "#d9480f", "#495057", "#e64980"]
 
 
 class Network:
