@@ -64,8 +64,7 @@ peaks() { # REPORT KEY
 ok $? "a network on images"
 sed 's/^/# /' log
 small=$(number queue.json smallest_budget_bytes)
-full=$("$EDGERT" info queue.plan --json 2> /dev/null | grep -o '"planned_device_bytes": *[0-9]*' | grep -o '[0-9]*$')
-full=${full:-1500000}
+full=$(number queue.json weights_bytes)
 loads=0 same=0 exact=0 fits=0
 for file in kernels; do
 	shares="0 25"
@@ -93,6 +92,11 @@ ok $? "$loads launches have carried weights"
 "$EDGEC" compile kernels.edge -o p.plan --budget $((small + (full - small) * 30 / 100)) > log 2>&1
 "$EDGERT" verify p.plan > log 2>&1 && "$EDGERT" dump p.plan | grep -aq '^region . carried device'
 ok $? "such a plan is sound and has a stage"
+n=$("$EDGERT" dump p.plan | grep -ac '^load ')
+"$EDGEC" explain p.plan > log 2>&1
+[ "$n" -gt 0 ] && [ "$(grep -c '  carries [0-9]' log)" -eq "$n" ] && grep -q '^  region . *carried ' log &&
+	[ "$("$EDGEC" explain --json p.plan | grep -c '^{"step":[0-9]*,"read":')" -eq "$n" ]
+ok $? "an explanation says which launches carry"
 "$EDGEC" compile kernels.edge -o p.plan --budget $((small - 1)) > log 2>&1
 [ $? -eq 1 ] && grep -q "smallest budget that works: $small bytes" log
 ok $? "the smallest budget is the same"

@@ -51,6 +51,8 @@ for n in 512 520; do
 done
 "$EDGERT" dump 512-native.plan | grep -q '^step .* lookup 0' && ! "$EDGERT" dump 520-native.plan | grep -q ' lookup 0'
 ok $? "few rows are looked up, many chosen by a kernel"
+"$EDGEC" explain --json 512-native.plan | grep -q '^{"kind":"lookup",'
+ok $? "an explanation says so"
 [ "$(number 512-native.json device)" -lt 800000 ] && [ "$(number 520-native.json device)" -gt 1600000 ]
 ok $? "the table takes no memory"
 "$EDGERT" verify 512-native.plan > log 2>&1

@@ -125,8 +125,8 @@ const char *explain_region_kind(uint32_t kind)
 {
 	static const char *const name[] = {
 		[EDGE_REGION_ACTIVATIONS] = "activations", [EDGE_REGION_RESIDENT] = "resident",
-		[EDGE_REGION_STREAM] = "stream", [EDGE_REGION_STAGING] = "staging", [EDGE_REGION_MODEL] = "model",
-		[EDGE_REGION_KEYS] = "keys", [EDGE_REGION_IMAGE] = "image", [EDGE_REGION_FRAMES] = "frames",
+		[EDGE_REGION_STREAM] = "stream", [EDGE_REGION_STAGING] = "staging", [EDGE_REGION_CARRIED] = "carried",
+		[EDGE_REGION_MODEL] = "model", [EDGE_REGION_KEYS] = "keys", [EDGE_REGION_IMAGE] = "image", [EDGE_REGION_FRAMES] = "frames",
 	};
 
 	return kind < sizeof name / sizeof *name && name[kind] ? name[kind] : "unknown";
@@ -196,7 +196,7 @@ static void json_meta(const struct edge_plan *p, FILE *out)
 
 static void json_steps(const struct explain *e, FILE *out)
 {
-	static const char *const kind[] = { "", "kernel", "input", "output" };
+	static const char *const kind[] = { "", "kernel", "input", "output", "lookup" };
 
 	fputs(",\n\"steps\":[", out);
 	for (uint32_t i = 0; i < e->p->step_count; i++) {
@@ -244,6 +244,22 @@ static void json_memory(const struct edge_plan *p, FILE *out)
 	fputs("]", out);
 }
 
+/* What launches carry beside their work, where they do. */
+static void json_loads(const struct edge_plan *p, FILE *out)
+{
+	if (!p->load_count)
+		return;
+	fputs(",\n\"loads\":[", out);
+	for (uint32_t i = 0; i < p->load_count; i++) {
+		const struct edge_load *l = &p->loads[i];
+
+		fprintf(out, "%s\n{\"step\":%u,\"read\":%u,\"from\":%u,\"from_offset\":%llu,\"to\":%u,\"to_offset\":%llu,"
+			"\"bytes\":%llu}", i ? "," : "", l->step, l->read, l->from, (ull)l->from_offset, l->to,
+			(ull)l->to_offset, (ull)l->bytes);
+	}
+	fputs("]", out);
+}
+
 void explain_json_object(const struct explain *e, FILE *out)
 {
 	const struct edge_plan *p = e->p;
@@ -269,6 +285,7 @@ void explain_json_object(const struct explain *e, FILE *out)
 	if (p->train)
 		explain_train_json(p, out);
 	json_memory(p, out);
+	json_loads(p, out);
 	json_steps(e, out);
 	fputs("}\n", out);
 }
