@@ -38,7 +38,7 @@ static const char usage[] =
 	"  verify PLAN [--no-native]       check every byte of a plan\n"
 	"  dump PLAN                       print what a plan holds\n"
 	"  devices [--json]                list what plans can run on\n"
-	"  probe [PLAN] [-o FILE.edge] [--name NAME] [--threads N] [--device TEXT]\n"
+	"  probe [PLAN] [-o FILE.edge] [--name NAME] [--backend native|opencl] [--threads N] [--device TEXT]\n"
 	"                                  measure this machine and write a device block\n"
 	"  train PLAN -o SCENE.ply         train a scene\n"
 	"      --report FILE.json, --json  measurements of the training\n"

@@ -26,7 +26,7 @@
 enum {
 	SIDE = 256, ITEMS = SIDE * SIDE, INNER = 512, EACH_MOST = 16,
 	IMAGE_BYTES = ITEMS * EACH_MOST * EDGE_PLAN_TEXEL, UPLOAD_BYTES = 1 << 20,
-	TRIES = 7, LAUNCHES = 8
+	TRIES = 7, LAUNCHES = 8, LONG_NS = 2000000 /* a launch that needs no company to be timed */
 };
 
 static const char source[] =
@@ -105,7 +105,7 @@ static void clean(struct carry_probe *p)
 	p->ops->region_destroy(p->d, p->out);
 }
 
-/* Least seconds of a launch whose work-items move `each` texels. */
+/* Least seconds of a launch whose work-items move `each` texels; a first one is not counted. */
 static enum edge_status time_each(struct carry_probe *p, const char *kernel, uint32_t index, int each, double *seconds,
 				  struct failure *f)
 {
@@ -119,21 +119,24 @@ static enum edge_status time_each(struct carry_probe *p, const char *kernel, uin
 	};
 	struct device_launch_request request = { .program = p->program, .kernel = kernel, .kernel_index = index, .arg = arg,
 						 .arg_count = 6, .global = { SIDE, SIDE, 1 }, .local = { 16, 16, 1 } };
-	struct device_launch *launch;
+	struct device_launch *launch = NULL;
 	enum edge_status st = p->ops->launch_create(p->d, &request, &launch, f);
+	int launches = 1;
 
 	*seconds = 0;
-	for (int try = 0; try < TRIES && st == EDGE_OK; try++) {
+	for (int try = -1; try < TRIES && st == EDGE_OK; try++) {
 		int64_t start = rt_now();
 		double took;
 
-		for (int i = 0; i < LAUNCHES && st == EDGE_OK; i++)
+		for (int i = 0; i < launches && st == EDGE_OK; i++)
 			st = p->ops->submit(p->d, launch, NULL, f);
 		if (st == EDGE_OK)
 			st = p->ops->finish(p->d, f);
-		took = (double)(rt_now() - start) / 1e9 / LAUNCHES;
-		if (try == 0 || took < *seconds)
+		took = (double)(rt_now() - start) / 1e9 / launches;
+		if (try <= 0 || took < *seconds)
 			*seconds = took;
+		if (try < 0 && took < LONG_NS / 1e9)
+			launches = LAUNCHES;
 	}
 	if (launch)
 		p->ops->launch_destroy(p->d, launch);
