@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * test_pool.c - the thread pool: every item of every job runs once, whatever
- * the number of threads, and jobs that follow each other closely do not mix.
+ * the number of threads, jobs that follow each other closely do not mix, and
+ * what a thread does of a job lies together.
  */
 #include "config.h"
 
 #include "device/pool.h"
 #include "tap.h"
 
+#include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -84,6 +86,71 @@ static void check_pinning(void)
 	tap_ok(CPU_EQUAL(&before, &after), "and free again afterwards");
 }
 
+struct share {
+	atomic_int by[ITEMS]; /* thread */
+	pthread_t caller;
+};
+
+static void work_slowly(void *ctx, uint64_t begin, uint64_t end)
+{
+	struct share *s = ctx;
+
+	for (uint64_t i = begin; i < end; i++) {
+		for (volatile int k = 0; k < 200; k++)
+			;
+		atomic_store(&s->by[i], pthread_equal(pthread_self(), s->caller) ? 1 : 2);
+	}
+}
+
+/* The caller goes from the first item on, the worker from the middle; who is done first helps from the other's end on. */
+static void check_spans(void)
+{
+	static struct share s;
+	struct failure f = { .status = EDGE_OK };
+	struct pool *p;
+	uint32_t apart = 0, together = 0;
+
+	if (!tap_ok(pool_open(2, false, &p, &f) == EDGE_OK, "a pool of two"))
+		return;
+	s.caller = pthread_self();
+	for (uint32_t job = 0; job < 2000; job++) {
+		uint32_t changes = 0;
+
+		pool_run(p, work_slowly, &s, ITEMS);
+		for (uint32_t i = 1; i < ITEMS; i++)
+			changes += atomic_load(&s.by[i]) != atomic_load(&s.by[i - 1]);
+		apart += changes > 2;
+		together += changes > 0;
+	}
+	pool_close(p);
+	tap_ok(apart == 0, "what a thread does lies together: not in %u of %u shared jobs", apart, together);
+}
+
+/* More items than a span can count: they go by units of several. */
+static void sum_up(void *ctx, uint64_t begin, uint64_t end)
+{
+	atomic_fetch_add((_Atomic uint64_t *)ctx, (end - begin) * (begin + end - 1) / 2);
+}
+
+static void check_large(void)
+{
+	static const uint64_t count[] = { 65534, 65535, 65536, 131070, 131071, (1 << 20) + 7, ((uint64_t)1 << 31) + 1 };
+	struct failure f = { .status = EDGE_OK };
+	struct pool *p;
+	uint32_t wrong = 0;
+
+	if (!tap_ok(pool_open(3, false, &p, &f) == EDGE_OK, "a pool of three"))
+		return;
+	for (uint32_t i = 0; i < sizeof count / sizeof count[0]; i++) {
+		_Atomic uint64_t sum = 0;
+
+		pool_run(p, sum_up, &sum, count[i]);
+		wrong += sum != (count[i] % 2 ? count[i] * ((count[i] - 1) / 2) : count[i] / 2 * (count[i] - 1));
+	}
+	pool_close(p);
+	tap_ok(wrong == 0, "large jobs are done once as well: %u are not", wrong);
+}
+
 int main(void)
 {
 	alarm(120); /* a job that never ends */
@@ -92,5 +159,7 @@ int main(void)
 	check_jobs(4, 100000, false);
 	check_pinning();
 	check_jobs(2, 20000, true);
+	check_spans();
+	check_large();
 	return tap_done();
 }

@@ -2,12 +2,16 @@
 /*
  * pool.c - spin, then sleep.
  *
- * `next` holds the number of the job and the first item of it that nobody has
- * taken, in one word: a worker that wakes up late finds another job there, or
- * none left, and never touches one that is over. A job ends when all its items
- * are done, so nobody waits for a sleeper. Ranges shrink towards the end (a
- * share of what is left), so that threads end together even when one of them
- * was held up by the system.
+ * Each thread has a span of every job, the same part of each: what one kernel
+ * writes is mostly read by the next one on the same CPU, out of its own cache. A
+ * thread takes from the front of its own span; when that is over it takes from
+ * the backs of the others', so that all end together even when one of them was
+ * held up by the system, or sleeps. What is taken shrinks towards the end (a share of what is left).
+ *
+ * A span holds the number of its job, its begin and its end in one word: a
+ * worker that wakes up late finds the span of another job there, or nothing left,
+ * and never touches a job that is over. A job ends when all of it is done, so
+ * nobody waits for a sleeper.
  */
 #include "config.h"
 
@@ -23,9 +27,19 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { POOL_MAX = 256, POOL_SPINS = 4000, POOL_STACK = 1 << 20, POOL_NICE = 4, ITEM_BITS = POOL_ITEM_BITS };
+enum { POOL_MAX = 256, POOL_SPINS = 4000, POOL_STACK = 1 << 20, POOL_NICE = 4, UNIT_BITS = 16, MOST_UNITS = (1 << UNIT_BITS) - 1 };
 
-static const uint64_t ITEM_MASK = ((uint64_t)1 << ITEM_BITS) - 1;
+/* Units of a job that nobody has taken. */
+struct span {
+	uint32_t job, begin, end;
+};
+
+struct pool_seat {
+	_Alignas(64) _Atomic uint64_t span; /* job, begin, end: see pack() */
+	struct pool *pool;
+	pthread_t thread; /* of all but the first, which is the caller's */
+	uint32_t number;
+};
 
 struct pool {
 	uint32_t threads; /* the caller included */
@@ -34,20 +48,16 @@ struct pool {
 	atomic_bool give_way;
 	cpu_set_t cpus; /* pin: the caller's when the pool was opened, and again when it is closed */
 	uint32_t home;	/* settle: which of them the caller ran on */
-	pthread_t worker[POOL_MAX];
-	struct pool_seat {
-		struct pool *pool;
-		uint32_t number;
-	} seat[POOL_MAX];
+	uint32_t job;  /* how many there were: the publisher's */
 	/* the job; read only between taking a range of it and reporting the range done */
 	pool_work work;
 	void *ctx;
-	_Atomic uint64_t count;
+	uint64_t count, unit; /* items, and how many of them are taken as one */
 	_Alignas(64) atomic_uint generation; /* of jobs; the last one means: leave */
 	atomic_bool leave;
 	atomic_uint sleepers;
-	_Alignas(64) _Atomic uint64_t next; /* job << ITEM_BITS | item */
-	_Alignas(64) _Atomic uint64_t done; /* items */
+	_Alignas(64) atomic_uint done; /* units */
+	struct pool_seat seat[];
 };
 
 static void relax(void)
@@ -69,23 +79,57 @@ static void futex_wake_all(atomic_uint *word)
 	syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, POOL_MAX, NULL, NULL, 0);
 }
 
-static void take_ranges(struct pool *p)
+static uint64_t pack(struct span s)
 {
-	for (;;) {
-		uint64_t at = atomic_load_explicit(&p->next, memory_order_acquire), begin, count, share;
+	return (uint64_t)s.job << (2 * UNIT_BITS) | s.begin << UNIT_BITS | s.end;
+}
 
-		do {
-			/* count may be that of a later job: `next` was closed before, so the exchange fails */
-			count = atomic_load_explicit(&p->count, memory_order_acquire);
-			begin = at & ITEM_MASK;
-			if (begin >= count)
-				return;
-			share = (count - begin) / (p->threads * 3);
-			share = share ? share : 1;
-		} while (!atomic_compare_exchange_weak_explicit(&p->next, &at, at + share, memory_order_acq_rel,
-								memory_order_acquire));
-		p->work(p->ctx, begin, begin + share);
-		atomic_fetch_add_explicit(&p->done, share, memory_order_release);
+static struct span unpack(uint64_t word)
+{
+	return (struct span){ (uint32_t)(word >> (2 * UNIT_BITS)), (uint32_t)(word >> UNIT_BITS) & MOST_UNITS,
+			      (uint32_t)word & MOST_UNITS };
+}
+
+/* Some of what is left of a seat's span: from its front for the thread that sits there, else from its back. */
+static bool take(struct pool_seat *of, bool own, struct span *taken)
+{
+	uint64_t word = atomic_load_explicit(&of->span, memory_order_acquire);
+	struct span s;
+	uint32_t share;
+
+	do {
+		s = unpack(word);
+		if (s.begin >= s.end)
+			return false;
+		share = (s.end - s.begin) / 3;
+		share = share ? share : 1;
+		*taken = s;
+		if (own)
+			taken->end = s.begin += share;
+		else
+			taken->begin = s.end -= share;
+	} while (!atomic_compare_exchange_weak_explicit(&of->span, &word, pack(s), memory_order_acq_rel,
+							memory_order_acquire));
+	return true;
+}
+
+static void run_units(struct pool *p, const struct span *s)
+{
+	uint64_t end = s->end * p->unit;
+
+	p->work(p->ctx, s->begin * p->unit, end < p->count ? end : p->count);
+	atomic_fetch_add_explicit(&p->done, s->end - s->begin, memory_order_release);
+}
+
+static void take_ranges(struct pool *p, uint32_t me)
+{
+	struct span s;
+
+	for (uint32_t i = 0; i < p->threads; i++) {
+		uint32_t of = me + i < p->threads ? me + i : me + i - p->threads;
+
+		while (take(&p->seat[of], of == me, &s))
+			run_units(p, &s);
 	}
 }
 
@@ -155,7 +199,7 @@ static void *worker_main(void *arg)
 		if (atomic_load_explicit(&p->leave, memory_order_acquire))
 			return NULL;
 		stepped_back = step_back(p, stepped_back);
-		take_ranges(p);
+		take_ranges(p, seat->number);
 	}
 }
 
@@ -169,11 +213,18 @@ uint32_t pool_usable_cpus(void)
 }
 
 /* The counters must not share cache lines with other things. */
-static struct pool *pool_alloc(void)
+static struct pool *pool_alloc(uint32_t threads)
 {
-	void *p;
+	struct pool *p;
+	void *at;
 
-	return posix_memalign(&p, 64, sizeof(struct pool)) == 0 ? p : NULL;
+	if (posix_memalign(&at, 64, sizeof *p + threads * sizeof p->seat[0]) != 0)
+		return NULL;
+	p = at;
+	*p = (struct pool){ .threads = threads };
+	for (uint32_t i = 0; i < threads; i++)
+		p->seat[i] = (struct pool_seat){ .pool = p, .number = i };
+	return p;
 }
 
 /*
@@ -190,9 +241,9 @@ static int start_worker(struct pool *p, uint32_t i)
 		return error;
 	error = pthread_attr_setstacksize(&attr, POOL_STACK);
 	if (!error)
-		error = pthread_create(&p->worker[i], &attr, worker_main, &p->seat[i]);
+		error = pthread_create(&p->seat[i].thread, &attr, worker_main, &p->seat[i]);
 	if (!error && (p->pin || p->settle))
-		pin_to(p->worker[i], &p->cpus, p->home + i);
+		pin_to(p->seat[i].thread, &p->cpus, p->home + i);
 	pthread_attr_destroy(&attr);
 	return error;
 }
@@ -207,17 +258,15 @@ enum edge_status pool_open(uint32_t threads, bool pin, struct pool **out, struct
 		threads = pool_usable_cpus();
 	if (threads > POOL_MAX)
 		threads = POOL_MAX;
-	p = pool_alloc();
+	p = pool_alloc(threads);
 	if (!p)
 		return rt_fail(f, EDGE_MEMORY, "could not allocate a pool of %u threads", threads);
-	*p = (struct pool){ .threads = threads };
 	p->pin = pin && sched_getaffinity(0, sizeof p->cpus, &p->cpus) == 0;
 	if (p->pin)
 		pin_to(pthread_self(), &p->cpus, 0);
 	else if (threads > 1)
 		find_home(p);
 	for (uint32_t i = 1; i < threads; i++) {
-		p->seat[i] = (struct pool_seat){ p, i };
 		error = start_worker(p, i);
 		if (error) {
 			errno = error;
@@ -250,7 +299,7 @@ void pool_close(struct pool *p)
 	atomic_store(&p->leave, true);
 	publish(p);
 	for (uint32_t i = 1; i <= p->started; i++)
-		pthread_join(p->worker[i], NULL);
+		pthread_join(p->seat[i].thread, NULL);
 	if (p->pin)
 		sched_setaffinity(0, sizeof p->cpus, &p->cpus);
 	free(p);
@@ -263,23 +312,26 @@ uint32_t pool_threads(const struct pool *p)
 
 void pool_run(struct pool *p, pool_work work, void *ctx, uint64_t count)
 {
-	uint64_t job;
+	uint32_t units;
 
 	if (p->threads == 1 || count < 2) {
 		if (count)
 			work(ctx, 0, count);
 		return;
 	}
-	job = (atomic_load_explicit(&p->next, memory_order_relaxed) >> ITEM_BITS) + 1;
-	/* closed: a late worker must not see the last job's end together with this one's larger count */
-	atomic_store_explicit(&p->next, job << ITEM_BITS | ITEM_MASK, memory_order_relaxed);
 	p->work = work;
 	p->ctx = ctx;
+	p->count = count;
+	p->unit = (count - 1) / MOST_UNITS + 1;
+	units = (uint32_t)((count - 1) / p->unit + 1);
+	p->job++;
 	atomic_store_explicit(&p->done, 0, memory_order_relaxed);
-	atomic_store_explicit(&p->count, count, memory_order_release);
-	atomic_store_explicit(&p->next, job << ITEM_BITS, memory_order_release);
+	for (uint32_t i = 0; i < p->threads; i++)
+		atomic_store_explicit(&p->seat[i].span, pack((struct span){ p->job, units * (uint64_t)i / p->threads,
+									     units * (uint64_t)(i + 1) / p->threads }),
+				      memory_order_release);
 	publish(p);
-	take_ranges(p);
-	while (atomic_load_explicit(&p->done, memory_order_acquire) != count)
+	take_ranges(p, 0);
+	while (atomic_load_explicit(&p->done, memory_order_acquire) != units)
 		relax();
 }
