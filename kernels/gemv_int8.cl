@@ -79,6 +79,7 @@ __kernel EDGE_SINGLE void KERNEL(__global const char *restrict a, __global const
 			const int part = start + i, numbers = part / ROW_PART * ROW_PART_BYTES;
 			const int at = numbers + part % ROW_PART, sum = numbers + ROW_SUM + part % ROW_PART / 16 * 4;
 
+			QUANT_SOON(b, i)
 			COLUMN(b, ADD_P)
 #if TILE_NV == 2
 			COLUMN(b + QUANT_COLUMN(e), ADD_Q)

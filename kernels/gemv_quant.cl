@@ -107,6 +107,7 @@ __kernel EDGE_SINGLE void KERNEL(__global const float *restrict a, __global cons
 		const int e = QUANT_STORED(start);
 
 		for (int i = 0; i < e; i += QUANT_PART) {
+			QUANT_SOON(b, i)
 			EDGE_REPEAT(ROWS, SUM)
 			COLUMN(b, ADD_P)
 #if TILE_NV == 2

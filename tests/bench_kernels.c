@@ -18,6 +18,9 @@
 #include "quant_blocks.h"
 
 #include "base/file.h"
+#include "codegen/activations.h"
+#include "codegen/native.h"
+#include "device/isa.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -302,8 +305,8 @@ static void gelu(struct harness *h, int n)
 	harness_textf(h, name, "%%0 \"x\" = input f32[%d]\n%%1 = map(;%%0) [gelu(i0) f32] : f32[%d]\noutput \"y\" %%1\n", n, n);
 }
 
-/* Weights in few bits; a matrix that no cache holds is read at the rate of the memory. */
-static void quantised(struct harness *h, enum dtype t, int m, int n, int k)
+/* Weights in few bits, and rows as floats or in 8 bits; a matrix that no cache holds is read at the rate of the memory. */
+static void quantised(struct harness *h, enum dtype t, int m, int n, int k, enum activations rows)
 {
 	struct graph *g = graph_new(&h->arena, "g");
 	struct shape s = { 2, { n, k } };
@@ -312,7 +315,9 @@ static void quantised(struct harness *h, enum dtype t, int m, int n, int k)
 
 	graph_add_output(g, graph_op(g, &h->diag, OP_matmul, in, 2, (struct attr[]){ attr_int(trans_b, 1) }, 1, NO_SPAN, NULL),
 			 "y");
-	harness_graph(h, arena_printf(&h->arena, "quant %d x %d x %d %s", m, n, k, dtype_name(t)), g);
+	activations_quantize(g, rows, &h->target, NO_SPAN, NULL);
+	harness_graph(h, arena_printf(&h->arena, "quant %d x %d x %d %s%s", m, n, k, dtype_name(t),
+				      rows == ACTIVATIONS_INT8 ? " rows in 8 bits" : ""), g);
 }
 
 /* Sizes of networks, and beside each some that divide by nothing. */
@@ -360,15 +365,19 @@ static void add_cases(struct harness *h)
 	transpose(h, 50176, 3);
 	transpose(h, 768, 197);
 	gelu(h, 605184);
-	for (enum dtype t = DTYPE_Q8_0; t < DTYPE_GROUPED; t++) {
-		quantised(h, t, 1, 8192, 11008);
-		quantised(h, t, 128, 768, 768);
+	for (int i = 0; i < 2; i++) {
+		const enum activations rows = i ? ACTIVATIONS_INT8 : ACTIVATIONS_F32;
+
+		for (enum dtype t = DTYPE_Q8_0; t < DTYPE_GROUPED; t++) {
+			quantised(h, t, 1, 8192, 11008, rows);
+			quantised(h, t, 128, 768, 768, rows);
+		}
+		quantised(h, block_grouped(3, 32, false), 1, 8192, 11008, rows);
+		quantised(h, block_grouped(6, 32, false), 1, 8192, 11008, rows);
+		quantised(h, DTYPE_Q8_0, 128, 2048, 5632, rows);
+		quantised(h, DTYPE_Q4_0, 128, 2048, 5632, rows);
+		quantised(h, DTYPE_Q4_0, 4, 8192, 11008, rows);
 	}
-	quantised(h, block_grouped(3, 32, false), 1, 8192, 11008);
-	quantised(h, block_grouped(6, 32, false), 1, 8192, 11008);
-	quantised(h, DTYPE_Q8_0, 128, 2048, 5632);
-	quantised(h, DTYPE_Q4_0, 128, 2048, 5632);
-	quantised(h, DTYPE_Q4_0, 4, 8192, 11008);
 }
 
 static bool build(struct harness *h, bool native)
@@ -455,6 +464,8 @@ int main(int argc, char **argv)
 	uint32_t i, j;
 
 	find_width();
+	if (isa_supported(NATIVE_X86_64_V4_VNNI)) /* as plans would */
+		setenv("HARNESS_ISA", native_isa_name(NATIVE_X86_64_V4_VNNI), 0);
 	if (argc > 1 && (!strcmp(argv[1], "-n") || !strcmp(argv[1], "-o") || !strcmp(argv[1], "-1"))) {
 		*(argv[1][1] == 'o' ? &native : &opencl) = false;
 		one_thread = argv[1][1] == '1';
