@@ -87,6 +87,9 @@ static void convolutions(struct harness *h)
 
 static void reductions(struct harness *h)
 {
+	harness_text(h, "mix_norm",
+		     "%0 \"x\" = input f32[2,9,5,36]\n%1 \"w\" = input f32[9,11]\n%2 \"s\" = input f32[11]\n"
+		     "%3 = mix_norm(%0, %1, %2) {axis = 1, eps = 0.001} : f32[2,11,5,36]\noutput \"y\" %3\n");
 	harness_text(h, "group_norm",
 		     "%0 \"x\" = input f32[2,9,5,36]\n%1 = const f32[36] = random seed 1 mean 1.0 deviation 0.5 f32[36]\n"
 		     "%2 = const f32[36] = random seed 2 mean 0.0 deviation 0.5 f32[36]\n"

@@ -127,6 +127,20 @@ static void test_norm(struct harness *h)
 		     "%4 = group_norm(%0) {group = 9, eps = 0.001} : f32[2,3,5,36]\n"
 		     "%5 = group_norm(%0, %1; %2) {group = 1, eps = 0.001} [add(r0, i0) f32] : f32[2,3,5,36]\n"
 		     "output \"a\" %3\noutput \"b\" %4\noutput \"c\" %5\n");
+	harness_text(h, "mix_norm",
+		     "%0 \"x\" = input f32[2,16,7,11]\n%1 \"w\" = input f32[16,16]\n%2 \"s\" = input f32[16]\n%3 \"b\" = input f32[16]\n"
+		     "%4 = mix_norm(%0, %1, %2, %3) {axis = 1, eps = 0.00001} : f32[2,16,7,11]\n"
+		     "%5 = mix_norm(%0, %1) {axis = 1, eps = 0.001} : f32[2,16,7,11]\noutput \"y\" %4\noutput \"z\" %5\n");
+	harness_text(h, "mix_norm, other numbers of channels, epilogue",
+		     "%0 \"x\" = input f32[3,5,70]\n%1 \"w\" = input f32[5,19]\n%2 \"s\" = input f32[19]\n%3 \"r\" = input f32[3,19,70]\n"
+		     "%4 = mix_norm(%0, %1, %2; %3) {axis = 1, eps = 0.00001} [add(r0, i0) f32] : f32[3,19,70]\n"
+		     "%5 \"v\" = input f32[2,12]\n%6 \"u\" = input f32[2,3]\n"
+		     "%7 = mix_norm(%6, %5) {axis = 0, eps = 0.1} : f32[12,3]\n"
+		     "%8 \"t\" = input f32[4,1,40]\n%9 \"c\" = input f32[33]\n%10 \"m\" = input f32[1,33]\n"
+		     "%11 = mix_norm(%8, %10, _, %9) {axis = 1, eps = 0.1} : f32[4,33,40]\n"
+		     "%12 \"p\" = input f32[5,3,9,21]\n%13 \"q\" = input f32[5,4]\n%14 \"o\" = input f32[4,1,9,21]\n"
+		     "%15 = mix_norm(%12, %13; %14) {axis = 0, eps = 0.1} [mul(r0, i0) f32] : f32[4,3,9,21]\n"
+		     "output \"y\" %4\noutput \"z\" %7\noutput \"a\" %11\noutput \"d\" %15\n");
 	harness_text(h, "instance norm",
 		     "%0 \"x\" = input f32[2,11,35]\n%1 \"s\" = input f32[35]\n%2 \"b\" = input f32[35]\n"
 		     "%3 = group_norm(%0, %1, %2) {group = 35, eps = 0.00001} : f32[2,11,35]\noutput \"y\" %3\n");

@@ -321,6 +321,7 @@ bool select_reduce(struct codegen *c, node_id id);
 bool select_arg(struct codegen *c, node_id id); /* arg_max, arg_min */
 bool select_softmax(struct codegen *c, node_id id); /* and log_softmax */
 bool select_norm(struct codegen *c, node_id id); /* layer_norm, rms_norm, group_norm */
+bool select_mix_norm(struct codegen *c, node_id id);
 bool select_attention(struct codegen *c, node_id id);
 bool select_stored_rows(struct codegen *c, node_id id);
 bool select_decode_rows(struct codegen *c, node_id id);

@@ -47,6 +47,7 @@ static const select_fn selector[OP_COUNT] = {
 	[OP_layer_norm] = select_norm,
 	[OP_rms_norm] = select_norm,
 	[OP_group_norm] = select_norm,
+	[OP_mix_norm] = select_mix_norm,
 	[OP_attention] = select_attention,
 	[OP_stored_rows] = select_stored_rows,
 	[OP_decode_rows] = select_decode_rows,

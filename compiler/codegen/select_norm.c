@@ -5,6 +5,8 @@
 #include "codegen/select_gpu.h"
 
 enum { SHORT_ROW = 32 }; /* on a gpu: rather a work-item than a work-group */
+/* Of mix_norm.cl: channels of a tile, its lanes, at least as many work-items (or one for each row), most channels. */
+enum { MIX_ROWS = 8, MIX_LANES = 32, MIX_ITEMS = 32, MIX_MOST = 64 };
 
 bool select_softmax(struct codegen *c, node_id id)
 {
@@ -49,19 +51,21 @@ bool select_softmax(struct codegen *c, node_id id)
 	return build_launch(&b, ceil_div(outer, block), 1, 1);
 }
 
-static void define_parameters(struct build *b)
+/* Scale and bias are the inputs `at` and the next. */
+static void define_parameters(struct build *b, uint32_t at)
 {
 	const struct node *n = b->n;
 	uint32_t own = node_own_inputs(n);
-	bool scale = own > 1 && n->in[1] != NO_ID, bias = own > 2 && n->in[2] != NO_ID;
+	bool scale = own > at && n->in[at] != NO_ID, bias = own > at + 1 && n->in[at + 1] != NO_ID;
 
 	build_define_param(b, "SCALE", scale, "__global const float *restrict scale,");
 	build_define_param(b, "BIAS", bias, "__global const float *restrict bias,");
-	build_float(b, n->in[0]);
+	for (uint32_t i = 0; i < at; i++)
+		build_float(b, n->in[i]);
 	if (scale)
-		build_float(b, n->in[1]);
+		build_float(b, n->in[at]);
 	if (bias)
-		build_float(b, n->in[2]);
+		build_float(b, n->in[at + 1]);
 	build_f32(b, node_float(n, ATTR_eps, 1e-5));
 }
 
@@ -83,7 +87,7 @@ static bool row_norm(struct codegen *c, node_id id)
 	else
 		build_begin(&b, c, id, "norm");
 	build_define(&b, "RMS", n->op == OP_rms_norm);
-	define_parameters(&b);
+	define_parameters(&b, 1);
 	if (!build_rows(&b, DTYPE_F32, width))
 		return false;
 	if (gpu)
@@ -113,7 +117,7 @@ static bool group_norm(struct codegen *c, node_id id)
 	else
 		build_begin(&b, c, id, "group_norm");
 	build_define(&b, gpu ? "GROUPS" : "SMALL", gpu || small);
-	define_parameters(&b);
+	define_parameters(&b, 1);
 	if (!build_rows(&b, DTYPE_F32, channels))
 		return false;
 	if (gpu)
@@ -131,4 +135,39 @@ bool select_norm(struct codegen *c, node_id id)
 	if (!codegen_want_f32(c, id))
 		return false;
 	return graph_node(c->g, id)->op == OP_group_norm ? group_norm(c, id) : row_norm(c, id);
+}
+
+bool select_mix_norm(struct codegen *c, node_id id)
+{
+	const struct node *n = graph_node(c->g, id);
+	const struct shape *s = value_shape(c, n->in[0]), *w = value_shape(c, n->in[1]);
+	uint32_t axis = (uint32_t)node_int(n, ATTR_axis, 0);
+	int64_t outer = 1, inner = 1, width, block, tile = w->dim[1] < MIX_ROWS ? w->dim[1] : MIX_ROWS;
+	struct build b;
+
+	if (!codegen_want_f32(c, id))
+		return false;
+	if (w->dim[0] > MIX_MOST || w->dim[1] > MIX_MOST || w->dim[1] < 1)
+		return codegen_refuse(c, id, "%lld channels become %lld; %d is the most", (long long)w->dim[0],
+				      (long long)w->dim[1], MIX_MOST);
+	for (uint32_t i = 0; i < s->rank; i++) {
+		outer *= i < axis ? s->dim[i] : 1;
+		inner *= i > axis ? s->dim[i] : 1;
+	}
+	width = output_width(c, n, inner);
+	block = ceil_div(width, MIX_ITEMS * MIX_LANES) * MIX_LANES;
+	build_begin(&b, c, id, "mix_norm");
+	build_define(&b, "CHANNELS", w->dim[0]);
+	build_define(&b, "MIXED", w->dim[1]);
+	build_define(&b, "TILE_M", codegen_is_gpu(c) && tile > 4 ? 4 : tile);
+	build_define(&b, "TILE_NV", codegen_is_gpu(c) ? 1 : 2);
+	define_parameters(&b, 2);
+	if (!build_rows(&b, DTYPE_F32, width))
+		return false;
+	build_i32(&b, inner / width);
+	build_i32(&b, width);
+	build_i32(&b, block);
+	build_out(&b);
+	build_flops(&b, (uint64_t)(outer * inner * w->dim[1] * (2 * w->dim[0] + 8)));
+	return build_launch(&b, ceil_div(width, block), outer * (inner / width), 1);
 }

@@ -258,6 +258,10 @@ static void canonical_along_axes(struct graph *g, struct node *n, const struct s
 	case OP_log_softmax:
 		canonical_axis(g, n, x->rank, -1);
 		break;
+	case OP_mix_norm:
+		default_float(g, n, ATTR_eps, 1e-5);
+		canonical_axis(g, n, x->rank, 0);
+		break;
 	case OP_group_norm:
 		default_float(g, n, ATTR_eps, 1e-5);
 		break;

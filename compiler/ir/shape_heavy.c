@@ -407,6 +407,24 @@ static bool infer_norm(struct inference *c, const struct shape *x)
 	       has_shape(c, 2, "the bias", part);
 }
 
+static bool infer_mix(struct inference *c, const struct shape *x)
+{
+	const struct shape *w = &infer_input(c, 1)->shape;
+	uint32_t axis;
+
+	if (!dtype_is_float(c->dtype[0]))
+		return infer_fail(c, "it does not work on %s", dtype_name(c->dtype[0]));
+	if (!infer_axis(c, x->rank, &axis))
+		return false;
+	if (axis + 1 == x->rank)
+		return infer_fail(c, "it does not mix along the last axis");
+	if (w->rank != 2 || w->dim[0] != x->dim[axis])
+		return infer_fail(c, "the matrix must have two axes, the first of %lld", (long long)x->dim[axis]);
+	c->shape[0].dim[axis] = w->dim[1];
+	return same_type(c, 4) && has_shape(c, 2, "the scale", SHAPE(w->dim[1])) &&
+	       has_shape(c, 3, "the bias", SHAPE(w->dim[1]));
+}
+
 bool infer_along_axes(struct inference *c)
 {
 	const struct value *v = infer_input(c, 0);
@@ -432,6 +450,8 @@ bool infer_along_axes(struct inference *c)
 	case OP_rms_norm:
 	case OP_group_norm:
 		return infer_norm(c, &v->shape);
+	case OP_mix_norm:
+		return infer_mix(c, &v->shape);
 	default:
 		return infer_reduce(c, &v->shape);
 	}

@@ -347,6 +347,7 @@ static void visit(struct rewrite *rw, node_id id)
 	case OP_max_pool:
 	case OP_avg_pool:
 	case OP_group_norm:
+	case OP_mix_norm:
 		return;
 	default:
 		if (op_is_elementwise(n->op))

@@ -44,7 +44,7 @@ static void simplify_node(struct rewrite *rw, node_id id)
 		simplify_sink_reshape(rw, id);
 		break;
 	case OP_VIEW:
-		if (!simplify_group(rw, id))
+		if (!simplify_group(rw, id) && !simplify_mix(rw, id))
 			simplify_view(rw, id);
 		break;
 	case OP_HEAVY:

@@ -24,6 +24,7 @@ bool simplify_algebra(struct rewrite *rw, node_id id);
 bool simplify_activation(struct rewrite *rw, node_id id);
 /* simplify_norm.c: normalisations and softmax that were spelt out */
 bool simplify_norm(struct rewrite *rw, node_id id);
+bool simplify_mix(struct rewrite *rw, node_id id);
 /* simplify_group.c: group normalisation through an instance norm */
 bool simplify_group(struct rewrite *rw, node_id id);
 /* simplify_heavy.c: operands of dense arithmetic and pooling */

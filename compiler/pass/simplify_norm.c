@@ -5,6 +5,7 @@
  *	layer_norm:  d = x - mean(x);  d / sqrt(mean(d * d) + eps)
  *	rms_norm:    x / sqrt(mean(x * x) + eps)
  *	softmax:     e = exp(x - max(x));  e / sum(e)
+ *	mix_norm:    heads, turned to be the last axis, times a matrix, layer_norm, turned back
  *
  * Scale and bias are then taken in as the operations' own inputs. Squares and
  * square roots have been brought to one form by simplify_algebra.
@@ -12,6 +13,8 @@
 #include "config.h"
 
 #include "pass/simplify.h"
+
+enum { MIX_CHANNELS = 64 }; /* more are a product's business */
 
 /* reduce over the last axes of v, which stay as ones: gives the operand and the first of them */
 static bool reduced(struct rewrite *rw, value_id v, enum op op, value_id *x, uint32_t *axis)
@@ -209,6 +212,54 @@ static bool log_of_softmax(struct rewrite *rw, node_id id)
 	x = p->in[0];
 	v = rewrite_op(rw, OP_log_softmax, &x, 1, p->attr, p->attr_count, id);
 	return rewrite_become(rw, id, v);
+}
+
+/* transpose(layer_norm(matmul(transpose(x), w))) where the first makes an axis the last and the other takes it back. */
+bool simplify_mix(struct rewrite *rw, node_id id)
+{
+	const struct node *n = graph_node(rw->g, id), *norm, *mix, *turn;
+	uint32_t r = shape_of_value(rw->g, n->in[0])->rank, axis, count;
+	int64_t there[MAX_RANK], swapped;
+	const struct shape *w;
+	const int64_t *back;
+	value_id in[4];
+
+	norm = n->op == OP_transpose ? rewrite_producer_op(rw, n->in[0], OP_layer_norm) : NULL;
+	if (!norm || r < 2 || node_int(norm, ATTR_axis, 0) != r - 1 || rewrite_uses(rw, n->in[0]) != 1 ||
+	    graph_value(rw->g, n->out[0])->dtype != DTYPE_F32)
+		return false;
+	mix = rewrite_producer_op(rw, norm->in[0], OP_matmul);
+	if (!mix || mix->in_count != 2 || node_int(mix, ATTR_trans_b, 0) ||
+	    node_float(mix, ATTR_alpha, 1) != 1 || rewrite_uses(rw, norm->in[0]) != 1)
+		return false;
+	turn = rewrite_producer_op(rw, mix->in[0], OP_transpose);
+	w = shape_of_value(rw->g, mix->in[1]);
+	if (w->rank != 2 || w->dim[0] > MIX_CHANNELS || w->dim[1] > MIX_CHANNELS)
+		return false;
+	for (uint32_t i = 0; i < r; i++)
+		there[i] = turn ? node_ints(turn, ATTR_perm, NULL)[i] : i;
+	if (node_int(mix, ATTR_trans_a, 0)) {
+		swapped = there[r - 1];
+		there[r - 1] = there[r - 2];
+		there[r - 2] = swapped;
+	}
+	back = node_ints(n, ATTR_perm, NULL);
+	axis = (uint32_t)there[r - 1];
+	if (axis + 1 == r)
+		return false;
+	for (uint32_t i = 0; i < r; i++)
+		if (back[there[i]] != i || (i + 1 < r && there[i] != (i < axis ? i : i + 1)))
+			return false;
+	in[0] = turn ? turn->in[0] : mix->in[0];
+	in[1] = mix->in[1];
+	count = norm->in_count + 1;
+	for (uint32_t i = 1; i < norm->in_count; i++)
+		in[i + 1] = norm->in[i];
+	return rewrite_become(rw, id,
+			      rewrite_op(rw, OP_mix_norm, in, count,
+					 (struct attr[]){ attr_int(axis, axis),
+							  attr_float(eps, node_float(norm, ATTR_eps, 1e-5)) },
+					 2, id));
 }
 
 bool simplify_norm(struct rewrite *rw, node_id id)

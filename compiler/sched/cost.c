@@ -56,8 +56,8 @@ static const struct kernel_class classes[] = {
 	{ "matmul_batch", 0.7, 0 },  { "matmul", 0.9, 0 },	{ "conv", 0.93, 0 },	     { "gemv", 0.85, 0 },
 	{ "attention", 0.91, 0 },    { "depthwise", 0.35, 0.18 }, { "copy", 0.85, 0.07 },      { "transpose", 0.85, 0.17 },
 	{ "resize", 0.85, 0.06 },    { "pool", 0.85, 0.14 },	{ "pad", 0.85, 0.05 },	     { "gather", 0.85, 0.05 },
-	{ "concat", 0.85, 0.1 },     { "norm", 0.85, 0.18 },	{ "group_norm", 0.85, 0.15 }, { "softmax", 0.85, 0.03 },
-	{ "reduce", 0.85, 0.1 },     { "map", 0.85, 0.25 },	{ "recurrent", 0.3, 0 },      { "gpu_", 0.5, 0 },
+	{ "concat", 0.85, 0.1 },     { "norm", 0.85, 0.18 },	{ "mix_norm", 0.52, 0.1 },   { "group_norm", 0.85, 0.15 },
+	{ "softmax", 0.85, 0.03 },   { "reduce", 0.85, 0.1 },     { "map", 0.85, 0.25 },	{ "recurrent", 0.3, 0 },      { "gpu_", 0.5, 0 },
 };
 
 static const struct kernel_class *class_of(const char *kernel)

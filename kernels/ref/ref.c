@@ -144,6 +144,8 @@ static bool dispatch_reduce(const struct ref_call *c)
 		return ref_norm(c);
 	case OP_group_norm:
 		return ref_group_norm(c);
+	case OP_mix_norm:
+		return ref_mix_norm(c);
 	default:
 		return ref_reduce(c);
 	}

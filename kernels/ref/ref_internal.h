@@ -54,6 +54,7 @@ bool ref_arg(const struct ref_call *c);
 bool ref_softmax(const struct ref_call *c);     /* ref_norm.c */
 bool ref_norm(const struct ref_call *c);
 bool ref_group_norm(const struct ref_call *c);
+bool ref_mix_norm(const struct ref_call *c);
 bool ref_lstm(const struct ref_call *c);        /* ref_rnn.c */
 bool ref_gru(const struct ref_call *c);
 bool ref_quantize_rows(const struct ref_call *c); /* ref_rows.c */

@@ -132,3 +132,49 @@ bool ref_group_norm(const struct ref_call *c)
 			group_run(c, &g, n, k);
 	return true;
 }
+
+/* The channels of one place, `step` apart, mixed; then the norm of what they became. */
+static void mix_place(const struct ref_call *c, int64_t from, int64_t to, int64_t step)
+{
+	const struct ref_tensor *x = &c->in[0], *w = &c->in[1], *scale = ref_in(c, 2), *bias = ref_in(c, 3);
+	int64_t channels = w->shape.dim[0], mixed = w->shape.dim[1];
+	double mean = 0, square = 0, factor;
+
+	for (int pass = 0; pass < 3; pass++) {
+		factor = 1 / sqrt(square + ref_float(c, ATTR_eps, 1e-5));
+		for (int64_t o = 0; o < mixed; o++) {
+			double sum = 0, d;
+
+			for (int64_t k = 0; k < channels; k++)
+				sum += ref_get(x, from + k * step) * ref_get(w, k * mixed + o);
+			d = sum - mean; /* of use when the mean is known */
+			if (pass == 0)
+				mean += sum / (double)mixed;
+			else if (pass == 1)
+				square += d * d / (double)mixed;
+			else
+				ref_set(&c->out[0], to + o * step, d * factor * (scale ? ref_get(scale, o) : 1) +
+									   (bias ? ref_get(bias, o) : 0));
+		}
+	}
+}
+
+bool ref_mix_norm(const struct ref_call *c)
+{
+	const struct shape *s = &c->in[0].shape, *w = &c->in[1].shape;
+	int64_t outer, inner;
+	uint32_t axis;
+
+	if (!ref_axis(ref_int(c, ATTR_axis, -1), s->rank, &axis) || w->rank != 2 || w->dim[0] != s->dim[axis] ||
+	    c->out[0].shape.dim[axis] != w->dim[1])
+		return false;
+	for (uint32_t i = 2; i < 4; i++)
+		if (ref_in(c, i) && shape_elements(&c->in[i].shape) != w->dim[1])
+			return false;
+	outer = ref_product(s, 0, axis);
+	inner = ref_product(s, axis + 1, s->rank);
+	for (int64_t o = 0; o < outer; o++)
+		for (int64_t i = 0; i < inner; i++)
+			mix_place(c, o * w->dim[0] * inner + i, o * w->dim[1] * inner + i, inner);
+	return true;
+}
