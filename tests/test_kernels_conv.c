@@ -104,6 +104,55 @@ static void convolutions(struct harness *h)
 		     "[mul(r0, i0) f32, silu(r1) f32] : f32[2,4,5,21]\noutput \"y\" %3\n");
 }
 
+/* Few channels, as they come from outside: planes, which the convolution reads where they are; or rows of pixels. */
+static void few_of(struct harness *h, const char *type, int n, int hh, int ww, int c, int o, int kh, int kw, int s, int dy, int before, int after)
+{
+	const int oh = out_size(hh, kh, s, dy, before, after), ow = out_size(ww, kw, s, 1, before, after);
+	char name[160];
+
+	for (int planar = 0; planar < 2; planar++) {
+		snprintf(name, sizeof name, "%s conv %dx%d s%d of %d%s to %d, %dx%dx%d, padding %d %d, dilation %d", type, kh, kw, s, c,
+			 planar ? " planes" : "", o, n, hh, ww, before, after, dy);
+		harness_textf(h, name,
+			      "weights %s\n%%0 \"x\" = input f32[%d,%d,%d,%d]\n"
+			      "%%1 = const f32[%d,%d,%d,%d] = random seed 3 mean 0.0 deviation 0.5 f32[%d,%d,%d,%d]\n"
+			      "%%2 = const f32[%d] = random seed 5 mean 0.0 deviation 0.5 f32[%d]\n"
+			      "%%3 = %s f32[%d,%d,%d,%d]\n"
+			      "%%4 = conv(%%3, %%1, %%2;) {strides = [%d,%d], pads = [%d,%d,%d,%d], dilations = [%d,1], group = 1} "
+			      "[relu(r0) f32] : f32[%d,%d,%d,%d]\noutput \"y\" %%4\n",
+			      type, n, planar ? c : hh, planar ? hh : ww, planar ? ww : c, o, c, kh, kw, o, c, kh, kw, o, o,
+			      planar ? "transpose(%0) {perm = [0,2,3,1]} :" : "map(;%0) [neg(i0) f32] :", n, hh, ww, c, s, s, before,
+			      before, after, after, dy, n, oh, ow, o);
+	}
+}
+
+static void few(struct harness *h)
+{
+	few_of(h, "f32", 1, 18, 22, 3, 24, 3, 3, 2, 1, 1, 1);	/* a tile and a part, padding at both ends */
+	few_of(h, "f32", 1, 17, 19, 3, 64, 3, 3, 2, 1, 0, 0);	/* none; two panels */
+	few_of(h, "f32", 2, 9, 16, 3, 17, 3, 3, 1, 1, 1, 0);	/* two images, a panel that is not full */
+	few_of(h, "f32", 1, 30, 37, 3, 65, 7, 7, 2, 1, 3, 3);	/* as residual networks begin */
+	few_of(h, "f32", 1, 11, 40, 1, 16, 5, 5, 1, 1, 2, 2);	/* one channel */
+	few_of(h, "f32", 3, 7, 21, 4, 33, 1, 5, 2, 1, 2, 1);	/* kernels of one row */
+	few_of(h, "f32", 1, 13, 12, 2, 40, 3, 3, 1, 3, 3, 3);	/* rows apart; pixels beyond the padding only */
+	few_of(h, "f32", 1, 3, 64, 8, 31, 5, 3, 1, 1, 4, 4);	/* more kernel than image: rows without a tap; segments */
+	few_of(h, "f32", 1, 1, 90, 3, 48, 1, 8, 4, 1, 6, 6);
+	few_of(h, "f16", 1, 9, 20, 3, 24, 3, 3, 2, 1, 1, 1);
+	few_of(h, "bf16", 1, 9, 20, 3, 40, 3, 3, 1, 1, 1, 1);
+	harness_text(h, "conv of two planes in one dimension, residual",
+		     "%0 \"x\" = input f32[2,2,31]\n%1 \"r\" = input f32[2,16,18]\n"
+		     "%2 = const f32[18,2,4] = random seed 3 mean 0.0 deviation 0.5 f32[18,2,4]\n"
+		     "%3 = map(;%1) [neg(i0) f32] : f32[2,16,18]\n%4 = transpose(%0) {perm = [0,2,1]} : f32[2,31,2]\n"
+		     "%5 = conv(%4, %2; %3) {strides = [2], pads = [2,1], dilations = [1], group = 1} [add(r0, i0) f32] : "
+		     "f32[2,16,18]\noutput \"y\" %5\n");
+	harness_text(h, "conv of planes that something else reads turned as well",
+		     "%0 \"x\" = input f32[1,3,9,20]\n"
+		     "%1 = const f32[16,3,3,3] = random seed 3 mean 0.0 deviation 0.5 f32[16,3,3,3]\n"
+		     "%2 = transpose(%0) {perm = [0,2,3,1]} : f32[1,9,20,3]\n"
+		     "%3 = conv(%2, %1) {strides = [1,1], pads = [1,1,1,1], dilations = [1,1], group = 1} : f32[1,9,20,16]\n"
+		     "%4 = map(;%2) [neg(i0) f32] : f32[1,9,20,3]\noutput \"y\" %3\noutput \"z\" %4\n");
+}
+
 static void transposes(struct harness *h)
 {
 	harness_text(h, "transposed conv, stride 2",
@@ -152,12 +201,14 @@ int main(void)
 
 	harness_init(&h, TARGET_CPU_KERNELS);
 	convolutions(&h);
+	few(&h);
 	stored(&h, "f16");
 	stored(&h, "bf16");
 	transposes(&h);
 	pools(&h);
 	h.target.kernels = TARGET_GPU_KERNELS;
 	convolutions(&h);
+	few(&h);
 	stored(&h, "f16");
 	stored(&h, "bf16");
 	transposes(&h);

@@ -52,6 +52,7 @@ struct codegen {
 	node_id *last_use;     /* of a value or of any alias of it; NO_ID: lives to the end */
 	struct place *place;	 /* of a value in its root; strided only where the kernel writes rows */
 	struct rows_at *rows_at; /* of a node's input 0 */
+	value_id *planes_at;	 /* of a node: its input 0 with channels before pixels, which it reads instead; NO_ID */
 	struct heads **heads;	 /* of each attention */
 	bool *unmade;		 /* values that nobody needs made */
 	uint32_t zeros;        /* index of the weight that codegen_zeros() gives; NO_ID: none yet */
@@ -302,6 +303,8 @@ bool select_rows_by_panels(struct codegen *c, node_id id, const struct rows_by_p
 /* Whether node id will be rows of *k values by panels, wherever the rows are. */
 bool matmul_reads_rows(const struct codegen *c, node_id id, int64_t *k);
 bool conv_reads_rows(const struct codegen *c, node_id id, int64_t *k);
+/* Whether convolution id can read channels one after the other as well. */
+bool conv_reads_planes(struct codegen *c, node_id id);
 
 /* ---- one per family ---- */
 

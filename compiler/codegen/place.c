@@ -6,8 +6,9 @@
  * output, if nothing else reads it and its kernel can write rows that lie
  * apart: then it is computed where it belongs and nothing is copied. And a slice
  * that only a product over rows of matmul.cl reads is not made at all, because
- * that kernel reads its rows element by element anyway; nor is what only puts heads of an
- * attention one after the other, or back side by side (heads.c).
+ * that kernel reads its rows element by element anyway; nor is what only turns
+ * the image that a convolution of few channels reads (conv_few.cl), nor what only
+ * puts heads of an attention one after the other, or back side by side (heads.c).
  */
 #include "config.h"
 
@@ -152,6 +153,35 @@ static void find_slice(const struct placing *p, node_id id)
 	do_without(c, source, slice->in[0]);
 }
 
+/* The first convolution reads channels one after the other, as most inputs have them: what turns these is not made. */
+static void find_planes(const struct placing *p, node_id id)
+{
+	struct codegen *c = p->c;
+	const struct node *n = graph_node(c->g, id), *turn;
+	const struct value *x;
+	const int64_t *perm;
+	uint32_t rank;
+
+	c->planes_at[id] = NO_ID;
+	if (n->op != OP_conv)
+		return;
+	x = graph_value(c->g, n->in[0]);
+	rank = x->shape.rank;
+	if (x->kind != VALUE_NODE || p->uses[n->in[0]] != 1 || x->dtype != DTYPE_F32)
+		return;
+	turn = graph_node(c->g, x->producer);
+	if (turn->op != OP_transpose || turn->epilogue_count || value_is_const(c, turn->in[0]) || rank < 3)
+		return;
+	perm = node_ints(turn, ATTR_perm, NULL);
+	for (uint32_t i = 0; i < rank; i++)
+		if (perm[i] != (i == 0 ? 0 : i + 1 < rank ? i + 1 : 1))
+			return;
+	if (!conv_reads_planes(c, id))
+		return;
+	c->planes_at[id] = turn->in[0];
+	do_without(c, n->in[0], turn->in[0]);
+}
+
 /* Attention reads and writes rows where they are; on a GPU it does not. */
 static void find_heads(const struct placing *p, node_id id)
 {
@@ -205,6 +235,7 @@ void codegen_place(struct codegen *c)
 	c->place = arena_new_array(c->arena, struct place, g->values.len);
 	c->unmade = arena_new_array(c->arena, bool, g->values.len);
 	c->rows_at = arena_new_array(c->arena, struct rows_at, g->nodes.len);
+	c->planes_at = arena_new_array(c->arena, value_id, g->nodes.len);
 	c->heads = arena_new_array(c->arena, struct heads *, g->nodes.len);
 	find_aliases(c);
 	for (uint32_t i = 0; i < g->values.len; i++)
@@ -213,6 +244,7 @@ void codegen_place(struct codegen *c)
 	for (uint32_t i = 0; i < g->nodes.len; i++)
 		if (!graph_node(g, i)->dead) {
 			find_slice(&p, i);
+			find_planes(&p, i);
 			find_heads(&p, i);
 		}
 	for (uint32_t i = g->nodes.len; i-- > 0;) {

@@ -5,6 +5,7 @@
  *	1x1, stride 1        a matrix product over pixels (matmul.cl)
  *	one channel a group  depthwise.cl
  *	3x3, stride 1        winograd.cl, where that is less work
+ *	few channels         conv_few.cl
  *	all else             conv.cl
  */
 #include "config.h"
@@ -13,7 +14,8 @@
 #include "codegen/select_winograd.h"
 #include "target/tuning.h"
 
-enum { SHORT_RUN = 24 };
+/* FEW: what conv_few.cl is for, and pixels of its tile */
+enum { SHORT_RUN = 24, FEW_CHANNELS = 8, FEW_PIXELS = 8 };
 
 struct convolution {
 	const struct node *n; /* bias in the epilogue */
@@ -229,6 +231,101 @@ static bool select_general(struct codegen *c, node_id id, const struct convoluti
 	return build_launch_tiles(&b, &tile, v->group * per_group, phases * tiles);
 }
 
+/* ---- few input channels: conv_few.cl ---- */
+
+static bool is_quant(const struct codegen *c, const struct convolution *v)
+{
+	return (!v->transposed || v->group == 1) && codegen_quant(c, v->n->in[1], v->transposed, !v->transposed);
+}
+
+static bool is_tuned(const struct codegen *c, const struct convolution *v)
+{
+	return tuning_tile(c->t, v->w.images * product3(v->w.out), v->outputs, v->w.channels * product3(v->w.kernel));
+}
+
+static bool is_few(struct codegen *c, const struct convolution *v)
+{
+	const struct window *w = &v->w;
+
+	return !codegen_is_gpu(c) && !v->transposed && v->group == 1 && w->dims <= 2 && !is_pointwise(v) && !is_quant(c, v) &&
+	       w->channels <= FEW_CHANNELS && w->kernel[2] * w->channels <= SHORT_RUN && w->dilation[2] == 1 &&
+	       w->out[2] >= FEW_PIXELS && w->in[1] * w->in[2] * w->channels * w->images <= INT32_MAX &&
+	       (is_tuned(c, v) || !winograd_pays(c, w, v->outputs, false));
+}
+
+/* Segments of a row: enough for a few dozen work-items, none shorter than a tile. */
+static int64_t row_segments(const struct window *w)
+{
+	int64_t wanted = ceil_div(32, w->images * w->out[1]), most = w->out[2] / FEW_PIXELS;
+
+	return wanted < most ? wanted : most;
+}
+
+static bool select_few(struct codegen *c, node_id id, const struct convolution *v)
+{
+	const struct window *w = &v->w;
+	int64_t taps = product3(w->kernel), segments = row_segments(w);
+	struct packing packing = { .kind = PACK_CONV, .dtype = codegen_storage(c, v->n->in[1]), .groups = 1 };
+	struct tile tile = codegen_tile(c, w->images * product3(w->out), v->outputs, w->channels * taps);
+	struct build b;
+	uint32_t weight;
+
+	tile.rows_first = false;
+	tile.height = FEW_PIXELS;
+	packing.width = tile.width;
+	build_begin(&b, c, id, "conv_few");
+	b.n = v->n;
+	b.in_place = false; /* some pixels are stored twice */
+	build_what(&b, "conv %s", window_text(c, w));
+	build_tile(&b, &tile);
+	weight = codegen_weight(c, v->n->in[1], packing);
+	build_define_weight(&b, weight);
+	build_define(&b, "CHANNELS", w->channels);
+	build_define(&b, "KW", w->kernel[2]);
+	build_define(&b, "SX", w->stride[2]);
+	build_define(&b, "PLANAR", c->planes_at[id] != NO_ID);
+	if (!build_epilogue(&b, DTYPE_F32))
+		return false;
+	build_value_f32(&b, c->planes_at[id] != NO_ID ? c->planes_at[id] : v->n->in[0]);
+	build_weight(&b, weight, true);
+	build_first_granule(&b);
+	build_i32(&b, segments);
+	build_i32(&b, v->outputs);
+	build_i32(&b, w->in[1]);
+	build_i32(&b, w->in[2]);
+	build_i32(&b, w->out[1]);
+	build_i32(&b, w->out[2]);
+	build_i32(&b, w->kernel[1]);
+	build_i32(&b, w->stride[1]);
+	build_i32(&b, w->dilation[1]);
+	build_i32(&b, w->begin[1]);
+	build_i32(&b, w->begin[2]);
+	build_out(&b);
+	build_flops(&b, (uint64_t)(2 * w->images * product3(w->out) * v->outputs * w->channels * taps));
+	return build_launch_tiles(&b, &tile, ceil_div(v->outputs, tile.width), w->images * w->out[1] * segments);
+}
+
+static bool read_convolution(struct codegen *c, node_id id, struct convolution *v)
+{
+	const struct node *n = graph_node(c->g, id);
+
+	*v = (struct convolution){ .transposed = n->op == OP_conv_transpose, .group = node_int(n, ATTR_group, 1) };
+	v->n = n;
+	v->weights = value_shape(c, n->in[1]);
+	v->w = window_read(c, n, v->weights);
+	if (v->w.dims < 1 || v->w.dims > 3)
+		return false;
+	v->outputs = value_shape(c, n->out[0])->dim[v->w.dims + 1];
+	return true;
+}
+
+bool conv_reads_planes(struct codegen *c, node_id id)
+{
+	struct convolution v;
+
+	return value_is_const(c, graph_node(c->g, id)->in[1]) && read_convolution(c, id, &v) && is_few(c, &v);
+}
+
 bool conv_reads_rows(const struct codegen *c, node_id id, int64_t *k)
 {
 	const struct node *n = graph_node(c->g, id);
@@ -244,29 +341,25 @@ bool conv_reads_rows(const struct codegen *c, node_id id, int64_t *k)
 bool select_conv(struct codegen *c, node_id id)
 {
 	const struct node *n = graph_node(c->g, id);
-	struct convolution v = { .transposed = n->op == OP_conv_transpose, .group = node_int(n, ATTR_group, 1) };
-	bool quant, tuned;
+	struct convolution v;
 
 	if (!codegen_want_f32(c, id))
 		return false;
 	if (!value_is_const(c, n->in[1]))
 		return codegen_refuse(c, id, "its weights are computed at run time");
-	v.n = codegen_bias_as_epilogue(c, n, 2);
-	v.weights = value_shape(c, n->in[1]);
-	v.w = window_read(c, n, v.weights);
-	v.outputs = value_shape(c, n->out[0])->dim[v.w.dims + 1];
-	if (v.w.dims < 1 || v.w.dims > 3)
+	if (!read_convolution(c, id, &v))
 		return codegen_refuse(c, id, "%u spatial dimensions are not supported", v.w.dims);
+	v.n = codegen_bias_as_epilogue(c, n, 2);
 	if (is_pointwise(&v))
 		return select_pointwise(c, id, &v);
 	if (!v.transposed && v.group > 1 && v.group == v.w.channels && v.w.dims <= 2)
 		return select_depthwise(c, id, &v);
-	quant = (!v.transposed || v.group == 1) && codegen_quant(c, n->in[1], v.transposed, !v.transposed);
-	tuned = !quant && !v.transposed &&
-		tuning_tile(c->t, v.w.images * product3(v.w.out), v.outputs, v.w.channels * product3(v.w.kernel));
-	if (!tuned && !v.transposed && v.group == 1 && winograd_pays(c, &v.w, v.outputs, quant))
+	if (is_few(c, &v))
+		return select_few(c, id, &v);
+	if (!v.transposed && v.group == 1 && (is_quant(c, &v) || !is_tuned(c, &v)) &&
+	    winograd_pays(c, &v.w, v.outputs, is_quant(c, &v)))
 		return select_winograd(c, id, v.n, &v.w, v.outputs);
-	if (quant)
+	if (is_quant(c, &v))
 		return select_quant(c, id, &v);
 	return select_general(c, id, &v);
 }
