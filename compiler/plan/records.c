@@ -32,12 +32,8 @@ static const uint32_t kinds[SECTION_COUNT][2] = {
 	{ EDGE_SECTION_READS, sizeof(struct edge_read) },
 	{ EDGE_SECTION_CODE, sizeof(struct edge_code) },
 	{ EDGE_SECTION_ENTRIES, sizeof(uint64_t) },
-	{ EDGE_SECTION_BLOCKS, 1 },
 	{ EDGE_SECTION_LOOKUPS, sizeof(struct edge_lookup) },
 	{ EDGE_SECTION_LOADS, sizeof(struct edge_load) },
-	{ EDGE_SECTION_DEBUG, sizeof(struct edge_debug) },
-	{ EDGE_SECTION_LIFETIMES, sizeof(struct edge_lifetime) },
-	{ EDGE_SECTION_NOTES, sizeof(struct edge_note) },
 	{ EDGE_SECTION_TRAIN, sizeof(struct edge_train) },
 	{ EDGE_SECTION_VIEWS, sizeof(struct edge_view) },
 	{ EDGE_SECTION_POINTS, sizeof(struct edge_point) },
@@ -46,7 +42,11 @@ static const uint32_t kinds[SECTION_COUNT][2] = {
 	{ EDGE_SECTION_GENERATE, sizeof(struct edge_generate) },
 	{ EDGE_SECTION_VARIANTS, sizeof(struct edge_variant) },
 	{ EDGE_SECTION_STEP_VARIANTS, sizeof(uint32_t) },
+	{ EDGE_SECTION_BLOCKS, 1 },
 	{ EDGE_SECTION_TOKENIZER, 1 },
+	{ EDGE_SECTION_DEBUG, sizeof(struct edge_debug) },
+	{ EDGE_SECTION_LIFETIMES, sizeof(struct edge_lifetime) },
+	{ EDGE_SECTION_NOTES, sizeof(struct edge_note) },
 };
 
 void records_begin(struct records *r, struct arena *a, struct sections *x, struct diag *d)

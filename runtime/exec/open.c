@@ -2,9 +2,9 @@
 /*
  * open.c - from a file name to a session that is ready to run.
  *
- * The order is made for a fast start: the plan's records are read and checked,
- * memory is reserved, and the I/O thread begins to fill it; only then the
- * driver is loaded and the kernels are built, while weights arrive.
+ * The order is made for a fast start: the records that name the plan's reads are
+ * read and checked, memory is reserved, and the I/O thread begins to fill it; only
+ * then come the rest of the records, the driver and the kernels, while weights arrive.
  */
 #include "config.h"
 
@@ -28,6 +28,12 @@ static enum plan_io session_io(const struct edgert_options *o)
 	return o->io == EDGERT_IO_DIRECT ? PLAN_IO_DIRECT : o->io == EDGERT_IO_BUFFERED ? PLAN_IO_BUFFERED : PLAN_IO_AUTO;
 }
 
+static enum edge_status bad_plan(struct edgert_session *s, enum edge_status st, const char *why)
+{
+	return rt_fail(&s->failure, st, "plan \"%s\" %s: %s", s->file.path,
+		       st == EDGE_UNSUPPORTED ? "is not supported" : "is damaged", why);
+}
+
 static enum edge_status load_plan(struct edgert_session *s, const struct edgert_options *options,
 				  const struct session_purpose *purpose)
 {
@@ -36,11 +42,10 @@ static enum edge_status load_plan(struct edgert_session *s, const struct edgert_
 
 	if (!options->plan)
 		return rt_fail(&s->failure, EDGE_ARGUMENT, "no plan was named");
-	if ((st = plan_file_open(options->plan, &s->file, &s->failure)) != EDGE_OK)
+	if ((st = plan_file_open_early(options->plan, &s->file, &s->failure)) != EDGE_OK)
 		return st;
-	if ((st = plan_check(s->file.data, s->file.size, &s->plan, why, sizeof(why))) != EDGE_OK)
-		return rt_fail(&s->failure, st, "plan \"%s\" %s: %s", options->plan,
-			       st == EDGE_UNSUPPORTED ? "is not supported" : "is damaged", why);
+	if ((st = plan_check_early(s->file.data, s->file.size, &s->plan, why, sizeof(why))) != EDGE_OK)
+		return bad_plan(s, st, why);
 	if (options->no_native && plan_holds_code(&s->plan))
 		return rt_fail(&s->failure, EDGE_UNSUPPORTED,
 			       "plan \"%s\" holds machine code, which is not to be run here; "
@@ -58,6 +63,18 @@ static enum edge_status load_plan(struct edgert_session *s, const struct edgert_
 			       options->plan,
 			       s->plan.meta->kind == EDGE_PLAN_TRAIN ? "training" : "generating");
 	return EDGE_OK;
+}
+
+/* What no weight waits for. */
+static enum edge_status load_rest(struct edgert_session *s)
+{
+	enum edge_status st;
+	char why[512];
+
+	if ((st = plan_file_read_late(&s->file, &s->failure)) != EDGE_OK)
+		return st;
+	st = plan_check_late(&s->plan, why, sizeof(why));
+	return st == EDGE_OK ? EDGE_OK : bad_plan(s, st, why);
 }
 
 /* First read that is not for keeps, or read_count. */
@@ -232,7 +249,7 @@ enum edge_status session_open_as(const struct edgert_options *options, const str
 	/* memory of the device's own must exist before anything is read into it */
 	if (!purpose && s->staging == UINT32_MAX && (st = start_reading(s, options)) != EDGE_OK)
 		goto fail;
-	if ((st = open_device(s, options)) != EDGE_OK ||
+	if ((st = load_rest(s)) != EDGE_OK || (st = open_device(s, options)) != EDGE_OK ||
 	    (st = session_prepare(s, options)) != EDGE_OK)
 		goto fail;
 	choose_fences(s, options->profile);

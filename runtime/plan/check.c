@@ -150,12 +150,26 @@ static bool all_zero(const uint8_t *p, uint64_t n)
 	return !n || (!p[0] && !memcmp(p, p + 1, n - 1));
 }
 
-/* Bounds, order, padding and hash of one entry; *end is where the one before it ended. */
+static enum edge_status check_padding(struct check *c, const struct edge_section *s, uint64_t from)
+{
+	if (all_zero(c->p->data + from, s->offset - from))
+		return EDGE_OK;
+	return check_fail(c, EDGE_BAD, "padding before section %u is not zero", s->kind);
+}
+
+static enum edge_status check_hash(struct check *c, const struct edge_section *s)
+{
+	if (edge_xxh3(c->p->data + s->offset, s->size) == s->xxh3)
+		return EDGE_OK;
+	return check_fail(c, EDGE_BAD, "section %u is damaged", s->kind);
+}
+
+/* Bounds, order, padding and hash of one entry, unless it is late; *end is where the one before it ended. */
 static enum edge_status check_section(struct check *c, const struct edge_section *s, uint64_t *end)
 {
-	const uint8_t *data = c->p->data;
 	bool pages = s->kind == EDGE_SECTION_WEIGHTS || s->kind == EDGE_SECTION_BLOCKS;
 	uint64_t align = pages ? EDGE_PLAN_PAGE : 64;
+	enum edge_status st;
 
 	if (s->offset % align)
 		return check_fail(c, EDGE_BAD, "section %u starts at %llu, no multiple of %llu", s->kind,
@@ -164,8 +178,8 @@ static enum edge_status check_section(struct check *c, const struct edge_section
 		return check_fail(c, EDGE_BAD, "section %u ends outside the file", s->kind);
 	if (s->offset < *end)
 		return check_fail(c, EDGE_BAD, "section %u overlaps what is before it", s->kind);
-	if (!all_zero(data + *end, s->offset - *end))
-		return check_fail(c, EDGE_BAD, "padding before section %u is not zero", s->kind);
+	if (!c->late_before && !plan_section_is_late(s->kind) && (st = check_padding(c, s, *end)))
+		return st;
 	if ((uint64_t)s->count * s->stride != s->size)
 		return check_fail(c, EDGE_BAD, "section %u: %u records of %u bytes are not %llu", s->kind,
 				  s->count, s->stride, (unsigned long long)s->size);
@@ -174,9 +188,10 @@ static enum edge_status check_section(struct check *c, const struct edge_section
 	if (s->kind == EDGE_SECTION_WEIGHTS) {
 		if (s->xxh3)
 			return check_fail(c, EDGE_BAD, "the weights section has a hash of its own");
-	} else if (edge_xxh3(data + s->offset, s->size) != s->xxh3) {
-		return check_fail(c, EDGE_BAD, "section %u is damaged", s->kind);
+	} else if (!plan_section_is_late(s->kind) && (st = check_hash(c, s))) {
+		return st;
 	}
+	c->late_before = plan_section_is_late(s->kind);
 	*end = s->offset + s->size;
 	return EDGE_OK;
 }
@@ -217,9 +232,6 @@ static enum edge_status check_known(struct check *c, const struct edge_section *
 	case EDGE_SECTION_TOKENIZER:
 		c->p->tokenizer_size = s->size;
 		break;
-	case EDGE_SECTION_DEBUG:
-		c->debug_count = s->count;
-		break;
 	}
 	return EDGE_OK;
 }
@@ -252,7 +264,47 @@ static enum edge_status check_sections(struct check *c)
 	return EDGE_OK;
 }
 
+/* What check_sections() left out: hashes of late sections, and padding on both sides of them. */
+static enum edge_status check_late_sections(struct check *c)
+{
+	const struct edge_prefix *x = &c->p->header->prefix;
+	const struct edge_section *s = (const void *)(c->p->data + x->header_size);
+	uint64_t end = x->header_size + (uint64_t)x->section_count * x->section_entry_size;
+	bool late = false, before;
+	enum edge_status st;
+
+	for (uint32_t i = 0; i < x->section_count; i++, s++) {
+		before = late;
+		late = plan_section_is_late(s->kind);
+		if ((before || late) && (st = check_padding(c, s, end)))
+			return st;
+		if (late && (st = check_hash(c, s)))
+			return st;
+		if (s->kind == EDGE_SECTION_DEBUG)
+			c->debug_count = s->count;
+		end = s->offset + s->size;
+	}
+	return EDGE_OK;
+}
+
+enum edge_status plan_check_late(struct edge_plan *p, char *why, size_t why_size)
+{
+	struct check c = { .p = p, .why = why, .why_size = why_size };
+	enum edge_status st = check_late_sections(&c);
+
+	return st ? st : check_late_records(&c);
+}
+
 enum edge_status plan_check(const void *data, size_t size, struct edge_plan *out, char *why, size_t why_size)
+{
+	enum edge_status st = plan_check_early(data, size, out, why, why_size);
+
+	if (!st && (st = plan_check_late(out, why, why_size)))
+		memset(out, 0, sizeof *out);
+	return st;
+}
+
+enum edge_status plan_check_early(const void *data, size_t size, struct edge_plan *out, char *why, size_t why_size)
 {
 	struct check c = { .p = out, .why = why, .why_size = why_size };
 	enum edge_status st;

@@ -44,7 +44,7 @@ static bool token_ok(const struct edge_tokenizer *t, int64_t id, bool optional)
 	return id < t->tokens && id >= (optional ? EDGE_NONE : 0);
 }
 
-static enum edge_status check_tokenizer(struct check *c)
+enum edge_status check_tokenizer(struct check *c)
 {
 	const struct edge_tokenizer *t = c->p->tokenizer;
 	struct edge_tokenizer_view v;
@@ -144,5 +144,5 @@ enum edge_status check_generate(struct check *c)
 	    (st = check_tensor(c, "wanted", g->wanted, EDGE_TENSOR_INPUT, EDGE_I32, scored, 0)) ||
 	    (st = check_tensor(c, "logits", g->logits, EDGE_TENSOR_OUTPUT, EDGE_F32, scored, g->vocabulary)))
 		return st;
-	return check_tokenizer(c);
+	return EDGE_OK;
 }

@@ -612,7 +612,7 @@ enum edge_status check_records(struct check *c)
 {
 	static enum edge_status (*const check[])(struct check *) = {
 		check_strings, check_meta,   check_regions, check_buffers, check_kernels, check_code, check_models,
-		check_tensors, check_chunks, check_reads,   check_lookups, check_steps, check_loads, check_extras, check_train,
+		check_tensors, check_chunks, check_reads,   check_lookups, check_steps, check_loads, check_train,
 		check_generate,
 	};
 
@@ -623,6 +623,13 @@ enum edge_status check_records(struct check *c)
 			return st;
 	}
 	return EDGE_OK;
+}
+
+enum edge_status check_late_records(struct check *c)
+{
+	enum edge_status st = check_extras(c);
+
+	return st || !c->p->tokenizer ? st : check_tokenizer(c);
 }
 
 size_t edge_dtype_size(uint32_t dtype)

@@ -4,7 +4,7 @@
  *
  * The plan's view wants the whole file at one address. An anonymous mapping of
  * the file's size gives that; only what lies outside the weights section is
- * read into it, the rest stays untouched zero pages that cost nothing. Copying
+ * read into it, what no weight waits for as the second part; the rest stays untouched zero pages that cost nothing. Copying
  * the records (a small part of a plan) is what makes a truncated file harmless.
  *
  * Weights are read past the page cache, several chunks at a time: nothing is
@@ -34,6 +34,7 @@
 enum {
 	DIRECT_FROM = 2 << 20,	      /* bytes of weights that are read once; less comes as fast with what surrounds it */
 	DIRECT_AGAIN_FROM = 16 << 20, /* that are read again: less stays in the page cache */
+	FIRST_BYTES = 192 << 10,    /* of a plan that are read first: most have no more records that cannot wait */
 	AHEAD_BYTES = 1 << 20,      /* that the disk works on: told more, it brings the first of it later */
 	DIRECT_DEPTH = 4,	/* chunks of up to 1 MiB: less leaves disks idle, more gains nothing */
 	SAMPLES = 64		/* pages that are looked for in the page cache */
@@ -141,14 +142,14 @@ void plan_file_expect(const struct plan_file *p, const struct edge_chunk *chunk)
 	posix_fadvise(p->fd, (off_t)chunk->offset, (off_t)chunk->bytes, POSIX_FADV_WILLNEED);
 }
 
-/* Where the weights section is. The header is unchecked: it only says what to leave out. */
-static void find_weights(const struct plan_file *p, uint64_t *start, uint64_t *end)
+/* Where the weights and the first late section are. The header is unchecked: it only says what to leave out. */
+static void find_sections(const struct plan_file *p, uint64_t have, uint64_t *late, uint64_t *start, uint64_t *end)
 {
 	struct edge_section s;
 	struct edge_header h;
 	uint64_t table, i;
 
-	*start = *end = p->size;
+	*late = *start = *end = p->size;
 	if (p->size < sizeof(h))
 		return;
 	memcpy(&h, p->data, sizeof(h));
@@ -158,15 +159,18 @@ static void find_weights(const struct plan_file *p, uint64_t *start, uint64_t *e
 	for (i = 0; i < h.prefix.section_count && i < 256; i++) {
 		uint64_t at = table + i * h.prefix.section_entry_size;
 
-		if (at > EDGE_PLAN_PAGE - sizeof(s) || at + sizeof(s) > p->size)
+		if (at > have - sizeof(s) || at + sizeof(s) > p->size)
 			return;
 		memcpy(&s, (char *)p->data + at, sizeof(s));
-		if (s.kind == EDGE_SECTION_WEIGHTS && s.offset <= p->size &&
-		    s.size <= p->size - s.offset) {
+		if (s.offset > p->size || s.size > p->size - s.offset)
+			continue;
+		if (s.kind == EDGE_SECTION_WEIGHTS) {
 			*start = s.offset;
 			*end = s.offset + s.size;
 			return;
 		}
+		/* late sections come last; where they do not, nothing is */
+		*late = !plan_section_is_late(s.kind) ? p->size : *late < s.offset ? *late : s.offset;
 	}
 }
 
@@ -221,38 +225,79 @@ uint32_t plan_file_foresee(const struct plan_file *p, const struct edge_plan *pl
 }
 
 /* A byte of it, of which there is no waiting for the disk. */
-bool plan_file_is_here(const struct plan_file *p, const struct edge_chunk *chunk)
+static bool is_here(const struct plan_file *p, uint64_t at)
 {
 	char byte;
 	struct iovec to = { &byte, 1 };
 
 	/* not every C library knows the call; an offset is one word on 64-bit systems */
-	return syscall(SYS_preadv2, p->fd, &to, 1, (long)(chunk->offset + chunk->bytes - 1), 0, RWF_NOWAIT) == 1;
+	return syscall(SYS_preadv2, p->fd, &to, 1, (long)at, 0, RWF_NOWAIT) == 1;
 }
 
-static enum edge_status read_records(struct plan_file *p, struct failure *f)
+bool plan_file_is_here(const struct plan_file *p, const struct edge_chunk *chunk)
 {
-	uint64_t head = p->size < EDGE_PLAN_PAGE ? p->size : EDGE_PLAN_PAGE, start, end;
+	return is_here(p, chunk->offset + chunk->bytes - 1);
+}
+
+/* Up to `end`, of the file's beginning. */
+static enum edge_status read_until(struct plan_file *p, uint64_t end, bool direct, struct failure *f)
+{
+	uint64_t to = direct ? edge_plan_pages(end) : end;
 	enum edge_status st;
 
-	/* whole pages on either side of the weights */
-	if ((st = read_range(p, 0, head, false, p->data, f)) != EDGE_OK)
-		return st;
-	find_weights(p, &start, &end);
-	start = edge_plan_pages(start);
-	end = end / EDGE_PLAN_PAGE * EDGE_PLAN_PAGE;
-	if (start > p->size || start >= end)
-		start = end = p->size;
-	p->weights[0] = start;
-	p->weights[1] = end;
-	if (start > head) /* asked for at once, or the system brings a little at a time */
-		posix_fadvise(p->fd, (off_t)head, (off_t)(start - head), POSIX_FADV_WILLNEED);
-	if (start > head &&
-	    (st = read_range(p, head, start - head, false, (char *)p->data + head, f)) != EDGE_OK)
-		return st;
-	if (end < head)
-		end = head;
-	return read_range(p, end, p->size - end, false, (char *)p->data + end, f);
+	if (end <= p->read)
+		return EDGE_OK;
+	if (to > p->size) /* the last page is not a whole one */
+		to = p->size / EDGE_PLAN_PAGE * EDGE_PLAN_PAGE;
+	if (to > p->read) {
+		if ((st = read_range(p, p->read, to - p->read, direct, (char *)p->data + p->read, f)) != EDGE_OK)
+			return st;
+		p->read = to;
+	}
+	return p->read < end ? read_until(p, end, false, f) : EDGE_OK;
+}
+
+/*
+ * The records that come first, at once and past the page cache, which would bring a little at a time; plans with
+ * few bytes of weights come with what surrounds these.
+ */
+static enum edge_status read_early(struct plan_file *p, struct failure *f)
+{
+	bool direct = p->size >= DIRECT_FROM && !is_here(p, 0);
+	uint64_t first = direct ? FIRST_BYTES : EDGE_PLAN_PAGE, late, after;
+	enum edge_status st;
+
+	if (direct)
+		p->direct_fd = open(p->path, O_RDONLY | O_CLOEXEC | O_DIRECT);
+	direct = p->direct_fd >= 0;
+	st = read_until(p, first < p->size ? first : p->size, direct, f);
+	if (st == EDGE_OK) {
+		find_sections(p, p->read, &late, &p->weights[0], &p->weights[1]);
+		p->weights[0] = edge_plan_pages(p->weights[0]);
+		p->weights[1] = p->weights[1] / EDGE_PLAN_PAGE * EDGE_PLAN_PAGE;
+		if (p->weights[0] > p->size || p->weights[0] >= p->weights[1])
+			p->weights[0] = p->weights[1] = p->size;
+		st = read_until(p, late < p->weights[0] ? late : p->weights[0], direct, f);
+		after = p->weights[1] > p->read ? p->weights[1] : p->read;
+		if (st == EDGE_OK && after < p->size) /* not as the compiler writes plans */
+			st = read_range(p, after, p->size - after, false, (char *)p->data + after, f);
+	}
+	if (p->direct_fd >= 0)
+		close(p->direct_fd);
+	p->direct_fd = -1;
+	return st;
+}
+
+enum edge_status plan_file_read_late(struct plan_file *p, struct failure *f)
+{
+	uint64_t start = p->weights[0];
+	enum edge_status st;
+
+	if (start > p->read) /* asked for at once, or the system brings a little at a time */
+		posix_fadvise(p->fd, (off_t)p->read, (off_t)(start - p->read), POSIX_FADV_WILLNEED);
+	st = read_until(p, start, false, f);
+	mprotect(p->data, p->size, PROT_READ);
+	return st;
 }
 
 static enum edge_status describe(struct plan_file *p, struct failure *f)
@@ -278,7 +323,7 @@ static enum edge_status describe(struct plan_file *p, struct failure *f)
 	return EDGE_OK;
 }
 
-enum edge_status plan_file_open(const char *path, struct plan_file *out, struct failure *f)
+enum edge_status plan_file_open_early(const char *path, struct plan_file *out, struct failure *f)
 {
 	enum edge_status st;
 
@@ -288,10 +333,14 @@ enum edge_status plan_file_open(const char *path, struct plan_file *out, struct 
 	out->fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (out->fd < 0)
 		return rt_fail_errno(f, EDGE_IO, "could not open plan \"%s\"", path);
-	if ((st = describe(out, f)) != EDGE_OK || (st = read_records(out, f)) != EDGE_OK)
-		return st;
-	mprotect(out->data, out->size, PROT_READ);
-	return EDGE_OK;
+	return (st = describe(out, f)) != EDGE_OK ? st : read_early(out, f);
+}
+
+enum edge_status plan_file_open(const char *path, struct plan_file *out, struct failure *f)
+{
+	enum edge_status st = plan_file_open_early(path, out, f);
+
+	return st != EDGE_OK ? st : plan_file_read_late(out, f);
 }
 
 bool plan_file_is_direct(const struct plan_file *p)

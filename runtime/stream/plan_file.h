@@ -28,6 +28,7 @@ struct plan_file {
 	size_t size;
 	int64_t modified[2]; /* when opened: s, ns */
 	uint64_t weights[2]; /* where they begin and end, in whole pages */
+	uint64_t read;	     /* bytes of the file's beginning that are in memory */
 	atomic_bool slow;    /* so the page cache may be worth its copies */
 	bool automatic;
 	bool foresees;	     /* through the page cache, which is told what later runs read a little ahead */
@@ -36,6 +37,9 @@ struct plan_file {
 
 /* Reads everything but the weights. Nothing is checked yet: that is plan_check()'s work. */
 enum edge_status plan_file_open(const char *path, struct plan_file *out, struct failure *f);
+/* The same in two steps: the first reads what plan_check_early() wants, and more where that costs nothing. */
+enum edge_status plan_file_open_early(const char *path, struct plan_file *out, struct failure *f);
+enum edge_status plan_file_read_late(struct plan_file *p, struct failure *f);
 /*
  * How weights are read: before the first of them. requests: as in the plan's meta. memory: bytes of all
  * that is read into, in one piece. again: some are read in each run.

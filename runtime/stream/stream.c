@@ -315,15 +315,15 @@ static int start_readers(struct stream *s)
 	if (code != 0)
 		return code;
 	pthread_attr_setstacksize(&attr, STACK);
-	pthread_mutex_lock(&s->lock);
 	for (uint32_t i = 0; i < depth && code == 0; i++) {
+		pthread_mutex_lock(&s->lock); /* each by itself: the first begins to read while the others are made */
 		s->reader[i] = (struct reader){ .stream = s, .at = NONE, .away = s->home };
 		code = pthread_create(&s->reader[i].thread, &attr, reader, &s->reader[i]);
 		if (code == 0 && s->home >= 0)
 			keep_off(s, s->reader[i].thread, s->home);
 		s->readers += code == 0;
+		pthread_mutex_unlock(&s->lock);
 	}
-	pthread_mutex_unlock(&s->lock);
 	pthread_attr_destroy(&attr);
 	return s->readers > 0 || depth == 0 ? 0 : code;
 }

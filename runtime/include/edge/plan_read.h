@@ -88,6 +88,20 @@ bool edge_tokenizer_parts(const struct edge_tokenizer *t, uint64_t size, struct 
  */
 enum edge_status plan_check(const void *data, size_t size, struct edge_plan *out, char *why, size_t why_size);
 
+/*
+ * The same in two calls: the first does without the contents of sections that no read of weights needs, which may be
+ * absent yet (any bytes) and must not be used before the second has said EDGE_OK. The second leaves the view as it is.
+ */
+enum edge_status plan_check_early(const void *data, size_t size, struct edge_plan *out, char *why, size_t why_size);
+enum edge_status plan_check_late(struct edge_plan *p, char *why, size_t why_size);
+
+/* Machine code, the tokenizer, and what only people need. */
+static inline bool plan_section_is_late(uint32_t kind)
+{
+	return kind == EDGE_SECTION_BLOCKS || kind == EDGE_SECTION_TOKENIZER || kind == EDGE_SECTION_DEBUG ||
+	       kind == EDGE_SECTION_LIFETIMES || kind == EDGE_SECTION_NOTES;
+}
+
 /* Hashes every chunk. EDGE_BAD names the first one that differs. */
 enum edge_status plan_check_chunks(const struct edge_plan *p, char *why, size_t why_size);
 
