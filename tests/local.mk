@@ -162,6 +162,10 @@ check_PROGRAMS += %D%/test_native_math %D%/test_native_types
 %C%_test_native_math_SOURCES = %D%/test_native_math.c %D%/native_harness.c %D%/native_harness.h
 %C%_test_native_types_SOURCES = %D%/test_native_types.c %D%/native_harness.c %D%/native_harness.h
 TESTS += %D%/test_native_math %D%/test_native_types
+check_PROGRAMS += %D%/test_clock
+%C%_test_clock_SOURCES = %D%/test_clock.c
+TESTS += %D%/test_clock
+
 check_PROGRAMS += %D%/test_bound
 %C%_test_bound_SOURCES = %D%/test_bound.c runtime/tools/bound.c
 %C%_test_bound_LDADD = libruntime.la libedgeplan.la $(RUNTIME_LIBS)

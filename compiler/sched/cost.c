@@ -43,26 +43,33 @@ enum {
 	CODE_PAGES = 14,       /* touched by the first launch of a kernel */
 	RAMP_FIRST = 1 << 20, RAMP_LAST = 8 << 20, /* while the system has not yet read far ahead */
 	DIRECT_FROM = 2 << 20, DIRECT_AGAIN_FROM = 16 << 20, /* bytes of weights, as the runtime has it */
+	DIRECT_DEPTH = 4,      /* reads on their way at once where the device block does not say */
 	RECORD_READS = 3       /* of a plan that is not cached before its weights: header, records, code */
 };
+
+/* Beginning, finishing and storing the results of a product's tile takes as long as so many more terms of their sums. */
+#define RESULT_TERMS 24
 
 /* Share of the multiply-add peak; bytes for each multiply-add of the peak (0: only memory counts). */
 struct kernel_class {
 	const char *prefix; /* of the template's name */
 	double flops, bytes;
+	uint32_t terms; /* that each result costs besides */
 };
 
 static const struct kernel_class classes[] = {
-	{ "matmul_batch", 0.7, 0 },  { "matmul", 0.9, 0 },	{ "conv", 0.93, 0 },	     { "gemv", 0.85, 0 },
-	{ "attention", 0.91, 0 },    { "depthwise", 0.35, 0.18 }, { "copy", 0.85, 0.07 },      { "transpose", 0.85, 0.17 },
-	{ "resize", 0.85, 0.06 },    { "pool", 0.85, 0.14 },	{ "pad", 0.85, 0.05 },	     { "gather", 0.85, 0.05 },
-	{ "concat", 0.85, 0.1 },     { "norm", 0.85, 0.18 },	{ "mix_norm", 0.52, 0.1 },   { "group_norm", 0.85, 0.15 },
-	{ "softmax", 0.85, 0.03 },   { "reduce", 0.85, 0.1 },     { "map", 0.85, 0.25 },	{ "recurrent", 0.3, 0 },      { "gpu_", 0.5, 0 },
+	{ "matmul_batch", 0.7, 0, 0 }, { "matmul", 0.93, 0, RESULT_TERMS }, { "conv", 0.95, 0, RESULT_TERMS },
+	{ "gemv", 0.85, 0, 0 },        { "attention", 0.91, 0, 0 },	    { "depthwise", 0.35, 0.18, 0 },
+	{ "copy", 0.85, 0.07, 0 },     { "transpose", 0.85, 0.17, 0 },	    { "resize", 0.85, 0.06, 0 },
+	{ "pool", 0.85, 0.14, 0 },     { "pad", 0.85, 0.05, 0 },	    { "gather", 0.85, 0.05, 0 },
+	{ "concat", 0.85, 0.1, 0 },    { "norm", 0.85, 0.18, 0 },	    { "group_norm", 0.85, 0.15, 0 },
+	{ "softmax", 0.85, 0.03, 0 },  { "reduce", 0.85, 0.1, 0 },	    { "map", 0.85, 0.25, 0 },
+	{ "recurrent", 0.3, 0, 0 },    { "mix_norm", 0.52, 0.1, 0 },	    { "gpu_", 0.5, 0, 0 },
 };
 
 static const struct kernel_class *class_of(const char *kernel)
 {
-	static const struct kernel_class other = { "", 0.7, 0 };
+	static const struct kernel_class other = { "", 0.7, 0, 0 };
 
 	for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
 		if (!strncmp(kernel, classes[i].prefix, strlen(classes[i].prefix)))
@@ -70,11 +77,12 @@ static const struct kernel_class *class_of(const char *kernel)
 	return &other;
 }
 
-double cost_launch_ms(const struct target *t, const char *kernel, uint64_t flops, uint64_t bytes)
+double cost_launch_ms(const struct target *t, const char *kernel, uint64_t flops, uint64_t bytes, uint64_t results)
 {
 	const struct kernel_class *c = class_of(kernel);
-	double most = 1e3 * (double)flops / (c->flops * t->flops_per_s), ms;
 	bool cpu = t->kernels == TARGET_CPU_KERNELS;
+	double work = (double)flops + (cpu && flops ? 2.0 * c->terms * (double)results : 0);
+	double most = 1e3 * work / (c->flops * t->flops_per_s), ms;
 
 	ms = cpu && c->bytes > 0 ? 1e3 * (double)bytes / (c->bytes * t->flops_per_s) : 0;
 	if (ms > most)
@@ -112,6 +120,22 @@ double cost_read_ms(const struct target *t, uint64_t bytes)
 
 	/* side by side, one read is checked while the others are on their way */
 	return t->direct ? ms : REQUEST_MS + ms + 1e3 * (double)bytes / HASH_RATE;
+}
+
+uint32_t cost_reads_at_once(const struct target *t)
+{
+	return !t->direct || !t->unified ? 0 : t->requests ? t->requests : DIRECT_DEPTH;
+}
+
+double cost_seek_ms(const struct target *t)
+{
+	return t->seek_ms;
+}
+
+double cost_check_ms(const struct target *t, uint64_t bytes)
+{
+	(void)t;
+	return 1e3 * (double)bytes / HASH_RATE;
 }
 
 double cost_copied_ms(const struct target *t, uint64_t bytes)

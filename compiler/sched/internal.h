@@ -8,10 +8,14 @@
 static inline uint64_t round_up(uint64_t x, uint64_t to) { return (x + to - 1) / to * to; }
 
 /* ---- cost.c: milliseconds ---- */
-double cost_launch_ms(const struct target *t, const char *kernel, uint64_t flops, uint64_t bytes);
+/* results: elements that the launch stores */
+double cost_launch_ms(const struct target *t, const char *kernel, uint64_t flops, uint64_t bytes, uint64_t results);
 double cost_copy_ms(const struct target *t, uint64_t bytes);
 double cost_transfer_ms(const struct target *t, uint64_t bytes); /* at the disk's full rate */
 double cost_read_ms(const struct target *t, uint64_t bytes);     /* one request */
+uint32_t cost_reads_at_once(const struct target *t);             /* that share the disk; 0: one waits for the other */
+double cost_seek_ms(const struct target *t);                     /* of such a read, before its bytes come */
+double cost_check_ms(const struct target *t, uint64_t bytes);    /* after they have */
 /* What only a cold run pays: first touch of memory, first use of a kernel, and all before the first read. */
 double cost_touch_ms(const struct target *t, uint64_t region_bytes, uint64_t bytes);
 double cost_first_use_ms(const struct target *t);

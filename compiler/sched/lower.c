@@ -379,6 +379,14 @@ static void states_live(struct work *w)
 	}
 }
 
+/* Elements of what the node makes that the launch stands for. */
+static uint64_t results_of(const struct kernel_set *ks, const struct launch *l)
+{
+	const struct node *n = l->node == NO_ID ? NULL : graph_node(ks->graph, l->node);
+
+	return n && n->out_count ? (uint64_t)shape_elements(&graph_value(ks->graph, n->out[0])->shape) : 0;
+}
+
 /* Memory of one launch. The value it may overwrite is merged later. */
 static bool launch_event(struct work *w, uint32_t model, uint32_t index, struct pending *p)
 {
@@ -397,7 +405,7 @@ static bool launch_event(struct work *w, uint32_t model, uint32_t index, struct 
 	e = event_new(w, (struct event){ l->lookup ? SCHED_LOOKUP : SCHED_KERNEL, model, index, NO_ID,
 					 l->lookup ? cost_lookup_ms(w->t, l->lookup)
 						   : cost_launch_ms(w->t, ks->kernels.data[l->kernel].name, l->flops,
-								    l->bytes) });
+								    l->bytes, results_of(ks, l)) });
 	if (!touch_arguments(w, e))
 		return false;
 	if (!l->lookup)

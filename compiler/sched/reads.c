@@ -13,7 +13,26 @@
 
 #include <assert.h>
 
-enum { CHUNK_LEAST = 256 * 1024 }; /* a resident chunk ends with the first run that makes it so large */
+enum {
+	CHUNK_LEAST = 256 * 1024, /* a resident chunk ends with the first run that makes it so large */
+	COPY_PIECE = 64 * 1024, COPY_LEAST = 16 * 1024 /* of a block that several threads copy; less is not worth two */
+};
+
+/*
+ * Bytes of a streamed block's chunks. Where threads that run kernels copy it out of the page cache each takes
+ * a chunk at a time: as many for each, or one waits for the other at the end.
+ */
+static uint64_t piece_bytes(const struct layout *l, uint64_t block)
+{
+	const struct target *t = l->w->t;
+	uint64_t pieces, threads = t->threads ? t->threads : 2, bytes;
+
+	if (!cost_shares_copies(t) || block < threads * COPY_LEAST)
+		return l->chunk_most;
+	pieces = round_up((block + COPY_PIECE - 1) / COPY_PIECE, threads);
+	bytes = round_up((block + pieces - 1) / pieces, SCHED_PAGE);
+	return bytes < l->chunk_most ? bytes : l->chunk_most;
+}
 
 static void resident_chunk_new(struct layout *l, uint32_t region, uint32_t run, uint64_t from, uint64_t to)
 {
@@ -89,9 +108,10 @@ static void list_streamed(struct reader *k)
 		uint32_t i = l->p->order.data[n];
 		const struct block *b = &l->p->blocks.data[i];
 		int32_t free = b->carried ? b->stage_after : b->after, after = free < 0 ? -1 : (int32_t)l->step_of[free];
+		uint64_t piece = piece_bytes(l, b->bytes);
 
-		for (uint64_t at = 0; at < b->bytes; at += l->chunk_most) {
-			uint64_t bytes = b->bytes - at < l->chunk_most ? b->bytes - at : l->chunk_most;
+		for (uint64_t at = 0; at < b->bytes; at += piece) {
+			uint64_t bytes = b->bytes - at < piece ? b->bytes - at : piece;
 
 			vec_push(a, &k->stream,
 				 (struct clock_read){ .bytes = bytes, .after = after,
@@ -187,14 +207,14 @@ static void block_segments(const struct layout *l, uint32_t block, uint32_t *fro
 static void block_store(struct reader *k, uint32_t block)
 {
 	const struct layout *l = k->l;
-	uint64_t bytes = l->p->blocks.data[block].bytes;
+	uint64_t bytes = l->p->blocks.data[block].bytes, piece = piece_bytes(l, bytes);
 	uint32_t from, to;
 
 	block_segments(l, block, &from, &to);
 	k->block_chunk[block] = l->w->s->chunks.len;
-	for (uint64_t at = 0; at < bytes; at += l->chunk_most) {
+	for (uint64_t at = 0; at < bytes; at += piece) {
 		struct sched_chunk out = { l->w->s->pieces.len, 0,
-					   bytes - at < l->chunk_most ? bytes - at : l->chunk_most };
+					   bytes - at < piece ? bytes - at : piece };
 
 		for (uint32_t i = from; i < to; i++) {
 			const struct segment *g = &l->segments.data[i];
@@ -240,7 +260,8 @@ static uint32_t stream_chunk_store(struct reader *k, uint32_t read)
 			block_store(k, stored);
 		k->block_chunk[block] = k->block_chunk[stored];
 	}
-	return k->block_chunk[block] + (uint32_t)(k->stream_chunk.data[read].offset / k->l->chunk_most);
+	return k->block_chunk[block] +
+	       (uint32_t)(k->stream_chunk.data[read].offset / piece_bytes(k->l, k->l->p->blocks.data[block].bytes));
 }
 
 /* ---- the merged order ---- */
