@@ -64,6 +64,13 @@ for format in f32 f16 q8_0; do
 	tap_ok $? "$format: 128 tokens of text"
 done
 
+# what a run reads when its first weights are on their way is checked too: a byte of the tokenizer, by the table of sections
+at=$(od -An -v -tu4 -w4 -j64 -N1536 "$work/p.plan" | awk '{ w[NR - 1] = $1 } END { for (i = 0; i < NR; i += 12) if (w[i] == 53) print w[i + 2] }')
+printf '\377' | dd of="$work/p.plan" bs=1 seek=$((at + 100)) conv=notrunc 2>/dev/null
+"$EDGERT" generate "$work/p.plan" --prompt "Once" -n 1 >"$work/log" 2>&1
+[ $? = 1 ] && grep -q 'is damaged: section 53 is damaged' "$work/log"
+tap_ok $? "a damaged tokenizer is found"
+
 smallest=$(story f32 f16 --budget 1KiB 2>&1 | sed -n 's/.*smallest budget that works: \([0-9]*\) bytes.*/\1/p')
 [ -n "$smallest" ]
 tap_ok $? "the smallest budget is $smallest"
