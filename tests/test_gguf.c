@@ -7,6 +7,7 @@
 #include "config.h"
 
 #include "import/gguf.h"
+#include "import/gguf_model.h"
 #include "tap.h"
 
 #include <stdlib.h>
@@ -265,6 +266,46 @@ static void expect_bad(struct file *f, const char *why)
 	strbuf_free(&b);
 }
 
+/* An array of one array of ... of two numbers. */
+static void nested(struct file *f, int depth)
+{
+	key(f, "nested", GGUF_ARRAY);
+	for (int i = 1; i < depth; i++) {
+		put32(&f->keys, GGUF_ARRAY);
+		put64(&f->keys, 1);
+	}
+	put32(&f->keys, GGUF_U32);
+	put64(&f->keys, 2);
+	put64(&f->keys, 0);
+}
+
+/* What is in a file besides, and what it need not say. */
+static void test_keys(void)
+{
+	struct arena a = { 0 };
+	struct diag d;
+	struct model_config m;
+	struct strbuf b;
+	struct file f;
+	struct gguf *g;
+	size_t front;
+
+	model(&f, "gemma2", WITH_POST_NORMS);
+	nested(&f, 4);
+	key_f32(&f, ".rope.scaling.factor", 4);
+	key_text(&f, ".rope.scaling.type", "yarn");
+	key_f32(&f, ".rope.scaling.yarn_attn_factor", 1.14f);
+	b = file_bytes(&f, &front);
+	save(b.data, b.len);
+	diag_init(&d, &a, stderr);
+	g = gguf_open(&a, &d, path, (struct span){ 0 });
+	tap_ok(g && model_config(g, &m), "arrays in arrays of keys that nobody asks for");
+	tap_ok(m.window == 4096 && m.attention_cap == 50 && m.output_cap == 30, "a gemma2 without them has its window and caps");
+	tap_ok(m.attention_factor == 1, "the factor of attention is counted once");
+	strbuf_free(&b);
+	arena_release(&a);
+}
+
 static void test_refusals(void)
 {
 	struct file f;
@@ -285,6 +326,12 @@ static void test_refusals(void)
 	model(&f, "llama", 0);
 	key_u32(&f, ".attention.value_length", 16);
 	expect_bad(&f, "keys of 8 and values of 16 elements are not supported");
+	model(&f, "llama", 0);
+	key_u32(&f, "split.count", 3);
+	expect_bad(&f, "it is file 1 of 3 of a model that was split");
+	model(&f, "llama", 0);
+	nested(&f, 5);
+	expect_bad(&f, "key \"nested\" has more than 4 arrays in each other");
 	model(&f, "llama", 0);
 	tensor(&f, "blk.0.extra.weight", 0, 0, 8);
 	expect_bad(&f, "tensor \"blk.0.extra.weight\" is not known for architecture \"llama\"");
@@ -348,6 +395,7 @@ int main(void)
 	expect_good("qwen3", WITH_HEAD_NORMS | UNTIED);
 	expect_good("gemma", 0);
 	expect_good("gemma2", WITH_POST_NORMS);
+	test_keys();
 	test_refusals();
 	test_damage(0);
 	test_damage(BPE | QUANTISED);

@@ -9,8 +9,8 @@
  *
  * One walk finds every key and tensor and proves that each lies inside the
  * file, that sizes do not overflow, and that no two tensors share bytes.
- * Arrays are stepped over once (of strings one by one) and nested ones refused:
- * the walk takes no memory but a record for each key and tensor.
+ * Arrays are stepped over once (of strings one by one), those in arrays to a
+ * depth of a few: the walk takes no memory but a record for each key and tensor.
  */
 #include "config.h"
 
@@ -22,7 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_KEYS = 1 << 16, MAX_TENSORS = 1 << 18, MAX_NAME = 1024 };
+enum { MAX_KEYS = 1 << 16, MAX_TENSORS = 1 << 18, MAX_NAME = 1024, MAX_NESTED = 4 };
 
 typedef unsigned long long ull;
 
@@ -117,17 +117,19 @@ static unsigned type_size(enum gguf_type t)
 	return size[t];
 }
 
-static bool take_array(struct reader *r, const char *key, struct gguf_value *v)
+static bool take_array(struct reader *r, const char *key, int depth, struct gguf_value *v)
 {
 	uint32_t type;
 
 	if (!take32(r, &type) || !take64(r, &v->count))
 		return false;
-	if (type >= GGUF_TYPES || type == GGUF_ARRAY)
+	if (type >= GGUF_TYPES)
 		return fail(r->g, "key \"%s\" is an array of type %u", key, type);
+	if (depth == MAX_NESTED)
+		return fail(r->g, "key \"%s\" has more than %d arrays in each other", key, MAX_NESTED);
 	v->element = (enum gguf_type)type;
 	v->at = r->p;
-	if (type != GGUF_STRING) {
+	if (type != GGUF_STRING && type != GGUF_ARRAY) {
 		const unsigned char *at;
 
 		if (v->count > (uint64_t)(r->end - r->p))
@@ -135,9 +137,10 @@ static bool take_array(struct reader *r, const char *key, struct gguf_value *v)
 		return take(r, v->count * type_size(v->element), &at);
 	}
 	for (uint64_t i = 0; i < v->count; i++) {
+		struct gguf_value inner;
 		struct gguf_text t;
 
-		if (!take_string(r, &t))
+		if (type == GGUF_STRING ? !take_string(r, &t) : !take_array(r, key, depth + 1, &inner))
 			return false;
 	}
 	return true;
@@ -157,7 +160,7 @@ static bool take_key(struct reader *r)
 		return fail(r->g, "key \"%s\" is of type %u", key, type);
 	v.type = (enum gguf_type)type;
 	v.at = r->p;
-	if (type == GGUF_ARRAY ? !take_array(r, key, &v) :
+	if (type == GGUF_ARRAY ? !take_array(r, key, 0, &v) :
 	    type == GGUF_STRING ? !take_string(r, &text) : !take(r, type_size(v.type), &at))
 		return false;
 	v.end = r->p;

@@ -17,7 +17,8 @@ static const struct architecture known[] = {
 	{ .name = "qwen2", .halves = true },
 	{ .name = "qwen3", .halves = true },
 	{ .name = "gemma", .halves = true, .scaled_embedding = true, .gelu = true },
-	{ .name = "gemma2", .halves = true, .scaled_embedding = true, .gelu = true, .windows = 2 },
+	{ .name = "gemma2", .halves = true, .scaled_embedding = true, .gelu = true, .windows = 2, .window = 4096,
+	  .attention_cap = 50, .output_cap = 30 },
 };
 
 static bool refuse(struct gguf *g, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -113,7 +114,7 @@ static bool read_scaling(struct gguf *g, struct model_config *m)
 	}
 	m->scaling_factor = factor;
 	m->train_context = train > 0 ? train : (double)m->context;
-	m->attention_factor = number(g, "rope.scaling.yarn_attn_factor", number(g, "rope.scaling.attn_factor", 1));
+	m->attention_factor = number(g, "rope.scaling.attn_factor", 1); /* yarn_attn_factor repeats what the factor implies */
 	m->yarn_fast = number(g, "rope.scaling.yarn_beta_fast", 32);
 	m->yarn_slow = number(g, "rope.scaling.yarn_beta_slow", 1);
 	if (!(m->yarn_fast > 0) || !(m->yarn_slow > 0))
@@ -167,10 +168,24 @@ static bool check_architecture(struct gguf *g, struct model_config *m)
 	return true;
 }
 
+/* One file of several holds a part of the tensors. */
+static bool check_whole(struct gguf *g)
+{
+	int64_t files = 1, number = 0;
+
+	gguf_integer(g, "split.count", &files);
+	gguf_integer(g, "split.no", &number);
+	if (files <= 1)
+		return g->diag->errors == 0;
+	refuse(g, "it is file %lld of %lld of a model that was split", (long long)number + 1, (long long)files);
+	diag_hint(g->diag, "Merge the files into one first.");
+	return false;
+}
+
 bool model_config(struct gguf *g, struct model_config *m)
 {
 	*m = (struct model_config){ 0 };
-	if (!check_architecture(g, m))
+	if (!check_whole(g) || !check_architecture(g, m))
 		return false;
 	m->context = count(g, "context_length", 0, 1 << 24);
 	m->width = count(g, "embedding_length", 0, 1 << 16);
@@ -181,8 +196,8 @@ bool model_config(struct gguf *g, struct model_config *m)
 		return false;
 	m->eps = number(g, "attention.layer_norm_rms_epsilon", 1e-5);
 	m->base = number(g, "rope.freq_base", 10000);
-	m->attention_cap = number(g, "attn_logit_softcapping", 0);
-	m->output_cap = number(g, "final_logit_softcapping", 0);
+	m->attention_cap = number(g, "attn_logit_softcapping", m->arch->attention_cap);
+	m->output_cap = number(g, "final_logit_softcapping", m->arch->output_cap);
 	m->attention_scale = number(g, "attention.scale", 0);
 	if (!(m->base > 0) || !(m->eps >= 0) || m->attention_cap < 0 || m->output_cap < 0)
 		return refuse(g, "its rope base is %g, its epsilon %g", m->base, m->eps);
@@ -190,7 +205,7 @@ bool model_config(struct gguf *g, struct model_config *m)
 		m->attention_scale = 1 / sqrt((double)m->head);
 	if (!strcmp(m->arch->name, "gemma2") && m->layers == 46) /* the largest of them scales by its width */
 		m->attention_scale = 1 / sqrt((double)m->width / (double)m->heads);
-	if (gguf_find(g, model_key(g, "attention.sliding_window")))
-		m->window = m->arch->windows ? count(g, "attention.sliding_window", 0, 1 << 24) : 0;
+	if (m->arch->windows)
+		m->window = count(g, "attention.sliding_window", m->arch->window, 1 << 24);
 	return g->diag->errors == 0;
 }

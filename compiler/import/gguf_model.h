@@ -12,6 +12,8 @@ struct architecture {
 	bool scaled_embedding; /* times the square root of the width */
 	bool gelu;             /* in place of silu */
 	int windows;           /* every so manieth layer, from the first, sees only a window; 0: none */
+	int64_t window;        /* of these and the caps of logits, where a file says nothing */
+	double attention_cap, output_cap;
 };
 
 struct model_config {

@@ -119,6 +119,13 @@ static void put_spaced(struct strbuf *out, struct gguf_text t)
 	}
 }
 
+/* A user's token of spaces is found as those of the vocabulary are, by joining pieces. */
+static bool is_spaced(const struct vocabulary *v, uint32_t i)
+{
+	return v->head.kind == EDGE_TOKENIZER_SPM && v->type[i] == EDGE_TOKEN_USER &&
+	       memmem(v->raw[i].data, v->raw[i].len, "\xe2\x96\x81", 3);
+}
+
 /* "<0x0A>" */
 static int byte_name(struct gguf_text t)
 {
@@ -250,7 +257,7 @@ static void make_text(struct vocabulary *v)
 		if (byte >= 0) {
 			strbuf_add(&v->text, &(char){ (char)byte }, 1);
 			v->byte_token[byte] = (int32_t)i;
-		} else if (v->type[i] != EDGE_TOKEN_NORMAL) {
+		} else if (v->type[i] != EDGE_TOKEN_NORMAL && !is_spaced(v, i)) {
 			strbuf_add(&v->text, v->raw[i].data, v->raw[i].len);
 		} else if (v->head.kind == EDGE_TOKENIZER_SPM) {
 			put_spaced(&v->text, v->raw[i]);
@@ -303,7 +310,8 @@ static void sort_tokens(struct vocabulary *v)
 	v->by_text = arena_new_array(v->g->arena, uint32_t, v->head.tokens);
 	for (uint32_t i = 0; i < v->head.tokens; i++) {
 		v->by_text[i] = i;
-		if ((v->type[i] == EDGE_TOKEN_CONTROL || v->type[i] == EDGE_TOKEN_USER) && v->offset[i + 1] > v->offset[i])
+		if ((v->type[i] == EDGE_TOKEN_CONTROL || v->type[i] == EDGE_TOKEN_USER || v->type[i] == EDGE_TOKEN_UNKNOWN) &&
+		    !is_spaced(v, i) && v->offset[i + 1] > v->offset[i])
 			vec_push(v->g->arena, &v->special, i);
 	}
 	sorting = v;

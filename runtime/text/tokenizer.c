@@ -98,7 +98,8 @@ const struct edge_merge *tokenizer_merge(const struct tokenizer *t, int32_t left
 const char *tokenizer_piece(const struct tokenizer *t, int32_t token, uint32_t *size)
 {
 	*size = 0;
-	if (token < 0 || (uint32_t)token >= t->v.header->tokens || kind_of(t, (uint32_t)token) == EDGE_TOKEN_CONTROL)
+	if (token < 0 || (uint32_t)token >= t->v.header->tokens || kind_of(t, (uint32_t)token) == EDGE_TOKEN_CONTROL ||
+	    kind_of(t, (uint32_t)token) == EDGE_TOKEN_UNKNOWN)
 		return "";
 	*size = t->v.offset[token + 1] - t->v.offset[token];
 	return t->v.text + t->v.offset[token];
@@ -111,17 +112,36 @@ bool tokenizer_ends(const struct tokenizer *t, int32_t token)
 
 /* ---- texts ---- */
 
-/* The special token that the text begins with, the longest, or EDGE_NONE. */
-static int32_t special_at(const struct tokenizer *t, const char *text, uint64_t size)
+/*
+ * The special token that the text begins with, the longest, or EDGE_NONE. Those that users defined are words
+ * of any text; the others mark something and stand only in texts that are meant to name them.
+ */
+static int32_t special_at(const struct tokenizer *t, const char *text, uint64_t size, bool all)
 {
 	for (uint32_t i = 0; i < t->v.header->specials; i++) {
 		uint32_t token = t->v.special[i], n = t->v.offset[token + 1] - t->v.offset[token];
 
 		if (n && n <= size && t->v.text[t->v.offset[token]] == *text &&
-		    !memcmp(t->v.text + t->v.offset[token], text, n))
+		    (all || kind_of(t, token) == EDGE_TOKEN_USER) && !memcmp(t->v.text + t->v.offset[token], text, n))
 			return (int32_t)token;
 	}
 	return EDGE_NONE;
+}
+
+/* Vocabularies of this kind write a space as U+2581: in a text, too, it is one. Returns the new size. */
+static uint64_t copy_spaced(char *out, const char *text, uint64_t size, bool space)
+{
+	uint64_t n = 0;
+
+	if (space)
+		out[n++] = ' ';
+	for (uint64_t i = 0; i < size; n++) {
+		bool mark = size - i >= 3 && !memcmp(text + i, "\xe2\x96\x81", 3);
+
+		out[n] = mark ? ' ' : text[i];
+		i += mark ? 3 : 1;
+	}
+	return n;
 }
 
 /* Text between special tokens. */
@@ -140,13 +160,10 @@ static enum edge_status encode_plain(const struct tokenizer *t, const char *text
 		}
 		return st;
 	}
-	if (!start || !(t->v.header->flags & EDGE_TOKENIZER_ADD_SPACE))
-		return merge_encode(t, text, size, out, f);
 	if (!(spaced = rt_alloc(size + 1, 1)))
 		return rt_fail(f, EDGE_MEMORY, "out of memory");
-	spaced[0] = ' ';
-	memcpy(spaced + 1, text, size);
-	st = merge_encode(t, spaced, size + 1, out, f);
+	size = copy_spaced(spaced, text, size, start && (t->v.header->flags & EDGE_TOKENIZER_ADD_SPACE));
+	st = merge_encode(t, spaced, size, out, f);
 	rt_free(spaced);
 	return st;
 }
@@ -161,7 +178,7 @@ enum edge_status tokenizer_encode(const struct tokenizer *t, const char *text, u
 	if (start && (t->v.header->flags & EDGE_TOKENIZER_ADD_BOS) && t->v.header->bos >= 0)
 		st = tokens_add(out, t->v.header->bos, f);
 	for (uint64_t at = 0; at < size && st == EDGE_OK;) {
-		int32_t token = flags & TOKENIZE_SPECIAL ? special_at(t, text + at, size - at) : EDGE_NONE;
+		int32_t token = special_at(t, text + at, size - at, flags & TOKENIZE_SPECIAL);
 
 		if (token < 0) {
 			at++;

@@ -10,6 +10,7 @@
 #include "tools/language_tool.h"
 #include "tools/tool.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <math.h>
 #include <stdlib.h>
@@ -83,8 +84,9 @@ static bool take(struct generate *g, int c)
 	case OPT_TOP_K: return tool_number("--top-k", optarg, 0, &g->top_k);
 	case 'n': return tool_number("-n", optarg, 0, &g->count);
 	case OPT_SEED:
+		errno = 0;
 		g->seed = strtoull(optarg, &end, 10);
-		return (*optarg && !*end) || (tool_usage_error("--seed needs a whole number, not \"%s\"", optarg), false);
+		return (*optarg && !*end && !errno) || (tool_usage_error("--seed needs a whole number, not \"%s\"", optarg), false);
 	default: return language_session_option(&g->session, c);
 	}
 }

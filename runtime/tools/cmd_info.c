@@ -23,8 +23,7 @@ static const char *only_plan(int argc, char **argv)
 	return NULL;
 }
 
-static enum edge_status open_checked(const char *path, struct plan_file *file, struct edge_plan *p,
-				     struct failure *f)
+enum edge_status tool_open_checked(const char *path, struct plan_file *file, struct edge_plan *p, struct failure *f)
 {
 	enum edge_status st = plan_file_open(path, file, f);
 	char why[512];
@@ -83,7 +82,7 @@ int cmd_verify(int argc, char **argv)
 
 	if (!path)
 		return TOOL_USAGE;
-	if (open_checked(path, &file, &p, &f) != EDGE_OK || check_chunks(&file, &p, &f) != EDGE_OK)
+	if (tool_open_checked(path, &file, &p, &f) != EDGE_OK || check_chunks(&file, &p, &f) != EDGE_OK)
 		status = tool_error("%s", f.text);
 	else if (no_native && plan_holds_code(&p))
 		status = tool_error("plan \"%s\" holds machine code", path);
@@ -104,7 +103,7 @@ int cmd_dump(int argc, char **argv)
 
 	if (!path)
 		return TOOL_USAGE;
-	if (open_checked(path, &file, &p, &f) != EDGE_OK)
+	if (tool_open_checked(path, &file, &p, &f) != EDGE_OK)
 		status = tool_error("%s", f.text);
 	else
 		plan_dump(stdout, &p);

@@ -19,7 +19,6 @@
 #include "tools/language_tool.h"
 #include "tools/tool.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <math.h>
 #include <stdlib.h>
@@ -45,35 +44,6 @@ struct perplexity {
 	uint64_t scored;
 	double ms;
 };
-
-static enum edge_status load_text(const char *path, char **text, size_t *size, struct failure *f)
-{
-	FILE *in = fopen(path, "rb");
-	size_t room = 1 << 16, n;
-
-	*size = 0;
-	*text = NULL;
-	if (!in)
-		return rt_fail_errno(f, EDGE_IO, "could not open \"%s\"", path);
-	do {
-		char *grown = realloc(*text, room *= 2);
-
-		if (!grown) {
-			fclose(in);
-			return rt_fail(f, EDGE_MEMORY, "out of memory");
-		}
-		*text = grown;
-		n = fread(*text + *size, 1, room - *size, in);
-		*size += n;
-	} while (n);
-	if (ferror(in)) {
-		rt_fail_errno(f, EDGE_IO, "could not read \"%s\"", path);
-		fclose(in);
-		return EDGE_IO;
-	}
-	fclose(in);
-	return EDGE_OK;
-}
 
 /* One window: logits of a sweep score the tokens of the next one as well. */
 static enum edge_status score_window(struct perplexity *p, const int32_t *token, uint64_t count, struct failure *f)
@@ -171,7 +141,7 @@ static enum edge_status work(struct perplexity *p, struct edgert_session *s, str
 	char *text = NULL;
 	int64_t begin;
 
-	if ((st = language_open(s, &p->l, f)) == EDGE_OK && (st = load_text(p->path, &text, &size, f)) == EDGE_OK) {
+	if ((st = language_open(s, &p->l, f)) == EDGE_OK && (st = language_load_text(p->path, &text, &size, f)) == EDGE_OK) {
 		begin = rt_now();
 		st = score_text(p, text, size, f);
 		p->ms = rt_ms(rt_now() - begin);

@@ -70,6 +70,8 @@ static const char usage[] =
 	"  perplexity PLAN --text FILE [--json]\n"
 	"                                  how well the model of a plan knows a text\n"
 	"      both: --threads N, --device TEXT, --io KIND, --no-native, --no-cache, --pin\n"
+	"  tokenize PLAN (--prompt TEXT | --text FILE) [--plain] [--json]\n"
+	"                                  the tokens of a text; --plain: names of special tokens are text\n"
 	"\n"
 	"  --help, --version\n"
 	"\n"
@@ -140,6 +142,7 @@ static const struct command {
 	{ "probe", cmd_probe },	       { "train", cmd_train },
 	{ "render", cmd_render },      { "eval", cmd_eval },
 	{ "generate", cmd_generate },  { "perplexity", cmd_perplexity },
+	{ "tokenize", cmd_tokenize },
 };
 
 int main(int argc, char **argv)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* language_tool.c - what generate and perplexity share. */
+/* language_tool.c - what generate, perplexity and tokenize share. */
 #include "config.h"
 
 #include "tools/language_tool.h"
@@ -9,6 +9,7 @@
 #include "tools/tool.h"
 
 #include <getopt.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -112,4 +113,33 @@ enum edge_status language_load_tokens(const char *path, uint32_t vocabulary, str
 		st = rt_fail(f, EDGE_ARGUMENT, "\"%s\" holds no tokens", path);
 	rt_free(data);
 	return st;
+}
+
+enum edge_status language_load_text(const char *path, char **text, size_t *size, struct failure *f)
+{
+	FILE *in = fopen(path, "rb");
+	size_t room = 1 << 16, n;
+
+	*size = 0;
+	*text = NULL;
+	if (!in)
+		return rt_fail_errno(f, EDGE_IO, "could not open \"%s\"", path);
+	do {
+		char *grown = realloc(*text, room *= 2);
+
+		if (!grown) {
+			fclose(in);
+			return rt_fail(f, EDGE_MEMORY, "out of memory");
+		}
+		*text = grown;
+		n = fread(*text + *size, 1, room - *size, in);
+		*size += n;
+	} while (n);
+	if (ferror(in)) {
+		rt_fail_errno(f, EDGE_IO, "could not read \"%s\"", path);
+		fclose(in);
+		return EDGE_IO;
+	}
+	fclose(in);
+	return EDGE_OK;
 }

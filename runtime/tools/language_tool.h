@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* language_tool.h - what generate and perplexity share. */
+/* language_tool.h - what generate, perplexity and tokenize share. */
 #ifndef EDGE_RT_LANGUAGE_TOOL_H
 #define EDGE_RT_LANGUAGE_TOOL_H
 
@@ -24,6 +24,8 @@ bool language_session_option(struct edgert_options *o, int option);
 void language_json_memory(struct json *j, const struct edgert_session *s);
 /* Text that need not be UTF-8: what is not, is replaced by U+FFFD. */
 void language_json_text(struct json *j, const char *key, const char *text);
+/* A whole file, whatever is in it; free() in any case. */
+enum edge_status language_load_text(const char *path, char **text, size_t *size, struct failure *f);
 /* Integers of a .npy file, each a token. */
 enum edge_status language_load_tokens(const char *path, uint32_t vocabulary, struct tokens *out, struct failure *f);
 

@@ -25,6 +25,7 @@ int cmd_render(int argc, char **argv);
 int cmd_eval(int argc, char **argv);
 int cmd_generate(int argc, char **argv);
 int cmd_perplexity(int argc, char **argv);
+int cmd_tokenize(int argc, char **argv);
 
 /* One line on stderr, "edgert: error: ..."; returns TOOL_FAILED. */
 int tool_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -57,6 +58,13 @@ struct tool_options {
  */
 int tool_options(int argc, char **argv, bool bench, struct tool_options *out);
 void tool_options_free(struct tool_options *o);
+
+/* ---- cmd_info.c */
+
+struct plan_file;
+
+/* Opens a plan and checks all but its weights; plan_file_close() in any case. */
+enum edge_status tool_open_checked(const char *path, struct plan_file *file, struct edge_plan *p, struct failure *f);
 
 /* ---- tensor_files.c */
 
