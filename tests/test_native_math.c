@@ -33,6 +33,11 @@ static double sigmoid_d(double x)
 {
 	return 1 / (1 + exp(-x));
 }
+static double gelu_d(double x)
+{
+	return x < -50 ? 0 : x * 0.5 * erfc(-x * 0.70710678118654752); /* of -infinity, too */
+}
+
 static double softplus_d(double x)
 {
 	return fmax(x, 0) + log1p(exp(-fabs(x)));
@@ -88,6 +93,7 @@ static const struct unary {
 	{ "edge_expm1", expm1, MAX_ULP, 17, FLT_MIN },
 	{ "edge_sigmoid", sigmoid_d, MAX_ULP, 17, FLT_MIN },
 	{ "edge_silu", silu_d, MAX_ULP, 17, 1e-36 },
+	{ "edge_gelu", gelu_d, 8, 17, 0.1 },
 	{ "edge_softplus", softplus_d, MAX_ULP, 17, FLT_MIN },
 };
 
