@@ -10,7 +10,7 @@ enum { STEPS = 4, BYTES = 100 };
 
 static const double rate = 1e5; /* a chunk takes a millisecond */
 
-static double bound_of(const double *ms, uint64_t room, uint32_t once, bool limited, bool copies)
+static double bound_on(const double *ms, uint64_t room, uint32_t once, bool limited, bool copies, const struct storage *disk)
 {
 	struct edge_region regions[] = { { .kind = EDGE_REGION_ACTIVATIONS, .bytes = 1000000 },
 					 { .kind = EDGE_REGION_STREAM, .bytes = room } };
@@ -25,7 +25,12 @@ static double bound_of(const double *ms, uint64_t room, uint32_t once, bool limi
 		reads[i] = (struct edge_read){ .chunk = i, .flags = i < once ? EDGE_READ_ONCE : 0 };
 		steps[i] = (struct edge_step){ .reads_needed = i + 1 };
 	}
-	return lower_bound_ms(&p, ms, &(struct storage){ rate, copies }, limited);
+	return lower_bound_ms(&p, ms, disk ? disk : &(struct storage){ .bytes_per_s = rate, .copies = copies }, limited);
+}
+
+static double bound_of(const double *ms, uint64_t room, uint32_t once, bool limited, bool copies)
+{
+	return bound_on(ms, room, once, limited, copies, NULL);
 }
 
 static double bound(const double *ms, uint64_t room, uint32_t once, bool limited)
@@ -40,6 +45,11 @@ static void expect(double got, double wanted, const char *what)
 
 int main(void)
 {
+	/* a disk that is slow to begin; and one of which 150 bytes in 3 ms are known */
+	struct arrival slow_start[] = { { 4, BYTES }, { 4.5, 2 * BYTES }, { 5, 3 * BYTES }, { 5.5, 4 * BYTES } }, known[] = { { 3, 150 } };
+	const struct storage late = { .bytes_per_s = 4 * BYTES / 5.5e-3, .arrival = slow_start, .arrival_count = 4 };
+	const struct storage ahead = { .bytes_per_s = rate, .ahead = true };
+	const struct storage part = { .bytes_per_s = rate, .arrival = known, .arrival_count = 1 };
 	const double long_first[] = { 10, 0, 0, 0 }, even[] = { 1, 1, 1, 1 }, slow[] = { 3, 3, 3, 3 };
 
 	expect(bound(long_first, BYTES, 0, false), 11, "all is read beside the first step");
@@ -52,5 +62,10 @@ int main(void)
 	expect(bound(slow, 4 * BYTES, 4, true), 12, "everything stays");
 	expect(bound(long_first, 2 * BYTES, 1, true), 11, "the first stays, beside one more");
 	expect(bound_of(even, BYTES, 1, false, true), 7, "copies are the processors' work");
+	expect(bound_on(even, BYTES, 0, false, false, &late), 8, "the first takes four milliseconds, the others come faster than steps");
+	expect(bound_on(slow, BYTES, 1, false, false, &late), 3 * 3 + 4, "a first step that waits for nothing runs meanwhile");
+	expect(bound_on(long_first, BYTES, 0, false, false, &late), 14, "the first is waited for");
+	expect(bound_on(even, BYTES, 0, false, false, &part), 5.5 + 1, "what is read in parts, and beyond them at the rate");
+	expect(bound_on(long_first, BYTES, 0, true, false, &ahead), 11, "little memory does not keep the system from reading ahead");
 	return tap_done();
 }

@@ -25,7 +25,7 @@
 /* Of a read, whatever its size: the system call, and handing over to the thread that waits. */
 #define REQUEST_MS 0.02
 /* The same of a copy out of the page cache, where nobody is woken; and that not all threads end at once. */
-#define COPY_REQUEST_MS 0.005
+#define COPY_REQUEST_MS 0.0025
 /* Bytes in a second of one thread: checked by XXH3; copied out of the page cache and checked; so read at most. */
 #define HASH_RATE 12e9
 #define COPY_RATE 3.5e9 /* of what the disk brings there meanwhile */

@@ -200,23 +200,26 @@ static enum edge_status bound_of_runs(struct edgert_session *s, const struct too
 {
 	const struct edge_plan *p = edgert_plan(s);
 	struct edgert_report r;
-	struct storage before, after;
+	struct storage before = { 0 }, after = { 0 };
 	enum edge_status st;
 	bool direct;
 
 	edgert_report(s, &r);
 	direct = r.direct;
-	if ((st = measure_storage(o->session.plan, p, direct, evict, r.threads, &before, f)) != EDGE_OK)
-		return st;
-	if (evict && (st = warm_runs(s, BOUND_RUNS, NULL, kept, true, o->session.plan, f)) != EDGE_OK)
-		return st;
-	if ((st = measure_storage(o->session.plan, p, direct, evict, r.threads, &after, f)) != EDGE_OK)
-		return st;
-	if (after.bytes_per_s < before.bytes_per_s)
-		after = before;
-	times->storage_bytes_per_s = after.bytes_per_s;
-	choose_run(p, kept, &after, times);
-	return EDGE_OK;
+	st = measure_storage(o->session.plan, p, direct, evict, r.threads, &before, f);
+	if (st == EDGE_OK && evict)
+		st = warm_runs(s, BOUND_RUNS, NULL, kept, true, o->session.plan, f);
+	if (st == EDGE_OK)
+		st = measure_storage(o->session.plan, p, direct, evict, r.threads, &after, f);
+	if (st == EDGE_OK) {
+		const struct storage *slower = after.bytes_per_s < before.bytes_per_s ? &after : &before;
+
+		times->storage_bytes_per_s = slower->bytes_per_s;
+		choose_run(p, kept, slower, times);
+	}
+	storage_free(&before);
+	storage_free(&after);
+	return st;
 }
 
 /*

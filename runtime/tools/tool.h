@@ -117,20 +117,28 @@ enum edge_status trace_save(const char *path, const struct edgert_session *s, st
 /* Sorts v; 0 where there is none. */
 double median_ms(double *v, uint32_t n);
 
+struct arrival {
+	double ms, bytes; /* so many were there then */
+};
+
 /* copies: out of the page cache, shared by the threads that run kernels; bytes_per_s is that of all of them. */
 struct storage {
 	double bytes_per_s;
 	bool copies;
+	bool ahead; /* the system reads into the page cache, for which no place in the plan's memory must be free */
+	struct arrival *arrival; /* how much the disk had brought when; NULL: only the rate is known */
+	uint32_t arrival_count;
 };
 
 /*
- * T* = max over l of [Q(l) / rate + the time of steps l and later], where Q(l) is what a later run must
- * read before step l; step_ms has one time per step. limited: of the schedules in the plan's memory.
- * Where reads are copies: the time of all steps and copies.
+ * T* = max over l of [A(Q(l)) + the time of steps l and later], where Q(l) is what a later run must read before
+ * step l, and A how long the disk takes to bring so much; step_ms has one time per step. limited: of the schedules
+ * in the plan's memory. Where reads are copies: the time of all steps and copies.
  */
 double lower_bound_ms(const struct edge_plan *p, const double *step_ms, const struct storage *storage, bool limited);
-/* Rate of the plan's own reads, as many at a time as a run has, without any computing. */
+/* Rate of the plan's own reads, as many at a time as a run has, without any computing. storage_free() it. */
 enum edge_status measure_storage(const char *path, const struct edge_plan *p, bool direct, bool evicted,
 				 uint32_t threads, struct storage *out, struct failure *f);
+void storage_free(struct storage *s);
 
 #endif

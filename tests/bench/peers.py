@@ -324,8 +324,8 @@ The machine, as the plans were compiled for it:
 ## Within a budget
 
 Budget: activations plus that share of the weights. T/T* is the time of a run over the lower bound from its
-own step times and disk rate, as if memory were no limit; beside it the same over the bound of all schedules that have
-the plan's memory for weights. Both are of runs that begin with nothing in the page cache; "T/T* warm" is of runs one after the other, where
+own step times and what its disk brings in which time, as if memory were no limit; beside it the same over the bound of all schedules
+that have the plan's memory for weights (where the system reads ahead into the page cache there is no such limit). Both are of runs that begin with nothing in the page cache; "T/T* warm" is of runs one after the other, where
 plans of less than 16 MiB find their weights there.
 
 {budget_table(networks)}
