@@ -36,7 +36,11 @@ enum {
 	DIRECT_AGAIN_FROM = 16 << 20, /* that are read again: less stays in the page cache */
 	FIRST_BYTES = 192 << 10,    /* of a plan that are read first: most have no more records that cannot wait */
 	AHEAD_BYTES = 1 << 20,      /* that the disk works on: told more, it brings the first of it later */
-	DIRECT_DEPTH = 4,	/* chunks of up to 1 MiB: less leaves disks idle, more gains nothing */
+	/*
+	 * Chunks of up to 1 MiB: four keep a disk busy. Into memory that is new it is six: readers clear
+	 * pages and check hashes meanwhile, and the disk would wait for them.
+	 */
+	DIRECT_DEPTH = 4, DIRECT_DEPTH_ONCE = 6,
 	SAMPLES = 64		/* pages that are looked for in the page cache */
 };
 
@@ -195,7 +199,7 @@ void plan_file_choose_io(struct plan_file *p, enum plan_io io, uint32_t requests
 
 	if (io == PLAN_IO_AUTO && requests == EDGE_REQUESTS_BUFFERED)
 		io = PLAN_IO_BUFFERED;
-	p->depth = requests && requests <= EDGE_REQUESTS_MOST ? requests : DIRECT_DEPTH;
+	p->depth = requests && requests <= EDGE_REQUESTS_MOST ? requests : again ? DIRECT_DEPTH : DIRECT_DEPTH_ONCE;
 	p->automatic = io == PLAN_IO_AUTO;
 	if (io == PLAN_IO_DIRECT || (p->automatic && weights >= least && memory >= RT_LARGE_PAGE && !is_cached(p)))
 		p->direct_fd = open(p->path, O_RDONLY | O_CLOEXEC | O_DIRECT);
