@@ -164,7 +164,7 @@ static void find_sections(const struct plan_file *p, uint64_t have, uint64_t *la
 		uint64_t at = table + i * h.prefix.section_entry_size;
 
 		if (at > have - sizeof(s) || at + sizeof(s) > p->size)
-			return;
+			break;
 		memcpy(&s, (char *)p->data + at, sizeof(s));
 		if (s.offset > p->size || s.size > p->size - s.offset)
 			continue;
@@ -176,6 +176,7 @@ static void find_sections(const struct plan_file *p, uint64_t have, uint64_t *la
 		/* late sections come last; where they do not, nothing is */
 		*late = !plan_section_is_late(s.kind) ? p->size : *late < s.offset ? *late : s.offset;
 	}
+	*late = p->size; /* no end of the table, or no weights: all of it */
 }
 
 /* Whether most of some pages of [start, end) are in the page cache. Looking brings none there. */
