@@ -5,7 +5,7 @@
  * q[batch][sq][D], k[batch][sk][D], v[batch][sk][DV] have dense rows, *_row apart: row 0
  * of batch b is at *_at + b / heads * *_outer + b % heads * *_head. The result is
  * [batch][sq][DV] or, if `beside`, [batch / heads][sq][heads][DV]. A work-item does ROWS
- * query rows of one batch. They are turned once; after that both products are
+ * query rows of one batch, of those from row `from` on. They are turned once; after that both products are
  * tiles of PART_M rows of k (of columns of v) by vectors of query rows, and k
  * and v are read as they lie, a broadcast at a time. A tile of scores becomes
  * exponentials while it is in registers: greatest scores and sums go down the
@@ -109,7 +109,7 @@ EDGE_OVERLOAD void EDGE_FN(turn)(__global const float *p, const int step, const 
 		EDGE_REPEAT(16, TURN_KEEP)
 	}
 }
-#define TURN_COLUMN(i) const float16 a##i = vload16(0, from + (i) * WIDE) * factor;
+#define TURN_COLUMN(i) const float16 a##i = vload16(0, column + (i) * WIDE) * factor;
 #define TURN_STORE(i) EDGE_STORE16(turned##i, first + i * out_step, d, 16);
 #define TURN_BACK(i) vstore16(turned##i, i, rows);
 
@@ -160,13 +160,13 @@ EDGE_OVERLOAD void EDGE_FN(turn)(__global const float *p, const int step, const 
 	vstore16(EDGE_SELECT(int16, total##j > (float16)(0.0f), 1.0f / total##j, total##j), j, factors);
 
 __kernel EDGE_SINGLE void KERNEL(__global const float *restrict q, __global const float *restrict k,
-				 __global const float *restrict v, PARAM_MASK const float scale, const int sq,
+				 __global const float *restrict v, PARAM_MASK const float scale, const int from, const int sq,
 				 const int sk, const int heads, const int beside, const int q_at, const int q_row,
 				 const int q_head, const int q_outer, const int k_at, const int k_row,
 				 const int k_head, const int k_outer, const int v_at, const int v_row,
 				 const int v_head, const int v_outer, EDGE_OUT EDGE_WI)
 {
-	const int batch = (int)get_global_id(1), block = (int)get_global_id(0) * ROWS;
+	const int batch = (int)get_global_id(1), block = from + (int)get_global_id(0) * ROWS;
 	const int16 ramp = (int16)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
 	float query[D_PAD * WIDE], sum[DV_PAD * WIDE], score[KEYS * WIDE], factors[WIDE];
 
@@ -268,7 +268,7 @@ __kernel EDGE_SINGLE void KERNEL(__global const float *restrict q, __global cons
 			const float16 factor = vload16(0, factors + i);
 
 			for (int d = 0; d < DV; d += 16) {
-				__private const float *from = sum + d * WIDE + i;
+				__private const float *column = sum + d * WIDE + i;
 
 				EDGE_REPEAT(16, TURN_COLUMN)
 				EDGE_TURN(a)

@@ -5,8 +5,8 @@
  * INNER 0: x[rows][n] along the last dim, a work-item `block` rows; SHORT 1: the
  * same for rows of less than a vector. INNER 1:
  * x[outer][n][parts][width] along n, a work-item sixteen elements of width;
- * (outer, n, parts) is the row of the output. Exponentials are computed twice,
- * which is cheaper than keeping them anywhere but in registers.
+ * (outer, n, parts) is the row of the output. Exponentials of a row of at most KEEP are kept in
+ * the nearest cache; others are computed twice, which is cheaper than keeping them further away.
  */
 #ifndef EDGE_PRELUDE
 #include "prelude.clh"
@@ -21,6 +21,9 @@
 #define SHORT 0 /* 1: rows of at most SHORT_MOST elements */
 #endif
 #define SHORT_MOST 15
+#ifndef KEEP
+#define KEEP 0 /* a multiple of 16; not with LOG */
+#endif
 #ifndef INNER
 #define INNER 0
 #endif
@@ -115,6 +118,9 @@ __kernel EDGE_SINGLE void KERNEL(__global const float *restrict x, const int row
 {
 	const int first = (int)get_global_id(0) * block, last = min(first + block, rows);
 	const int16 ramp = (int16)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+#if KEEP
+	float kept[KEEP];
+#endif
 
 	for (int r = first; r < last; r++) {
 		__global const float *p = x + r * n;
@@ -129,19 +135,32 @@ __kernel EDGE_SINGLE void KERNEL(__global const float *restrict x, const int row
 
 		const float top = edge_max16(max(wide, rim));
 
-		for (int i = 0; i < whole; i += 16)
-			total += edge_exp(vload16(0, p + i) - top);
+		for (int i = 0; i < whole; i += 16) {
+			const float16 e = edge_exp(vload16(0, p + i) - top);
+
+			total += e;
+#if KEEP
+			vstore16(e, 0, kept + i);
+#endif
+		}
 		rim = edge_exp(rim - top);
 		total += EDGE_SELECT(int16, ramp < (int16)(n - whole), rim, (float16)(0.0f));
 
 		const float bottom = BOTTOM(edge_sum16(total));
 
+#if KEEP
+		for (int i = 0; i < whole; i += 16)
+			EDGE_STORE16(vload16(0, kept + i) * bottom, r, i, 16);
+		if (whole < n)
+			EDGE_STORE16(rim * bottom, r, whole, n - whole);
+#else
 		for (int i = 0; i < n; i += 16) {
 			const int lanes = min(16, n - i);
 			const float16 v = edge_load16(p + i, lanes);
 
 			EDGE_STORE16(RESULT(v), r, i, lanes);
 		}
+#endif
 	}
 }
 

@@ -108,6 +108,8 @@ static void test_attention(struct harness *h)
 	attention(h, 70, 131, 24, 16, "scale = 0.2, causal = 1");
 	attention(h, 131, 70, 24, 16, "scale = 0.2, causal = 1");
 	attention(h, 16, 17, 515, 3, "scale = 0.05");
+	attention(h, 133, 40, 16, 8, "scale = 0.2");
+	attention(h, 144, 150, 8, 16, "scale = 0.2, causal = 1");
 	growing(h, "scale = 1.0");
 	growing(h, "scale = 1.0, causal = 1");
 	c = harness_text(h, "attention to one key among many, large scores",

@@ -7,8 +7,11 @@
 
 #include <math.h>
 
-/* From LANES rows on a row is a lane (attention_rows.cl); two vectors of them, less beside LARGE_HEADs. */
-enum { LANES = 16, LARGE_HEAD = 512, ITEMS = 6, MAX_HEAD = 2048 };
+/*
+ * From LANES rows on a row is a lane (attention_rows.cl); two vectors of them, less beside LARGE_HEADs.
+ * From SPLIT_ROWS on a last block of few rows is a launch of its own.
+ */
+enum { LANES = 16, LARGE_HEAD = 512, ITEMS = 6, MAX_HEAD = 2048, SPLIT_ROWS = 128 };
 /* Otherwise: ROWS of a tile; of a block as many as fit, with the keys of a step, into the nearest caches and any stack. */
 enum { ROWS = 8, BLOCK_ELEMENTS = 64 * 64, SMALL_HEAD = 128 };
 
@@ -74,40 +77,34 @@ static void build_heads(struct build *b, const struct heads *h, int64_t heads)
 	}
 }
 
-bool select_attention(struct codegen *c, node_id id)
+/* Query rows that a launch does, `block` a work-item. */
+struct rows {
+	int64_t from, end, block;
+	bool whole; /* they are all */
+};
+
+static bool launch_rows(struct codegen *c, node_id id, const struct rows *of, bool gpu, bool lanes)
 {
 	const struct node *n = graph_node(c->g, id);
 	const struct shape *q = value_shape(c, n->in[0]), *k = value_shape(c, n->in[1]), *v = value_shape(c, n->in[2]);
-	bool has_mask = node_own_inputs(n) > 3 && n->in[3] != NO_ID;
+	bool has_mask = node_own_inputs(n) > 3 && n->in[3] != NO_ID, causal = node_int(n, ATTR_causal, 0) != 0;
 	uint32_t r = q->rank, dims = r > 2 ? r - 2 : 1;
-	int64_t sq = q->dim[r - 2], sk = k->dim[r - 2], d = q->dim[r - 1], dv = v->dim[r - 1], batch, block, rows;
-	bool gpu = gpu_attention_fits(c, d, dv), lanes = !gpu && sq >= LANES, causal = node_int(n, ATTR_causal, 0) != 0;
-	bool small = d <= SMALL_HEAD && dv <= SMALL_HEAD;
+	int64_t sq = q->dim[r - 2], sk = k->dim[r - 2], d = q->dim[r - 1], dv = v->dim[r - 1];
+	int64_t batch = shape_elements(q) / sq / d;
 	struct shape scores = *q;
 	struct build b;
 
-	if (!codegen_want_f32(c, id))
-		return false;
-	if (d > MAX_HEAD || dv > MAX_HEAD || d < 1)
-		return codegen_refuse(c, id, "heads of %lld and %lld elements are not supported", (long long)d,
-				      (long long)dv);
 	scores.dim[r - 1] = sk;
-	batch = shape_elements(q) / sq / d;
-	rows = block = sq < ROWS ? sq : ROWS;
-	while (small && 2 * block * (d > dv ? d : dv) <= BLOCK_ELEMENTS && block < sq &&
-	       ceil_div(sq, 2 * block) * batch >= ITEMS)
-		block *= 2;
-	if (lanes)
-		block = row_vectors(sq, batch, d > dv ? d : dv) * LANES;
 	build_begin(&b, c, id, gpu ? "gpu_attention" : lanes ? "attention_rows" : "attention");
+	b.in_place = of->whole;
 	build_define(&b, "D", d);
 	build_define(&b, "DV", dv);
 	if (lanes) {
-		build_define(&b, "TILE_NV", block / LANES);
+		build_define(&b, "TILE_NV", of->block / LANES);
 	} else if (!gpu) {
-		build_define(&b, "BLOCK", block);
-		build_define(&b, "TILE_M", rows);
-		build_define(&b, "KEYS", small ? 64 : 16);
+		build_define(&b, "BLOCK", of->block);
+		build_define(&b, "TILE_M", sq < ROWS ? sq : ROWS);
+		build_define(&b, "KEYS", d <= SMALL_HEAD && dv <= SMALL_HEAD ? 64 : 16);
 	}
 	build_define(&b, "CAUSAL", causal);
 	define_mask(&b, has_mask, dims);
@@ -118,13 +115,42 @@ bool select_attention(struct codegen *c, node_id id)
 	if (has_mask)
 		build_mask(&b, n->in[3], &scores, dims);
 	build_f32(&b, node_float(n, ATTR_scale, 1 / sqrt((double)d)));
+	if (lanes)
+		build_i32(&b, of->from);
 	build_i32(&b, sq);
 	build_i32(&b, sk);
 	if (!gpu)
 		build_heads(&b, c->heads[id], r > 2 ? q->dim[r - 3] : 1);
 	build_out(&b);
-	build_flops(&b, 2 * (uint64_t)batch * pairs(sq, sk, causal) * (uint64_t)(d + dv));
+	build_flops(&b, 2 * (uint64_t)batch * (pairs(of->end, sk, causal) - pairs(of->from, sk, causal)) * (uint64_t)(d + dv));
 	if (gpu)
 		return gpu_attention_launch(&b, sq, batch);
-	return build_launch(&b, ceil_div(sq, block), batch, 1);
+	return build_launch(&b, ceil_div(of->end - of->from, of->block), batch, 1);
+}
+
+bool select_attention(struct codegen *c, node_id id)
+{
+	const struct node *n = graph_node(c->g, id);
+	const struct shape *q = value_shape(c, n->in[0]), *v = value_shape(c, n->in[2]);
+	int64_t sq = q->dim[q->rank - 2], d = q->dim[q->rank - 1], dv = v->dim[v->rank - 1], batch, rest;
+	int64_t head = d > dv ? d : dv, block = sq < ROWS ? sq : ROWS;
+	bool gpu = gpu_attention_fits(c, d, dv), lanes = !gpu && sq >= LANES;
+
+	if (!codegen_want_f32(c, id))
+		return false;
+	if (head > MAX_HEAD || d < 1)
+		return codegen_refuse(c, id, "heads of %lld and %lld elements are not supported", (long long)d,
+				      (long long)dv);
+	batch = shape_elements(q) / sq / d;
+	while (head <= SMALL_HEAD && 2 * block * head <= BLOCK_ELEMENTS && block < sq &&
+	       ceil_div(sq, 2 * block) * batch >= ITEMS)
+		block *= 2;
+	if (lanes)
+		block = row_vectors(sq, batch, head) * LANES;
+	rest = sq % block;
+	/* a last block of few rows: they cost one vector where the others have two */
+	if (lanes && block == 2 * LANES && rest && rest <= LANES && sq >= SPLIT_ROWS)
+		return launch_rows(c, id, &(struct rows){ 0, sq - rest, block, false }, gpu, lanes) &&
+		       launch_rows(c, id, &(struct rows){ sq - rest, sq, LANES, false }, gpu, lanes);
+	return launch_rows(c, id, &(struct rows){ 0, sq, block, true }, gpu, lanes);
 }

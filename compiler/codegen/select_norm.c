@@ -5,6 +5,7 @@
 #include "codegen/select_gpu.h"
 
 enum { SHORT_ROW = 32 }; /* on a gpu: rather a work-item than a work-group */
+enum { KEEP_MOST = 1024 }; /* exponentials of a softmax that a work-item keeps */
 /* Of mix_norm.cl: channels of a tile, its lanes, at least as many work-items (or one for each row), most channels. */
 enum { MIX_ROWS = 8, MIX_LANES = 32, MIX_ITEMS = 32, MIX_MOST = 64 };
 
@@ -32,6 +33,8 @@ bool select_softmax(struct codegen *c, node_id id)
 	build_define(&b, "INNER", inner > 1 || width != size);
 	if (inner == 1 && width == size && size < 16)
 		build_define(&b, "SHORT", 1);
+	else if (!codegen_is_gpu(c) && n->op == OP_softmax && inner == 1 && width == size && size <= KEEP_MOST)
+		build_define(&b, "KEEP", KEEP_MOST);
 	if (!build_rows(&b, DTYPE_F32, width))
 		return false;
 	build_float(&b, n->in[0]);
