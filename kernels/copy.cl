@@ -26,6 +26,9 @@
 #ifndef VECTOR
 #define VECTOR 1
 #endif
+#ifndef INNER
+#define INNER -1 /* 0, 1 or 2: what `inner` is */
+#endif
 #ifndef PIECES
 #define PIECES 1 /* 0: q and q_out are 1 */
 #endif
@@ -38,7 +41,21 @@
 	from += rest % d##i * s##i;                                                                \
 	rest /= d##i;
 
-#if VECTOR
+#if INNER < 0
+#define STRIDE inner
+#define FETCH(p, lanes) edge_gather16(p, inner, lanes)
+#elif INNER == 0
+#define STRIDE 0
+#define FETCH(p, lanes) (float16)(*(p))
+#elif INNER == 1
+#define STRIDE 1
+#define FETCH(p, lanes) edge_load16(p, lanes)
+#else
+#define STRIDE 2
+#define FETCH(p, lanes) EDGE_FN(every_other)(p, lanes)
+#endif
+
+#if VECTOR && INNER == 2
 /* Up to p[30], or to p[14]: nothing is read after the last element that is wanted. */
 EDGE_OVERLOAD float16 EDGE_FN(every_other)(__global const float *p, const int lanes)
 {
@@ -72,20 +89,14 @@ __kernel EDGE_SINGLE void KERNEL(__global const TYPE *restrict x, const int rows
 		EDGE_REPEAT(DIMS, WALK)
 #endif
 #if VECTOR
-		for (int i = left; i < right; i += 16) {
-			const int lanes = min(16, right - i);
-			float16 v;
+		int i = left;
 
-			if (inner == 1)
-				v = edge_load16(x + from + i, lanes);
-			else if (inner == 0)
-				v = (float16)(x[from]);
-			else if (inner == 2 && lanes >= 8)
-				v = EDGE_FN(every_other)(x + from + 2 * i, lanes);
-			else
-				v = edge_gather16(x + from + i * inner, inner, lanes);
-			EDGE_STORE16(v, row, n0 + i, lanes);
-		}
+		for (; i + 16 <= right; i += 16)
+			EDGE_STORE16(FETCH(x + from + i * STRIDE, 16), row, n0 + i, 16);
+		if (right - i == 8)
+			EDGE_STORE16(FETCH(x + from + i * STRIDE, 8), row, n0 + i, 8);
+		else if (i < right)
+			EDGE_STORE16(FETCH(x + from + i * STRIDE, right - i), row, n0 + i, right - i);
 #else
 		for (int i = left; i < right; i++)
 			EDGE_STORE(LOAD(x, from + i * inner), row, n0 + i);

@@ -70,7 +70,7 @@ struct tile codegen_tile(const struct codegen *c, int64_t rows, int64_t outputs,
 
 	/* variants of a language model share their panels */
 	if (!t.gpu && rows > 1 && !c->g->language)
-		t.width = panel_width(outputs);
+		t.width = outputs <= 8 ? 8 : panel_width(outputs);
 	if (t.gpu) {
 		t.height = rows < 4 ? rows : 4;
 		t.width = outputs <= 16 ? 16 : outputs <= 32 || rows <= 4 || c->g->language ? 32 : 64;
@@ -94,6 +94,11 @@ void build_tile(struct build *b, const struct tile *t)
 	if (t->rows_first)
 		build_define(b, "ROWS_FIRST", 1);
 	build_define(b, "TILE_M", t->height);
+	if (!t->gpu && t->width == 8) { /* half a vector */
+		build_define(b, "TILE_LANES", 8);
+		build_define(b, "TILE_NV", 1);
+		return;
+	}
 	if (t->gpu || t->width % 16)
 		build_define(b, "WIDTH", t->width);
 	if (t->gpu || t->width % 16 == 0)

@@ -235,6 +235,8 @@ static bool launch_copy(struct codegen *c, node_id id, value_id x, const struct 
 	build_begin(&b, c, id, "copy");
 	build_define_dims(&b, "", dims, "ds");
 	build_define(&b, "PIECES", to.q != 1 || to.q_out != 1);
+	if (t == DTYPE_F32 && w->stride[last] >= 0 && w->stride[last] <= 2)
+		build_define(&b, "INNER", w->stride[last]);
 	b.in_place = graph_node(c->g, id)->op != OP_concat;
 	if (!build_element(&b, t) || !build_rows(&b, t, width))
 		return false;

@@ -6,7 +6,7 @@
 
 #include "codegen/window.h"
 
-enum { GPU_ITEMS = 64 };
+enum { GPU_ITEMS = 64, MOST_UNROLLED = 8 };
 
 bool select_pool(struct codegen *c, node_id id)
 {
@@ -34,6 +34,8 @@ bool select_pool(struct codegen *c, node_id id)
 	build_begin(&b, c, id, gpu ? "gpu_pool" : "pool");
 	build_what(&b, "%s %s", op_name(n->op), window_text(c, &w));
 	build_define(&b, "MAX", n->op == OP_max_pool);
+	if (!gpu && n->op == OP_max_pool && w.dims <= 2 && w.kernel[2] <= MOST_UNROLLED)
+		build_define(&b, "KW", w.kernel[2]);
 	if (!build_epilogue(&b, DTYPE_F32))
 		return false;
 	build_value_f32(&b, n->in[0]);
