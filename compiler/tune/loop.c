@@ -18,6 +18,7 @@
 
 enum {
 	PATIENCE = 60,
+	ATTEMPTS = 3,	  /* at measuring the heuristic */
 	CHECKED = 8,	  /* trials that are measured again */
 	CAREFUL = 3,	  /* trials that are less bold than the best, */
 	LEAST_TRIALS = 20 /* of so many or more */
@@ -176,10 +177,14 @@ static bool heuristic_first(struct tuning_run *t)
 
 	if (t->record.trials.len)
 		return true;
-	measure_trial(&t->measure, 0, &knobs, SPLIT_SEARCH, t->measure.rounds, &m);
-	if (process_stopped())
-		return true;
-	trial.o = measure_outcome(&t->measure, &m, t->tune->minimize, false);
+	for (int i = 0; i < ATTEMPTS; i++) { /* a runner that fails once must not end everything */
+		measure_trial(&t->measure, 0, &knobs, SPLIT_SEARCH, t->measure.rounds, &m);
+		if (process_stopped())
+			return true;
+		trial.o = measure_outcome(&t->measure, &m, t->tune->minimize, false);
+		if (trial.o.failure != FAILURE_CRASH)
+			break;
+	}
 	trial.o.guard = fmin(trial.o.guard, 1); /* it is not slower than itself */
 	if (trial.o.error)
 		trial.o.error = arena_strdup(t->arena, trial.o.error);
