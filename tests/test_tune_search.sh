@@ -132,6 +132,11 @@ tap_ok $? "a runner without {cmd} is refused"
 status=$?
 grep -q '"status": "crash"' flaky.jsonl
 tap_ok $? "trials that crash are recorded ($status): $(tail -n 1 log)"
+"$EDGEC" tune net.edge --rounds 1 --trials 1 --record once.jsonl --lock once.json \
+	--runner 'case {plan} in *trial*) if mkdir once 2>/dev/null; then kill -SEGV $$; fi;; esac; {cmd}' >log 2>&1
+tap_ok $? "a runner that crashes once, at the heuristic, is asked again: $(tail -n 2 log | tr "\n" " ")"
+[ -d once ] && grep -q '"trial": 0, .*"status": "ok"' once.jsonl
+tap_ok $? "and the heuristic is recorded: $(grep -o '"status": "[a-z]*"' once.jsonl | head -2 | tr '\n' ' ')"
 for how in 'echo garbage' 'exit 1; {cmd}' 'echo "{\"warm_ms\": -1}"'; do
 	"$EDGEC" tune net.edge --rounds 1 --trials 1 --record odd.jsonl --lock odd.json --runner "$how # {cmd}" >log 2>&1 && echo "accepted $how"
 	grep -q 'could not' log || cat log
