@@ -46,8 +46,8 @@ def compile_plan(a, model, name, extra=()):
     return plan, tool([a.edgec, "compile", source, "-o", plan, "--json", *extra], f"edgec compile {source}")
 
 
-def disk_rate(path, fresh, readers=4, piece=1 << 20):
-    """Bytes a second of a file past the page cache, read as a run reads it: four pieces at a time.
+def disk_rate(path, fresh, readers=6, piece=1 << 20):
+    """Bytes a second of a file past the page cache, read as a run reads it: six pieces at a time.
 
     Into a few MiB that are used again and stay in the processor's caches, or into new memory of the file's size, which
     is what a run has whose weights stay.
@@ -169,7 +169,7 @@ def table(a, kept):
     put(f"Written by `make bench-llm`. {platform.machine()}, {a.threads} threads; both in turn, medians of the rounds; ours / llama.cpp, and their ratio.")
     put(f"Prefill: {PROMPT} tokens; decode: {DECODED} tokens, one at a time; both warm. First token: after {SHORT} tokens, from the start of a process whose")
     put("model is not in the page cache, after a process that took as much memory and let it go (a virtual machine's host takes back what is")
-    put("free, and gives it again at a rate of its own). T* is the time that the disk, read past the page cache in the same minute, four requests at a")
+    put("free, and gives it again at a rate of its own). T* is the time that the disk, read past the page cache in the same minute, six requests at a")
     put("time, takes for the plan's resident weights: into memory of their size that is new, as the run's is, and (in brackets) into a few MiB again")
     put("and again, which no run whose weights stay can do.")
     put("The models have random weights. `F` is the process' peak over its planned memory and 16 MB.\n")
