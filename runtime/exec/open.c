@@ -34,6 +34,31 @@ static enum edge_status bad_plan(struct edgert_session *s, enum edge_status st, 
 		       st == EDGE_UNSUPPORTED ? "is not supported" : "is damaged", why);
 }
 
+/* What no weight waits for. A purpose that adjusts records has it checked before, as it is in the file. */
+static enum edge_status load_rest(struct edgert_session *s)
+{
+	enum edge_status st;
+	char why[512];
+
+	if (s->whole)
+		return EDGE_OK;
+	if ((st = plan_file_read_late(&s->file, &s->failure)) != EDGE_OK)
+		return st;
+	st = plan_check_late(&s->plan, why, sizeof(why));
+	s->whole = st == EDGE_OK;
+	return st == EDGE_OK ? EDGE_OK : bad_plan(s, st, why);
+}
+
+static enum edge_status adjust(struct edgert_session *s, const struct session_purpose *purpose)
+{
+	enum edge_status st;
+
+	if (!purpose->adjust)
+		return EDGE_OK;
+	st = load_rest(s);
+	return st == EDGE_OK ? purpose->adjust(purpose->ctx, &s->plan, &s->failure) : st;
+}
+
 static enum edge_status load_plan(struct edgert_session *s, const struct edgert_options *options,
 				  const struct session_purpose *purpose)
 {
@@ -54,7 +79,7 @@ static enum edge_status load_plan(struct edgert_session *s, const struct edgert_
 	if (options->text && s->plan.meta->kind != EDGE_PLAN_GENERATE)
 		return rt_fail(&s->failure, EDGE_ARGUMENT, "plan \"%s\" does not generate text", options->plan);
 	if (purpose && s->plan.meta->kind == purpose->kind)
-		return purpose->adjust ? purpose->adjust(purpose->ctx, &s->plan, &s->failure) : EDGE_OK;
+		return adjust(s, purpose);
 	if (purpose && purpose->kind == EDGE_PLAN_TRAIN)
 		return rt_fail(&s->failure, EDGE_UNSUPPORTED, "plan \"%s\" does not train", options->plan);
 	if (s->plan.meta->kind != EDGE_PLAN_RUN && s->plan.meta->kind != EDGE_PLAN_GENERATE)
@@ -63,18 +88,6 @@ static enum edge_status load_plan(struct edgert_session *s, const struct edgert_
 			       options->plan,
 			       s->plan.meta->kind == EDGE_PLAN_TRAIN ? "training" : "generating");
 	return EDGE_OK;
-}
-
-/* What no weight waits for. */
-static enum edge_status load_rest(struct edgert_session *s)
-{
-	enum edge_status st;
-	char why[512];
-
-	if ((st = plan_file_read_late(&s->file, &s->failure)) != EDGE_OK)
-		return st;
-	st = plan_check_late(&s->plan, why, sizeof(why));
-	return st == EDGE_OK ? EDGE_OK : bad_plan(s, st, why);
 }
 
 /* First read that is not for keeps, or read_count. */

@@ -35,6 +35,7 @@ struct edgert_session {
 
 	struct plan_file file;
 	struct edge_plan plan;
+	bool whole; /* all of the plan but weights has been read and checked */
 
 	const struct device_ops *ops;
 	struct device *device;
