@@ -25,22 +25,7 @@
 #ifndef KERNEL
 #define KERNEL conv
 #endif
-#ifndef TILE_M
-#define TILE_M 8
-#endif
-#ifndef WIDTH
-#define WIDTH (TILE_LANES * TILE_NV)
-#endif
-#if WIDTH == 24 && EDGE_NARROW
-#define TILE_LANES 8
-#define TILE_NV 3
-#elif WIDTH == 24
-#define TILE_NV 2
-#define TILE_SHAPE 24
-#endif
-#ifndef TILE_NV
-#define TILE_NV 2
-#endif
+#include "tile_defaults.clh"
 #ifndef RUN
 #define RUN 0 /* kw * c where that is little, and input channels are not grouped */
 #endif

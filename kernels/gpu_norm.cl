@@ -23,14 +23,7 @@
 #ifndef ITEMS
 #define ITEMS 128
 #endif
-#ifndef HAS_SCALE
-#define HAS_SCALE 1
-#define PARAM_SCALE __global const float *restrict scale,
-#endif
-#ifndef HAS_BIAS
-#define HAS_BIAS 1
-#define PARAM_BIAS __global const float *restrict bias,
-#endif
+#include "norm_defaults.clh"
 
 #if GROUPS
 #define PIXEL(i) ((i) / each)

@@ -15,14 +15,7 @@
 #ifndef SMALL
 #define SMALL 0
 #endif
-#ifndef HAS_SCALE
-#define HAS_SCALE 1
-#define PARAM_SCALE __global const float *restrict scale,
-#endif
-#ifndef HAS_BIAS
-#define HAS_BIAS 1
-#define PARAM_BIAS __global const float *restrict bias,
-#endif
+#include "norm_defaults.clh"
 
 /* One value for a group's channels: a lane each, or the same for all. */
 #if SMALL

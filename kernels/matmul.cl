@@ -13,22 +13,7 @@
 #ifndef KERNEL
 #define KERNEL matmul
 #endif
-#ifndef TILE_M
-#define TILE_M 8
-#endif
-#ifndef WIDTH
-#define WIDTH (TILE_LANES * TILE_NV)
-#endif
-#if WIDTH == 24 && EDGE_NARROW
-#define TILE_LANES 8
-#define TILE_NV 3
-#elif WIDTH == 24
-#define TILE_NV 2
-#define TILE_SHAPE 24
-#endif
-#ifndef TILE_NV
-#define TILE_NV 2
-#endif
+#include "tile_defaults.clh"
 #ifndef TILE_LANES
 #define TILE_LANES 16
 #endif

@@ -25,14 +25,7 @@
 #define TILE_SHAPE PART_NV
 #define TILE_LANES 16
 #define WIDE (PART_NV * 16)
-#ifndef HAS_SCALE
-#define HAS_SCALE 1
-#define PARAM_SCALE __global const float *restrict scale,
-#endif
-#ifndef HAS_BIAS
-#define HAS_BIAS 1
-#define PARAM_BIAS __global const float *restrict bias,
-#endif
+#include "norm_defaults.clh"
 
 /* Beyond the last channel it is mixed once more, and never stored. */
 #define COLUMN(i) __global const float *a##i = w + min(o + (i), MIXED - 1);

@@ -14,14 +14,7 @@
 #ifndef RMS
 #define RMS 0
 #endif
-#ifndef HAS_SCALE
-#define HAS_SCALE 1
-#define PARAM_SCALE __global const float *restrict scale,
-#endif
-#ifndef HAS_BIAS
-#define HAS_BIAS 1
-#define PARAM_BIAS __global const float *restrict bias,
-#endif
+#include "norm_defaults.clh"
 
 __kernel EDGE_SINGLE void KERNEL(__global const float *restrict x, PARAM_SCALE PARAM_BIAS const float eps,
 				 const int rows, const int n, const int block, const int parts, EDGE_OUT EDGE_WI)

@@ -7,7 +7,7 @@
  *	#define KERNEL matmul_0f3a...        made unique by a hash of the rest
  *	#define TILE_M 8                     constants
  *	#define EDGE_OUT ...                 the rendered epilogue
- *	... the template's text ...
+ *	... the template's text ...         with the defaults that it shares with others (*_defaults.clh)
  *	#undef ...                           every macro defined above
  *
  * so that all kernels of a plan stand in one program behind one prelude. Equal
@@ -55,6 +55,31 @@ static const char *shared_text(struct arena *a, const char *template, const char
 	if (kind && !strcmp(kind, "_int8"))
 		return arena_printf(a, "#define EDGE_INT8\n%s%s", kernel_file_text("quant.clh"), kernel_file_text("int8.clh"));
 	return kernel_file_text("quant.clh");
+}
+
+/* The template with the *_defaults.clh that it includes in place; programs are compiled without any file. */
+static const char *with_defaults(struct arena *a, const char *text)
+{
+	static const char include[] = "#include \"";
+	struct strbuf out = { 0 };
+	const char *line, *end;
+
+	for (line = text; *line; line = end) {
+		size_t name = strlen(include), len;
+		const char *file;
+
+		end = line + strcspn(line, "\n");
+		end += *end == '\n';
+		len = strncmp(line, include, name) ? 0 : strcspn(line + name, "\"\n");
+		file = arena_strndup(a, line + name * (len > 0), len);
+		if (len > 13 && !strcmp(file + len - 13, "_defaults.clh"))
+			strbuf_printf(&out, "%s", strstr(kernel_file_text(file), "\n#") + 1); /* behind its first comment */
+		else
+			strbuf_printf(&out, "%.*s", (int)(end - line), line);
+	}
+	text = arena_strdup(a, strbuf_str(&out));
+	strbuf_free(&out);
+	return text;
 }
 
 static uint64_t hash_text(uint64_t h, const char *s)
@@ -124,7 +149,7 @@ uint32_t render_kernel(struct codegen *c, const char *template, const char *defi
 			      (unsigned long long)hash_text(0xcbf29ce484222325u, key));
 	memcpy(k.local, local, sizeof k.local);
 	strbuf_printf(&out, "#define KERNEL %s\n%s%s%s%s", k.name, defines, epilogue,
-		      shared_text(c->arena, template, defines), text);
+		      shared_text(c->arena, template, defines), with_defaults(c->arena, text));
 	k.source = arena_strdup(c->arena, strbuf_str(&out));
 	undefine(&out, c->arena, &seen, k.source);
 	k.source = arena_strdup(c->arena, strbuf_str(&out));

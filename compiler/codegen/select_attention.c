@@ -3,15 +3,17 @@
 #include "config.h"
 
 #include "codegen/heads.h"
+#include "codegen/heads.h"
 #include "codegen/select_gpu.h"
+#include "ir/fused.h"
 
 #include <math.h>
 
 /*
- * From LANES rows on a row is a lane (attention_rows.cl); two vectors of them, less beside LARGE_HEADs.
+ * From ATTENTION_LANES rows on a row is a lane (attention_rows.cl); two vectors of them, less beside LARGE_HEADs.
  * From SPLIT_ROWS on a last block of few rows is a launch of its own.
  */
-enum { LANES = 16, LARGE_HEAD = 512, ITEMS = 6, MAX_HEAD = 2048, SPLIT_ROWS = 128 };
+enum { LARGE_HEAD = 512, ITEMS = 6, MAX_HEAD = 2048, SPLIT_ROWS = 128 };
 /* Otherwise: ROWS of a tile; of a block as many as fit, with the keys of a step, into the nearest caches and any stack. */
 enum { ROWS = 8, BLOCK_ELEMENTS = 64 * 64, SMALL_HEAD = 128 };
 
@@ -59,9 +61,9 @@ static uint64_t pairs(int64_t sq, int64_t sk, bool causal)
 /* Of attention_rows.cl: vectors of query rows that a work-item does. */
 static int64_t row_vectors(int64_t sq, int64_t batch, int64_t head)
 {
-	bool few = ceil_div(sq, 2 * LANES) * batch < ITEMS;
+	bool few = ceil_div(sq, 2 * ATTENTION_LANES) * batch < ITEMS;
 
-	return few || head > LARGE_HEAD || sq <= LANES ? 1 : 2;
+	return few || head > LARGE_HEAD || sq <= ATTENTION_LANES ? 1 : 2;
 }
 
 /* Where rows of q, k, v and of the result are. */
@@ -100,7 +102,7 @@ static bool launch_rows(struct codegen *c, node_id id, const struct rows *of, bo
 	build_define(&b, "D", d);
 	build_define(&b, "DV", dv);
 	if (lanes) {
-		build_define(&b, "TILE_NV", of->block / LANES);
+		build_define(&b, "TILE_NV", of->block / ATTENTION_LANES);
 	} else if (!gpu) {
 		build_define(&b, "BLOCK", of->block);
 		build_define(&b, "TILE_M", sq < ROWS ? sq : ROWS);
@@ -134,7 +136,7 @@ bool select_attention(struct codegen *c, node_id id)
 	const struct shape *q = value_shape(c, n->in[0]), *v = value_shape(c, n->in[2]);
 	int64_t sq = q->dim[q->rank - 2], d = q->dim[q->rank - 1], dv = v->dim[v->rank - 1], batch, rest;
 	int64_t head = d > dv ? d : dv, block = sq < ROWS ? sq : ROWS;
-	bool gpu = gpu_attention_fits(c, d, dv), lanes = !gpu && sq >= LANES;
+	bool gpu = gpu_attention_fits(c, d, dv), lanes = !gpu && sq >= ATTENTION_LANES;
 
 	if (!codegen_want_f32(c, id))
 		return false;
@@ -146,11 +148,11 @@ bool select_attention(struct codegen *c, node_id id)
 	       ceil_div(sq, 2 * block) * batch >= ITEMS)
 		block *= 2;
 	if (lanes)
-		block = row_vectors(sq, batch, head) * LANES;
+		block = row_vectors(sq, batch, head) * ATTENTION_LANES;
 	rest = sq % block;
 	/* a last block of few rows: they cost one vector where the others have two */
-	if (lanes && block == 2 * LANES && rest && rest <= LANES && sq >= SPLIT_ROWS)
+	if (lanes && block == 2 * ATTENTION_LANES && rest && rest <= ATTENTION_LANES && sq >= SPLIT_ROWS)
 		return launch_rows(c, id, &(struct rows){ 0, sq - rest, block, false }, gpu, lanes) &&
-		       launch_rows(c, id, &(struct rows){ sq - rest, sq, LANES, false }, gpu, lanes);
+		       launch_rows(c, id, &(struct rows){ sq - rest, sq, ATTENTION_LANES, false }, gpu, lanes);
 	return launch_rows(c, id, &(struct rows){ 0, sq, block, true }, gpu, lanes);
 }

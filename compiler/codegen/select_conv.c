@@ -57,6 +57,20 @@ static bool select_pointwise(struct codegen *c, node_id id, const struct convolu
 	return select_rows_by_panels(c, id, &r);
 }
 
+/* What of the window is no constant in kernels that go along output rows. */
+static void build_rows_window(struct build *b, const struct window *w)
+{
+	build_i32(b, w->in[1]);
+	build_i32(b, w->in[2]);
+	build_i32(b, w->out[1]);
+	build_i32(b, w->out[2]);
+	build_i32(b, w->kernel[1]);
+	build_i32(b, w->stride[1]);
+	build_i32(b, w->dilation[1]);
+	build_i32(b, w->begin[1]);
+	build_i32(b, w->begin[2]);
+}
+
 static bool select_depthwise(struct codegen *c, node_id id, const struct convolution *v)
 {
 	const struct window *w = &v->w;
@@ -96,15 +110,7 @@ static bool select_depthwise(struct codegen *c, node_id id, const struct convolu
 	build_i32(&b, height);
 	build_i32(&b, rows);
 	build_i32(&b, w->channels);
-	build_i32(&b, w->in[1]);
-	build_i32(&b, w->in[2]);
-	build_i32(&b, w->out[1]);
-	build_i32(&b, w->out[2]);
-	build_i32(&b, w->kernel[1]);
-	build_i32(&b, w->stride[1]);
-	build_i32(&b, w->dilation[1]);
-	build_i32(&b, w->begin[1]);
-	build_i32(&b, w->begin[2]);
+	build_rows_window(&b, w);
 	build_out(&b);
 	build_flops(&b, (uint64_t)(2 * rows * w->out[2] * v->outputs * w->kernel[1] * w->kernel[2]));
 	return build_launch(&b, blocks, ceil_div(rows, height), 1);
@@ -291,15 +297,7 @@ static bool select_few(struct codegen *c, node_id id, const struct convolution *
 	build_first_granule(&b);
 	build_i32(&b, segments);
 	build_i32(&b, v->outputs);
-	build_i32(&b, w->in[1]);
-	build_i32(&b, w->in[2]);
-	build_i32(&b, w->out[1]);
-	build_i32(&b, w->out[2]);
-	build_i32(&b, w->kernel[1]);
-	build_i32(&b, w->stride[1]);
-	build_i32(&b, w->dilation[1]);
-	build_i32(&b, w->begin[1]);
-	build_i32(&b, w->begin[2]);
+	build_rows_window(&b, w);
 	build_out(&b);
 	build_flops(&b, (uint64_t)(2 * w->images * product3(w->out) * v->outputs * w->channels * taps));
 	return build_launch_tiles(&b, &tile, ceil_div(v->outputs, tile.width), w->images * w->out[1] * segments);

@@ -3,11 +3,12 @@
 #include "config.h"
 
 #include "codegen/select_gpu.h"
+#include "ir/fused.h"
 
 enum { SHORT_ROW = 32 }; /* on a gpu: rather a work-item than a work-group */
 enum { KEEP_MOST = 1024 }; /* exponentials of a softmax that a work-item keeps */
-/* Of mix_norm.cl: channels of a tile, its lanes, at least as many work-items (or one for each row), most channels. */
-enum { MIX_ROWS = 8, MIX_LANES = 32, MIX_ITEMS = 32, MIX_MOST = 64 };
+/* Of mix_norm.cl: channels of a tile, its lanes, at least as many work-items (or one for each row). */
+enum { MIX_ROWS = 8, MIX_LANES = 32, MIX_ITEMS = 32 };
 
 bool select_softmax(struct codegen *c, node_id id)
 {

@@ -6,6 +6,7 @@
  */
 #include "config.h"
 
+#include "ir/fused.h"
 #include "pass/simplify.h"
 
 #include <string.h>
@@ -190,9 +191,6 @@ static bool kept_scores(struct rewrite *rw, value_id *scores, struct mask_table 
 	return true;
 }
 
-/* Query rows from which on attention runs at the rate of a product however few keys there are. */
-enum { ATTENTION_ROWS = 16 };
-
 /* matmul(softmax(matmul(q, k^T) [* scale] [+ mask, or where(keep, .., little)]), v) */
 static bool spelt_attention(struct rewrite *rw, node_id id)
 {
@@ -234,7 +232,7 @@ static bool spelt_attention(struct rewrite *rw, node_id id)
 	q = shape_of_value(rw->g, in[0]);
 	k = shape_of_value(rw->g, in[1]);
 	v = shape_of_value(rw->g, in[2]);
-	if (q->dim[q->rank - 2] < ATTENTION_ROWS && 3 * shape_elements(shape_of_value(rw->g, scores)) <=
+	if (q->dim[q->rank - 2] < ATTENTION_LANES && 3 * shape_elements(shape_of_value(rw->g, scores)) <=
 							    2 * shape_elements(q) + shape_elements(k) + shape_elements(v))
 		return false; /* few scores: products that turn nothing, and a softmax, are as fast */
 	if (mask.term && !mask.causal) {

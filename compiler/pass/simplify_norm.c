@@ -12,9 +12,8 @@
  */
 #include "config.h"
 
+#include "ir/fused.h"
 #include "pass/simplify.h"
-
-enum { MIX_CHANNELS = 64 }; /* more are a product's business */
 
 /* reduce over the last axes of v, which stay as ones: gives the operand and the first of them */
 static bool reduced(struct rewrite *rw, value_id v, enum op op, value_id *x, uint32_t *axis)
@@ -234,7 +233,7 @@ bool simplify_mix(struct rewrite *rw, node_id id)
 		return false;
 	turn = rewrite_producer_op(rw, mix->in[0], OP_transpose);
 	w = shape_of_value(rw->g, mix->in[1]);
-	if (w->rank != 2 || w->dim[0] > MIX_CHANNELS || w->dim[1] > MIX_CHANNELS)
+	if (w->rank != 2 || w->dim[0] > MIX_MOST || w->dim[1] > MIX_MOST)
 		return false;
 	for (uint32_t i = 0; i < r; i++)
 		there[i] = turn ? node_ints(turn, ATTR_perm, NULL)[i] : i;

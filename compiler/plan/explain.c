@@ -75,13 +75,14 @@ static void count_live(struct explain *e)
 
 void explain_init(struct explain *e, const struct edge_plan *p)
 {
-	uint32_t first = 0, end = 0;
+	uint32_t first = 0, end = 0, load = 0;
 
 	*e = (struct explain){ .p = p };
 	if (p->lifetimes)
 		count_live(e);
 	e->read_first = xmalloc((p->step_count + 1) * sizeof *e->read_first);
 	e->read_end = xmalloc((p->step_count + 1) * sizeof *e->read_end);
+	e->load = xmalloc((p->step_count + 1) * sizeof *e->load);
 	for (uint32_t i = 0; i < p->step_count; i++) {
 		const struct edge_step *s = &p->steps[i];
 		double stop = s->predicted_start_ms + s->predicted_ms;
@@ -94,6 +95,8 @@ void explain_init(struct explain *e, const struct edge_plan *p)
 			end++;
 		e->read_first[i] = first;
 		e->read_end[i] = end;
+		/* loads are in the order of their steps */
+		e->load[i] = load < p->load_count && p->loads[load].step == i ? load++ : NO_LOAD;
 	}
 }
 
@@ -102,6 +105,7 @@ void explain_free(struct explain *e)
 	free(e->live);
 	free(e->read_first);
 	free(e->read_end);
+	free(e->load);
 }
 
 const char *explain_size(uint64_t bytes)

@@ -5,12 +5,15 @@
 
 #include "plan/plan.h"
 
+#define NO_LOAD UINT32_MAX
+
 /* Derived from a plan's records, per step. */
 struct explain {
 	const struct edge_plan *p;
 	uint64_t *live;       /* bytes of activations alive; NULL: the plan has no lifetimes */
 	uint32_t *read_first; /* reads that are on their way while the step computes ... */
 	uint32_t *read_end;   /* ... as predicted: [first, end) */
+	uint32_t *load;       /* what the step carries; NO_LOAD: nothing */
 };
 
 void explain_init(struct explain *e, const struct edge_plan *p);

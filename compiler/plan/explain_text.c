@@ -82,23 +82,6 @@ static void print_reads(const struct explain *e, uint32_t step, FILE *out)
 		fprintf(out, "  reads %u-%u, %s", first, end - 1, explain_size(bytes));
 }
 
-/* Loads are in the order of their steps. */
-static void print_load(const struct edge_plan *p, uint32_t step, FILE *out)
-{
-	uint32_t lo = 0, hi = p->load_count;
-
-	while (lo < hi) {
-		uint32_t mid = lo + (hi - lo) / 2;
-
-		if (p->loads[mid].step < step)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	if (lo < p->load_count && p->loads[lo].step == step)
-		fprintf(out, "  carries %s", explain_size(p->loads[lo].bytes));
-}
-
 static double step_wait(const struct edge_plan *p, uint32_t i)
 {
 	const struct edge_step *s = &p->steps[i];
@@ -120,7 +103,8 @@ static void print_step(const struct explain *e, uint32_t i, FILE *out)
 		(double)s->flops / 1e6, e->live ? explain_size(e->live[i]) : "", what);
 	if (step_wait(e->p, i) > 0.0005)
 		fprintf(out, "  waits %.3f ms", step_wait(e->p, i));
-	print_load(e->p, i, out);
+	if (e->load[i] != NO_LOAD)
+		fprintf(out, "  carries %s", explain_size(e->p->loads[e->load[i]].bytes));
 	print_reads(e, i, out);
 	putc('\n', out);
 }

@@ -144,7 +144,7 @@ static bool fly(struct clock *c, double until)
 
 			if (c->flight[i].left > 1e-9)
 				continue;
-			r->end = c->disk + cost_check_ms(c->t, r->bytes);
+			r->end = c->disk + cost_check_ms(r->bytes);
 			steal(c, r, c->disk);
 			c->flight[i] = c->flight[--c->flying];
 			return true;

@@ -132,9 +132,8 @@ double cost_seek_ms(const struct target *t)
 	return t->seek_ms;
 }
 
-double cost_check_ms(const struct target *t, uint64_t bytes)
+double cost_check_ms(uint64_t bytes)
 {
-	(void)t;
 	return 1e3 * (double)bytes / HASH_RATE;
 }
 

@@ -15,7 +15,7 @@ double cost_transfer_ms(const struct target *t, uint64_t bytes); /* at the disk'
 double cost_read_ms(const struct target *t, uint64_t bytes);     /* one request */
 uint32_t cost_reads_at_once(const struct target *t);             /* that share the disk; 0: one waits for the other */
 double cost_seek_ms(const struct target *t);                     /* of such a read, before its bytes come */
-double cost_check_ms(const struct target *t, uint64_t bytes);    /* after they have */
+double cost_check_ms(uint64_t bytes);                            /* after they have */
 /* What only a cold run pays: first touch of memory, first use of a kernel, and all before the first read. */
 double cost_touch_ms(const struct target *t, uint64_t region_bytes, uint64_t bytes);
 double cost_first_use_ms(const struct target *t);

@@ -29,6 +29,7 @@
 #include "stream/plan_file.h"
 #include "tools/tool.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -100,8 +101,8 @@ static double disk_bound_ms(const struct edge_plan *p, const double *step_ms, co
 			if (!(p->reads[r].flags & EDGE_READ_ONCE))
 				read += bytes;
 		}
-		if (read > 0 && arrival_ms(s, read) > start)
-			start = arrival_ms(s, read);
+		if (read > 0)
+			start = fmax(start, arrival_ms(s, read));
 		if (limited && from + (all - room) / per_ms > start)
 			start = from + (all - room) / per_ms;
 		if (i == 0 || start - before / per_ms > from)
