@@ -8,7 +8,7 @@ corpus=$EDGE_SRCDIR/tests/corpus/gguf
 work=$(tap_folder tokenize)
 trap 'rm -rf "$work"' EXIT
 
-for kind in gpt-2 llama-bpe qwen2 smollm spm spm-plain; do
+for kind in gpt-2 llama-bpe qwen2 smollm unnamed spm spm-plain; do
 	printf 'model m { import gguf "%s"; context 32; }\nplan p { generate m; }\n' "$corpus/good-$kind.gguf" >"$work/p.edge"
 	tap_run "compile $kind" "$EDGEC" compile "$work/p.edge" -o "$work/$kind.plan"
 	for mode in special plain; do

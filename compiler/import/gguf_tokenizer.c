@@ -148,6 +148,7 @@ static bool read_kind(struct vocabulary *v)
 		const char *name;
 		uint32_t pattern;
 	} patterns[] = {
+		{ "default", EDGE_PATTERN_UNNAMED },
 		{ "gpt-2", EDGE_PATTERN_GPT2 }, { "phi-2", EDGE_PATTERN_GPT2 }, { "mpt", EDGE_PATTERN_GPT2 },
 		{ "olmo", EDGE_PATTERN_GPT2 }, { "roberta-bpe", EDGE_PATTERN_GPT2 }, { "jina-v1-en", EDGE_PATTERN_GPT2 },
 		{ "falcon3", EDGE_PATTERN_LLAMA3 }, { "pixtral", EDGE_PATTERN_LLAMA3 },
@@ -157,7 +158,7 @@ static bool read_kind(struct vocabulary *v)
 		{ "smollm", EDGE_PATTERN_SMOLLM }, { "starcoder", EDGE_PATTERN_SMOLLM }, { "refact", EDGE_PATTERN_SMOLLM },
 		{ "command-r", EDGE_PATTERN_SMOLLM }, { "codeshell", EDGE_PATTERN_SMOLLM }, { "stablelm2", EDGE_PATTERN_QWEN2 },
 	};
-	struct gguf_text model, pre = { "gpt-2", 5 };
+	struct gguf_text model, pre = { "default", 7 };
 
 	if (!gguf_string(v->g, "tokenizer.ggml.model", &model))
 		return refuse(v, "it has no tokenizer (tokenizer.ggml.model)");
@@ -171,8 +172,6 @@ static bool read_kind(struct vocabulary *v)
 			      arena_strndup(v->g->arena, model.data, model.len < 64 ? model.len : 64));
 	v->head.kind = EDGE_TOKENIZER_BPE;
 	gguf_string(v->g, "tokenizer.ggml.pre", &pre);
-	if (pre.len == 7 && !memcmp(pre.data, "default", 7))
-		pre = (struct gguf_text){ "gpt-2", 5 };
 	for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++)
 		if (pre.len == strlen(patterns[i].name) && !memcmp(pre.data, patterns[i].name, pre.len))
 			v->head.pattern = patterns[i].pattern;

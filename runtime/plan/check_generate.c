@@ -53,7 +53,7 @@ enum edge_status check_tokenizer(struct check *c)
 		BAD("the tokenizer's parts are not its size");
 	if (t->kind != EDGE_TOKENIZER_SPM && t->kind != EDGE_TOKENIZER_BPE)
 		return check_fail(c, EDGE_UNSUPPORTED, "tokenizer of kind %u", t->kind);
-	if (t->pattern > EDGE_PATTERN_SMOLLM || t->flags > 15)
+	if (t->pattern > EDGE_PATTERN_UNNAMED || t->flags > 15)
 		return check_fail(c, EDGE_UNSUPPORTED, "tokenizer with pattern %u, flags %#x", t->pattern, t->flags);
 	if (t->tokens != c->p->generate->vocabulary || !t->tokens)
 		BAD("a tokenizer of %u tokens for a vocabulary of %u", t->tokens, c->p->generate->vocabulary);

@@ -56,6 +56,7 @@ uint64_t words_next(uint32_t pattern, const char *text, uint64_t size);
 uint32_t unicode_next(const char *s, uint64_t size, uint32_t *length);
 bool unicode_letter(uint32_t c); /* general category L */
 bool unicode_number(uint32_t c); /* N */
+bool unicode_punctuation(uint32_t c); /* P */
 bool unicode_space(uint32_t c);  /* White_Space */
 
 #endif

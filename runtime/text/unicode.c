@@ -51,6 +51,11 @@ bool unicode_number(uint32_t c)
 	return is_in(numbers, sizeof numbers / sizeof *numbers, c);
 }
 
+bool unicode_punctuation(uint32_t c)
+{
+	return is_in(punctuation, sizeof punctuation / sizeof *punctuation, c);
+}
+
 bool unicode_space(uint32_t c)
 {
 	return (c >= 9 && c <= 13) || c == ' ' || c == 0x85 || c == 0xa0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200a) ||

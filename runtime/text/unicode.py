@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Write unicode_ranges.h: which code points are letters and which are numbers.
+"""Write unicode_ranges.h: which code points are letters, numbers, punctuation.
 
 usage: unicode.py > unicode_ranges.h
 
@@ -36,10 +36,12 @@ def table(name, letter):
 
 
 print("/* SPDX-License-Identifier: Apache-2.0 */")
-print(f"/* unicode_ranges.h - general categories L and N of Unicode {unicodedata.unidata_version}; made by unicode.py. */")
+print(f"/* unicode_ranges.h - general categories L, N and P of Unicode {unicodedata.unidata_version}; made by unicode.py. */")
 print("#ifndef EDGE_RT_UNICODE_RANGES_H\n#define EDGE_RT_UNICODE_RANGES_H\n\n#include <stdint.h>\n")
 print("struct range {\n\tuint32_t first, last;\n};\n")
 print(table("letters", "L"))
 print()
 print(table("numbers", "N"))
+print()
+print(table("punctuation", "P"))
 print("\n#endif")

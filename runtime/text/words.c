@@ -9,6 +9,7 @@
  *	llama-3  the same in any case | [^\r\nLN]?L+ | N{1,3} | ␣?[^SLN]+[\r\n]* | S*[\r\n]+ | S+ before the last | S+
  *	qwen-2   as llama-3 with single numbers
  *	smollm   single numbers, else as gpt-2
+ *	unnamed  [P$+<=>^~|]+ | as gpt-2, up to the next of these; numbers without their space, ASCII's digits by threes
  *
  * "S+ before the last": white space in front of a word leaves it its last one.
  */
@@ -58,6 +59,23 @@ static uint64_t run_other(const struct text *t, uint64_t i)
 	for (; is_other(c, n); c = at(t, i, &n))
 		i += n;
 	return i;
+}
+
+/* What the pattern for files that name none cuts first. */
+static bool is_mark(uint32_t c)
+{
+	return unicode_punctuation(c) || c == '$' || c == '+' || c == '<' || c == '=' || c == '>' || c == '^' || c == '~' ||
+	       c == '|';
+}
+
+static bool is_plain_other(uint32_t c)
+{
+	return is_other(c, 1) && !is_mark(c);
+}
+
+static bool is_digit(uint32_t c)
+{
+	return c >= '0' && c <= '9';
 }
 
 /* 's and the like; 0: not here. */
@@ -125,6 +143,32 @@ static uint64_t gpt2_word(const struct text *t, bool single)
 	return (end = run_other(t, from)) > from ? end : 0;
 }
 
+/* Of a run of numbers: three digits, or what comes before the next three. */
+static uint64_t unnamed_number(const struct text *t)
+{
+	uint64_t i = 0;
+	uint32_t n, c = at(t, 0, &n);
+
+	for (; n && unicode_number(c) && run(t, i, is_digit, 3) < i + 3; c = at(t, i, &n))
+		i += n;
+	return i || !n || !unicode_number(c) ? i : 3;
+}
+
+static uint64_t unnamed_word(const struct text *t)
+{
+	uint64_t from = t->s[0] == ' ', end;
+	uint32_t n;
+
+	if ((end = run(t, 0, is_mark, UINT32_MAX)) > 0 || (end = unnamed_number(t)) > 0)
+		return end;
+	if (unicode_number(at(t, from, &n)) && n)
+		return from;
+	if ((end = run(t, from, unicode_letter, UINT32_MAX)) > from || (end = run(t, from, is_plain_other, UINT32_MAX)) > from)
+		return end;
+	end = run(t, 0, unicode_space, UINT32_MAX);
+	return is_mark(at(t, end, &n)) && n ? end : 0;
+}
+
 static uint64_t llama_word(const struct text *t, unsigned numbers)
 {
 	uint32_t n, m, c = at(t, 0, &n);
@@ -153,9 +197,12 @@ uint64_t words_next(uint32_t pattern, const char *text, uint64_t size)
 
 	if (pattern == EDGE_PATTERN_NONE)
 		return size;
-	if ((end = contraction(&t, llama)) > 0)
+	if (pattern != EDGE_PATTERN_UNNAMED && (end = contraction(&t, llama)) > 0)
 		return end;
-	end = llama ? llama_word(&t, pattern == EDGE_PATTERN_LLAMA3 ? 3 : 1) : gpt2_word(&t, pattern == EDGE_PATTERN_SMOLLM);
+	if (pattern == EDGE_PATTERN_UNNAMED)
+		end = unnamed_word(&t);
+	else
+		end = llama ? llama_word(&t, pattern == EDGE_PATTERN_LLAMA3 ? 3 : 1) : gpt2_word(&t, pattern == EDGE_PATTERN_SMOLLM);
 	if (end || (end = spaces(&t, pattern == EDGE_PATTERN_SMOLLM)) > 0)
 		return end;
 	at(&t, 0, &n);

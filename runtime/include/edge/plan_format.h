@@ -535,7 +535,7 @@ enum edge_tokenizer_kind {
 
 enum edge_tokenizer_pattern {
 	EDGE_PATTERN_NONE = 0, EDGE_PATTERN_GPT2 = 1, EDGE_PATTERN_LLAMA3 = 2, EDGE_PATTERN_QWEN2 = 3,
-	EDGE_PATTERN_SMOLLM = 4
+	EDGE_PATTERN_SMOLLM = 4, EDGE_PATTERN_UNNAMED = 5
 };
 
 enum {

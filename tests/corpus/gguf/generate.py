@@ -84,7 +84,7 @@ def bpe(name, pre):
             tokens.append((m.replace(" ", ""), NORMAL))
     tokens += [("<|endoftext|>", CONTROL), ("<|a|>", CONTROL), ("<|user|>", USER), ("<|user|>more", USER), ("<u>", UNKNOWN)]
     names = [t[0] for t in tokens]
-    write(name, [("tokenizer.ggml.model", STRING, "gpt2"), ("tokenizer.ggml.pre", STRING, pre),
+    write(name, [("tokenizer.ggml.model", STRING, "gpt2")] + [("tokenizer.ggml.pre", STRING, pre)] * bool(pre) + [
                  ("tokenizer.ggml.tokens", ARRAY, (STRING, names)),
                  ("tokenizer.ggml.token_type", ARRAY, (I32, [t[1] for t in tokens])),
                  ("tokenizer.ggml.merges", ARRAY, (STRING, merges)),
@@ -108,5 +108,6 @@ def spm(name, flags):
 
 for kind in ("gpt-2", "llama-bpe", "qwen2", "smollm"):
     bpe("good-%s.gguf" % kind, kind)
+bpe("good-unnamed.gguf", None)
 spm("good-spm.gguf", [])
 spm("good-spm-plain.gguf", [("tokenizer.ggml.add_bos_token", False), ("tokenizer.ggml.add_space_prefix", False)])
