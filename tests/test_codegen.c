@@ -126,6 +126,28 @@ static void test_packing(struct harness *h)
 	       "panels lie one after the other, the last one padded with zeros");
 }
 
+/* [N 3][K 2], turned: what the source has as halves is packed as halves, NaNs with their bits. */
+static void test_packing_halves(struct harness *h)
+{
+	static const uint16_t w[6] = { 0x3c00, 0x7e01, 0x0001, 0xfc00, 0x4500, 0x8000 };
+	static const uint16_t want[8] = { 0x3c00, 0x0001, 0x7e01, 0xfc00, 0x4500, 0, 0x8000, 0 };
+	static const enum dtype type[2] = { DTYPE_F16, DTYPE_BF16 };
+
+	for (int i = 0; i < 4; i++) {
+		struct graph *g = graph_new(&h->arena, "w");
+		bool turned = i >= 2; /* by the recipe, not by the packing */
+		struct data d = { .where = DATA_MEMORY, .source_dtype = type[i % 2], .source_shape = { 2, { 3, 2 } },
+				  .perm_set = turned, .perm = { 1, 0 }, .bytes = w };
+		struct weight p = { .packing = { .kind = PACK_PANELS, .dtype = type[i % 2], .width = 2, .transposed = !turned },
+				    .bytes = 16, .granule_bytes = 8, .granules = 2 };
+		uint16_t got[8];
+
+		p.value = graph_add_const(g, "w", DTYPE_F32, (struct shape){ 2, { turned ? 2 : 3, turned ? 3 : 2 } }, d);
+		tap_ok(pack_weight(g, &p, got, &h->diag) && memcmp(got, want, sizeof want) == 0, "panels of the source's own %s%s",
+		       dtype_name(type[i % 2]), turned ? ", turned" : "");
+	}
+}
+
 /* One matrix and one table, in fewer bits where that is wished or where the source has them so. */
 static void test_storage(struct harness *h)
 {
@@ -177,6 +199,7 @@ int main(void)
 	test_signature(&h);
 	test_templates(&h);
 	test_errors(&h);
+	test_packing_halves(&h);
 	test_packing(&h);
 	test_storage(&h);
 	test_too_large(&h);

@@ -162,21 +162,40 @@ static size_t source_index(const struct packing *p, const struct panels *q, int6
 	return (size_t)(((group * q->outputs + o) * q->inner + k) * q->spatial + x);
 }
 
-static void pack_panels(const struct weight *w, const struct panels *q, const float *in, void *out)
+/* Between neighbouring outputs in the source. */
+static size_t source_step(const struct packing *p, const struct panels *q)
+{
+	if (p->kind == PACK_PANELS)
+		return (size_t)(p->transposed ? q->inner : 1);
+	return (size_t)(p->kind == PACK_CONV && p->transposed ? q->spatial : q->inner * q->spatial);
+}
+
+/* in: floats, or with `stored` what the plan holds already: halves whose bits stay as they are. */
+static void pack_panels(const struct weight *w, const struct panels *q, const void *in, bool stored, void *out)
 {
 	const struct packing *p = &w->packing;
-	size_t at = 0;
-	int64_t group, panel, x, k, lane, o;
+	size_t at = 0, step = source_step(p, q);
 
-	for (group = 0; group < q->groups; group++)
-		for (panel = 0; panel < q->per_group; panel++)
-			for (x = 0; x < q->spatial; x++)
-				for (k = 0; k < q->inner; k++)
-					for (lane = 0; lane < p->width; lane++, at++) {
-						o = panel * p->width + lane;
-						put(out, p->dtype, at,
-						    o < q->outputs ? in[source_index(p, q, group, o, k, x)] : 0.0f);
-					}
+	for (int64_t i = 0; i < q->groups * q->per_group * q->spatial * q->inner; i++, at += p->width) {
+		int64_t k = i % q->inner, x = i / q->inner % q->spatial, panel = i / q->inner / q->spatial;
+		int64_t o = panel % q->per_group * p->width, n = q->outputs - o < p->width ? q->outputs - o : p->width;
+		size_t from = source_index(p, q, panel / q->per_group, o, k, x);
+
+		for (int64_t lane = 0; lane < n; lane++, from += step)
+			if (stored)
+				((uint16_t *)out)[at + lane] = ((const uint16_t *)in)[from];
+			else
+				put(out, p->dtype, at + lane, ((const float *)in)[from]);
+		for (int64_t lane = n; lane < p->width; lane++)
+			put(out, p->dtype, at + lane, 0.0f);
+	}
+}
+
+/* Whether panels hold the source's own halves. */
+static bool is_stored(const struct value *v, const struct weight *w)
+{
+	return w->packing.kind != PACK_DENSE && (w->packing.dtype == DTYPE_F16 || w->packing.dtype == DTYPE_BF16) &&
+	       v->data->source_dtype == w->packing.dtype && v->data->where != DATA_RANDOM && !v->data->scale;
 }
 
 bool pack_weight(const struct graph *g, const struct weight *w, void *out, struct diag *d)
@@ -184,7 +203,7 @@ bool pack_weight(const struct graph *g, const struct weight *w, void *out, struc
 	const struct value *v = graph_value(g, w->value);
 	struct panels q;
 	float *in;
-	bool ok;
+	bool ok, stored;
 
 	if (w->packing.kind == PACK_ZEROS) {
 		memset(out, 0, w->bytes);
@@ -200,8 +219,9 @@ bool pack_weight(const struct graph *g, const struct weight *w, void *out, struc
 		return pack_quant(g, w, 0, w->granules, out, d);
 	if (w->packing.kind == PACK_DENSE && w->packing.dtype == v->dtype)
 		return data_read(g, w->value, out, d);
-	in = xmalloc((size_t)shape_elements(&v->shape) * sizeof *in + 1);
-	ok = data_read_f32(g, w->value, in, d) && check_range(g, w, in, d);
+	stored = is_stored(v, w);
+	in = xmalloc((size_t)shape_elements(&v->shape) * (stored ? sizeof(uint16_t) : sizeof *in) + 1);
+	ok = stored ? data_read_stored(g, w->value, in, d) : data_read_f32(g, w->value, in, d) && check_range(g, w, in, d);
 	if (ok) {
 		if (w->packing.kind == PACK_DENSE)
 			q = (struct panels){ .outputs = 1, .inner = shape_elements(&v->shape), .spatial = 1,
@@ -212,7 +232,7 @@ bool pack_weight(const struct graph *g, const struct weight *w, void *out, struc
 			for (int64_t i = 0; i < q.inner; i++)
 				put(out, w->packing.dtype, (size_t)i, in[i]);
 		else
-			pack_panels(w, &q, in, out);
+			pack_panels(w, &q, in, stored, out);
 	}
 	free(in);
 	return ok;

@@ -438,6 +438,11 @@ bool data_read(const struct graph *g, value_id v, void *out, struct diag *d)
 	return read_as(g, v, graph_value(g, v)->dtype, out, d);
 }
 
+bool data_read_stored(const struct graph *g, value_id v, void *out, struct diag *d)
+{
+	return read_as(g, v, graph_value(g, v)->data->source_dtype, out, d);
+}
+
 bool data_read_rows(const struct graph *g, value_id id, uint64_t row, uint64_t rows, void *out, struct diag *d)
 {
 	const struct value *v = graph_value(g, id);

@@ -347,6 +347,7 @@ bool graph_verify(const struct graph *g, struct diag *d);
  */
 bool data_read_f32(const struct graph *g, value_id v, float *out, struct diag *d);
 bool data_read(const struct graph *g, value_id v, void *out, struct diag *d);
+bool data_read_stored(const struct graph *g, value_id v, void *out, struct diag *d); /* in its source's type */
 /* Elements [first, first + count) as f32; only where data_in_order(). Costs memory for these alone. */
 bool data_read_range(const struct graph *g, value_id v, uint64_t first, uint64_t count, float *out, struct diag *d);
 bool data_in_order(const struct graph *g, value_id v); /* the recipe does not permute */
