@@ -322,6 +322,8 @@ static void test_messages(const char *srcdir)
 		{ "bad-location-outside", NULL, NULL, "outside of the model's folder" },
 		{ "bad-location-missing", NULL, NULL, "could not open its external data" },
 		{ "bad-inner-sizes", NULL, NULL, "MatMul_node" },
+		{ "bad-input-twice", NULL, NULL, "input \"x\" is there twice" },
+		{ "bad-self-unnamed", NULL, NULL, "node of output \"y\" (Add) needs its own result" },
 	};
 	struct arena a = { 0 };
 

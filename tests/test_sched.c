@@ -381,6 +381,28 @@ static void test_graded(void)
 	arena_release(&a);
 }
 
+/* Nothing computes what has no elements; whoever asks for it is told so. */
+static void test_empty(void)
+{
+	struct arena a = { 0 };
+	struct target t = target_host();
+	struct net n = net_new(&a, "empty");
+	value_id x = graph_add_input(n.g, "x", DTYPE_F32, net_shape(256));
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+	struct schedule *s;
+
+	graph_add_output(n.g, net_linear(&n, x, 256, 8, 20000000, "layer"), "y");
+	graph_add_output(n.g, net_value(&n, 0), "none");
+	net_finish(&n);
+	s = make_schedule(&a, &n, 1, &t, 0, out);
+	fclose(out);
+	tap_ok(!s && text && strstr(text, "output none has no elements"), "an output without elements: %s", text ? text : "");
+	free(text);
+	arena_release(&a);
+}
+
 static void test_feed(void)
 {
 	struct arena a = { 0 };
@@ -485,6 +507,7 @@ int main(void)
 	test_quality();
 	test_graded();
 	test_feed();
+	test_empty();
 	test_effort();
 	return tap_done();
 }

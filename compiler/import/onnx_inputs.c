@@ -329,6 +329,7 @@ bool onnx_inputs(struct onnx_import *im, const Onnx__GraphProto *graph)
 {
 	struct wanted *list = arena_new_array(&im->file, struct wanted, graph->n_input);
 	uint8_t *used = arena_new_array(&im->file, uint8_t, im->model ? im->model->inputs.len : 0);
+	struct map seen = { 0 };
 	uint32_t count = 0;
 	bool good = true;
 
@@ -342,6 +343,11 @@ bool onnx_inputs(struct onnx_import *im, const Onnx__GraphProto *graph)
 		if (onnx_defined(im, v->name))
 			continue; /* an initialiser: its value is a default that nothing here
 				     overrides */
+		if (map_get(&seen, v->name, NULL)) {
+			diag_error(im->d, im->span, "input \"%s\" is there twice", v->name);
+			return false;
+		}
+		map_put(&im->file, &seen, v->name, 1);
 		good &= read_declared(im, v, &list[count]);
 		count++;
 	}

@@ -146,9 +146,11 @@ uint32_t *onnx_order(struct onnx_import *im, const Onnx__GraphProto *graph, uint
 	needed = mark_needed(&w);
 	for (uint32_t i = 0; i < graph->n_node; i++) {
 		if (needed[i] && !visit(&w, i, state, stack, order, count)) {
-			diag_error(im->d, im->span, "node \"%s\" (%s) needs its own result",
-				   graph->node[i]->name ? graph->node[i]->name : "",
-				   graph->node[i]->op_type ? graph->node[i]->op_type : "");
+			const Onnx__NodeProto *n = graph->node[i];
+			bool named = n->name && *n->name;
+
+			diag_error(im->d, im->span, "node %s\"%s\" (%s) needs its own result", named ? "" : "of output ",
+				   named ? n->name : n->n_output ? n->output[0] : "", n->op_type ? n->op_type : "");
 			return NULL;
 		}
 	}

@@ -460,7 +460,8 @@ static bool model_events(struct work *w, uint32_t model)
 			continue;
 		s = value_storage(w, model, t->value);
 		if (w->storages.data[s].first == UINT32_MAX) {
-			diag_error(w->d, NO_SPAN, "output %s is neither computed nor an input", t->name);
+			diag_error(w->d, NO_SPAN, t->bytes ? "output %s is neither computed nor an input" :
+							     "output %s has no elements", t->name);
 			return false;
 		}
 		touch(w, s, event_new(w, (struct event){ SCHED_OUTPUT, model, i, NO_ID,
