@@ -305,6 +305,13 @@ static uint32_t choose_depth(const struct stream *s)
 	return depth < read_count(s) ? depth : read_count(s);
 }
 
+static void count_reader(struct stream *s, int change)
+{
+	pthread_mutex_lock(&s->lock);
+	s->readers += (uint32_t)change;
+	pthread_mutex_unlock(&s->lock);
+}
+
 /* One reader is enough; the first that cannot be started ends the attempt. */
 static int start_readers(struct stream *s)
 {
@@ -315,14 +322,15 @@ static int start_readers(struct stream *s)
 	if (code != 0)
 		return code;
 	pthread_attr_setstacksize(&attr, STACK);
+	/* the lock is free while a thread is made: the first of them read meanwhile */
 	for (uint32_t i = 0; i < depth && code == 0; i++) {
-		pthread_mutex_lock(&s->lock); /* each by itself: the first begins to read while the others are made */
 		s->reader[i] = (struct reader){ .stream = s, .at = NONE, .away = s->home };
+		count_reader(s, 1);
 		code = pthread_create(&s->reader[i].thread, &attr, reader, &s->reader[i]);
 		if (code == 0 && s->home >= 0)
 			keep_off(s, s->reader[i].thread, s->home);
-		s->readers += code == 0;
-		pthread_mutex_unlock(&s->lock);
+		if (code != 0)
+			count_reader(s, -1);
 	}
 	pthread_attr_destroy(&attr);
 	return s->readers > 0 || depth == 0 ? 0 : code;
