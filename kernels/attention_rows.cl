@@ -56,7 +56,8 @@
 #define D_PAD ((D + 15) / 16 * 16)   /* of q turned */
 #define DV_PAD ((DV + 15) / 16 * 16) /* of the result turned */
 #define HEADROOM 32.0f
-#if EDGE_LIGHT && DV % 16 == 0
+#define AHEAD 16 /* keys between those that are read and those that are asked for */
+#if EDGE_LIGHT
 #define WHOLE 16
 #else
 #define WHOLE 0 /* never */
@@ -86,6 +87,7 @@
 
 /* Sixteen vectors through registers: EDGE_TURN. */
 #define TURN_READ(i) const float16 a##i = vload16(0, p + min(i, left) * (long)step) * factor;
+#define TURN_MASKED(i) const float16 a##i = edge_load16(p + min(i, left) * (long)step, wide) * factor;
 #define TURN_ROW(i) const float16 a##i = vload16(i, rows) * factor;
 #define TURN_KEEP(i) vstore16(turned##i, 0, to + (i) * WIDE);
 /*
@@ -97,6 +99,10 @@ EDGE_OVERLOAD void EDGE_FN(turn)(__global const float *p, const int step, const 
 {
 	if (wide == 16) {
 		EDGE_REPEAT(16, TURN_READ)
+		EDGE_TURN(a)
+		EDGE_REPEAT(16, TURN_KEEP)
+	} else if (EDGE_MASKS) {
+		EDGE_REPEAT(16, TURN_MASKED)
 		EDGE_TURN(a)
 		EDGE_REPEAT(16, TURN_KEEP)
 	} else {
@@ -111,6 +117,7 @@ EDGE_OVERLOAD void EDGE_FN(turn)(__global const float *p, const int step, const 
 }
 #define TURN_COLUMN(i) const float16 a##i = vload16(0, column + (i) * WIDE) * factor;
 #define TURN_STORE(i) EDGE_STORE16(turned##i, first + i * out_step, d, 16);
+#define TURN_STORE_TAIL(i) EDGE_STORE16(turned##i, first + i * out_step, d, DV % 16);
 #define TURN_BACK(i) vstore16(turned##i, i, rows);
 
 #define KEY(i) __global const float *a##i = k + (long)(begin + min(i, left - 1)) * k_row;
@@ -158,6 +165,19 @@ EDGE_OVERLOAD void EDGE_FN(turn)(__global const float *p, const int step, const 
 #define SUMS_BACK(i) PAIR(SUM_BACK, i)
 #define FACTOR(j)                                                                                  \
 	vstore16(EDGE_SELECT(int16, total##j > (float16)(0.0f), 1.0f / total##j, total##j), j, factors);
+
+/* What is read soon of up to eight rows from row `from` on: a line after the other. */
+EDGE_OVERLOAD void EDGE_FN(soon)(__global const float *p, const int from, const int rows, const int step, const int wide)
+{
+	for (int i = from; i < min(from + PART_M, rows); i++) {
+		__global const float *row = p + (long)i * step;
+
+		for (int d = 0; d < wide; d += 16)
+			EDGE_SOON(row + d);
+		if (wide % 16)
+			EDGE_SOON(row + wide - 1);
+	}
+}
 
 __kernel EDGE_SINGLE void KERNEL(__global const float *restrict q, __global const float *restrict k,
 				 __global const float *restrict v, PARAM_MASK const float scale, const int from, const int sq,
@@ -221,6 +241,12 @@ __kernel EDGE_SINGLE void KERNEL(__global const float *restrict q, __global cons
 
 				EDGE_REPEAT(PART_M, KEY)
 				EDGE_REPEAT(PART_M, START)
+				if (row == from) { /* the first to read these keys and values */
+					EDGE_FN(soon)(k, begin + AHEAD, sk, k_row, D);
+					EDGE_FN(soon)(v, begin, sk, v_row, DV);
+				}
+				if (begin < WIDE)
+					EDGE_FN(soon)(q, row + WIDE + begin, sq, q_row, D);
 				for (int at = 0; at < D; at++, b += WIDE) {
 					EDGE_TILE_LOAD
 					EDGE_REPEAT(PART_M, EDGE_TILE_STEP)
@@ -272,8 +298,12 @@ __kernel EDGE_SINGLE void KERNEL(__global const float *restrict q, __global cons
 
 				EDGE_REPEAT(16, TURN_COLUMN)
 				EDGE_TURN(a)
-				if (left == WHOLE) {
+				if (left == WHOLE && d + 16 <= DV) {
 					EDGE_REPEAT(16, TURN_STORE)
+#if DV % 16
+				} else if (left == WHOLE) {
+					EDGE_REPEAT(16, TURN_STORE_TAIL)
+#endif
 				} else {
 					float rows[16 * 16];
 
