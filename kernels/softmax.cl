@@ -5,7 +5,7 @@
  * INNER 0: x[rows][n] along the last dim, a work-item `block` rows; SHORT 1: the
  * same for rows of less than a vector. INNER 1:
  * x[outer][n][parts][width] along n, a work-item sixteen elements of width;
- * (outer, n, parts) is the row of the output. Exponentials of a row of at most KEEP are kept in
+ * (outer, n, parts) is the row of the output. Exponentials of rows of at most KEEP are kept in
  * the nearest cache; others are computed twice, which is cheaper than keeping them further away.
  */
 #ifndef EDGE_PRELUDE
@@ -111,6 +111,76 @@ __kernel EDGE_SINGLE void KERNEL(__global const float *restrict x, const int n, 
 	}
 }
 
+#elif KEEP
+
+/*
+ * e^x of numbers not above 0: half the instructions of edge_exp(). What is below the smallest normal number is 0.
+ */
+EDGE_OVERLOAD float16 EDGE_FN(power)(const float16 x)
+{
+	const float16 y = EDGE_SELECT(int16, x < (float16)(-87.0f), (float16)(-87.0f), x);
+	const float16 t = y * 1.44269504f + 12582912.0f, r = t - 12582912.0f;
+	const float16 f = (y - r * 0x1.62e4p-1f) - r * 0x1.7f7d1cp-20f;
+	float16 p = (float16)(0.0013941393699496984f);
+
+	p = p * f + 0.008363335393369198f;
+	p = p * f + 0.04166637361049652f;
+	p = p * f + 0.16666576266288757f;
+	p = p * f + 0.5f;
+	p = (p * f) * f + f + 1.0f;
+	p = as_float16(as_int16(p) + (as_int16(t) << 23));
+	return EDGE_SELECT(int16, x < (float16)(-87.0f), (float16)(0.0f), p);
+}
+
+/* Two rows at a time: one's sums across a vector are waited for while the other is computed. */
+#define EACH(M) M(0) M(1)
+#define START(r)                                                                                   \
+	__global const float *p##r = x + (row + r < last ? row + r : row) * n;                     \
+	float16 rim##r = (float16)(-INFINITY), wide##r = rim##r, total##r = (float16)(0.0f);       \
+	if (whole < n)                                                                             \
+		rim##r = EDGE_SELECT(int16, in_rim, edge_load16(p##r + whole, n - whole), rim##r);
+#define HIGHEST(r) wide##r = max(wide##r, vload16(0, p##r + i));
+#define TOP(r) const float top##r = edge_max16(max(wide##r, rim##r));
+#define WEIGH(r)                                                                                   \
+	{                                                                                          \
+		const float16 e = EDGE_FN(power)(vload16(0, p##r + i) - top##r);                   \
+		total##r += e;                                                                     \
+		vstore16(e, 0, kept + r * KEEP + i);                                               \
+	}
+#define WEIGH_RIM(r)                                                                               \
+	rim##r = EDGE_FN(power)(rim##r - top##r);                                                  \
+	total##r += EDGE_SELECT(int16, in_rim, rim##r, (float16)(0.0f));
+#define BELOW(r) const float bottom##r = 1.0f / edge_sum16(total##r);
+#define RESULTS(r)                                                                                 \
+	if (row + r < last) {                                                                      \
+		for (int i = 0; i < whole; i += 16)                                                \
+			EDGE_STORE16(vload16(0, kept + r * KEEP + i) * bottom##r, row + r, i, 16); \
+		if (whole < n)                                                                     \
+			EDGE_STORE16(rim##r * bottom##r, row + r, whole, n - whole);               \
+	}
+
+__kernel EDGE_SINGLE void KERNEL(__global const float *restrict x, const int rows, const int n, const int block,
+				 EDGE_OUT EDGE_WI)
+{
+	const int first = (int)get_global_id(0) * block, last = min(first + block, rows), whole = n / 16 * 16;
+	const int16 ramp = (int16)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15), in_rim = ramp < (int16)(n - whole);
+	float kept[2 * KEEP];
+
+	for (int row = first; row < last; row += 2) {
+		EACH(START)
+		for (int i = 0; i < whole; i += 16) {
+			EACH(HIGHEST)
+		}
+		EACH(TOP)
+		for (int i = 0; i < whole; i += 16) {
+			EACH(WEIGH)
+		}
+		EACH(WEIGH_RIM)
+		EACH(BELOW)
+		EACH(RESULTS)
+	}
+}
+
 #else
 
 __kernel EDGE_SINGLE void KERNEL(__global const float *restrict x, const int rows, const int n, const int block,
@@ -118,9 +188,6 @@ __kernel EDGE_SINGLE void KERNEL(__global const float *restrict x, const int row
 {
 	const int first = (int)get_global_id(0) * block, last = min(first + block, rows);
 	const int16 ramp = (int16)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-#if KEEP
-	float kept[KEEP];
-#endif
 
 	for (int r = first; r < last; r++) {
 		__global const float *p = x + r * n;
@@ -135,32 +202,19 @@ __kernel EDGE_SINGLE void KERNEL(__global const float *restrict x, const int row
 
 		const float top = edge_max16(max(wide, rim));
 
-		for (int i = 0; i < whole; i += 16) {
-			const float16 e = edge_exp(vload16(0, p + i) - top);
-
-			total += e;
-#if KEEP
-			vstore16(e, 0, kept + i);
-#endif
-		}
+		for (int i = 0; i < whole; i += 16)
+			total += edge_exp(vload16(0, p + i) - top);
 		rim = edge_exp(rim - top);
 		total += EDGE_SELECT(int16, ramp < (int16)(n - whole), rim, (float16)(0.0f));
 
 		const float bottom = BOTTOM(edge_sum16(total));
 
-#if KEEP
-		for (int i = 0; i < whole; i += 16)
-			EDGE_STORE16(vload16(0, kept + i) * bottom, r, i, 16);
-		if (whole < n)
-			EDGE_STORE16(rim * bottom, r, whole, n - whole);
-#else
 		for (int i = 0; i < n; i += 16) {
 			const int lanes = min(16, n - i);
 			const float16 v = edge_load16(p + i, lanes);
 
 			EDGE_STORE16(RESULT(v), r, i, lanes);
 		}
-#endif
 	}
 }
 

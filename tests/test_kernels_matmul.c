@@ -35,6 +35,38 @@ static void batch(struct harness *h, const char *name, const char *a, const char
 		      a, b, attr, out);
 }
 
+/* Heads side by side, as a product leaves them: products of two activations read them where they are. */
+static void test_heads(struct harness *h)
+{
+	static const int rows[] = { 5, 37 };
+
+	for (int i = 0; i < 2; i++) {
+		int s = rows[i];
+		struct harness_case *c = harness_textf(h, "scores of heads, mixed, and weighted sums, in place",
+			"%%0 \"x\" = input f32[2,%d,108]\n%%1 = reshape(%%0) {shape = [2,%d,3,3,12]} : f32[2,%d,3,3,12]\n"
+			"%%2 = map(;%%1 view 0 [%d,12,108,1]) [identity(i0) f32] : f32[2,3,%d,12]\n"
+			"%%3 = map(;%%1 view 36 [%d,12,108,1]) [identity(i0) f32] : f32[2,3,%d,12]\n"
+			"%%4 = map(;%%1 view 72 [%d,12,108,1]) [identity(i0) f32] : f32[2,3,%d,12]\n"
+			"%%5 = matmul(%%2, %%3) {trans_a = 0, trans_b = 1, alpha = 0.3} : f32[2,3,%d,%d]\n"
+			"%%6 = matmul(%%5, %%4) {trans_a = 0, trans_b = 0, alpha = 1.0} : f32[2,3,%d,12]\noutput \"y\" %%6\n",
+			s, s, s, s * 108, s, s * 108, s, s * 108, s, s, s, s);
+		struct kernel_set *ks = codegen_select(&h->arena, c->g, &h->target, &h->diag);
+
+		harness_ok(ks && ks->launches.len == (h->target.kernels == TARGET_GPU_KERNELS ? 5 : 2), "nothing is moved");
+		harness_textf(h, "a head turned that broadcasts, and one that somebody else reads",
+			"%%0 \"a\" = input f32[%d,3,20]\n%%1 \"b\" = input f32[7,1,20]\n"
+			"%%2 = transpose(%%0) {perm = [1,0,2]} : f32[3,%d,20]\n%%3 = transpose(%%1) {perm = [1,0,2]} : f32[1,7,20]\n"
+			"%%4 = matmul(%%2, %%3) {trans_a = 0, trans_b = 1, alpha = 1.0} : f32[3,%d,7]\n"
+			"%%5 = matmul(%%2, %%2) {trans_a = 1, trans_b = 0, alpha = 1.0} : f32[3,20,20]\n"
+			"output \"y\" %%4\noutput \"z\" %%5\n", s, s, s);
+		harness_textf(h, "rows turned that are columns",
+			"%%0 \"a\" = input f32[%d,3,20]\n%%1 \"b\" = input f32[%d,3,7]\n"
+			"%%2 = transpose(%%0) {perm = [1,0,2]} : f32[3,%d,20]\n%%3 = transpose(%%1) {perm = [1,0,2]} : f32[3,%d,7]\n"
+			"%%4 = matmul(%%2, %%3) {trans_a = 1, trans_b = 0, alpha = 1.0} : f32[3,20,7]\noutput \"y\" %%4\n",
+			s, s, s, s);
+	}
+}
+
 static void products(struct harness *h)
 {
 	static const int m[] = { 1, 2, 3, 5, 8, 9, 17, 49 };
@@ -92,6 +124,7 @@ static void products(struct harness *h)
 	batch(h, "both transposed", "2,5,9", "2,33,5", "trans_a = 1, trans_b = 1, alpha = 1.0", "2,9,33");
 	batch(h, "many rows", "200,10", "10,20", "trans_a = 0, trans_b = 0, alpha = 1.0", "200,20");
 	batch(h, "one row", "1,10", "10,3", "trans_a = 0, trans_b = 0, alpha = 1.0", "1,3");
+	test_heads(h);
 	harness_text(h, "constant on the left, and a batch of constants",
 		     "%0 \"x\" = input f32[7,9]\n%1 \"z\" = input f32[3,4,7]\n"
 		     "%2 = const f32[5,7] = random seed 3 mean 0.0 deviation 0.5 f32[5,7]\n"

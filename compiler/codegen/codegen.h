@@ -53,7 +53,7 @@ struct codegen {
 	struct place *place;	 /* of a value in its root; strided only where the kernel writes rows */
 	struct rows_at *rows_at; /* of a node's input 0 */
 	value_id *planes_at;	 /* of a node: its input 0 with channels before pixels, which it reads instead; NO_ID */
-	struct heads **heads;	 /* of each attention */
+	struct heads **heads;	 /* of each attention, and of each product of two activations */
 	bool *unmade;		 /* values that nobody needs made */
 	uint32_t zeros;        /* index of the weight that codegen_zeros() gives; NO_ID: none yet */
 };
@@ -300,6 +300,8 @@ struct rows_by_panels {
 };
 bool select_rows_by_panels(struct codegen *c, node_id id, const struct rows_by_panels *p);
 
+/* Whether product id will be one of matmul_batch.cl. */
+bool matmul_is_batch(struct codegen *c, node_id id);
 /* Whether node id will be rows of *k values by panels, wherever the rows are. */
 bool matmul_reads_rows(const struct codegen *c, node_id id, int64_t *k);
 bool conv_reads_rows(const struct codegen *c, node_id id, int64_t *k);

@@ -6,7 +6,8 @@
  * with the heads side by side in a row, and want the result like that. What turns
  * it into head after head, and back, moves every element and computes nothing. The
  * kernels of attention need only rows that are dense: they take them, however
- * far apart, from where the product left them, and the moves are not made.
+ * far apart, from where the product left them, and the moves are not made. Nor are they for
+ * scores that something else than attention is done with: the products by themselves read rows so, too.
  */
 #include "config.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* heads.h - where attention reads and writes the rows of its heads; see heads.c. */
+/* heads.h - where attention, and products of two activations, find the rows of their heads; see heads.c. */
 #ifndef EDGE_CODEGEN_HEADS_H
 #define EDGE_CODEGEN_HEADS_H
 
@@ -11,9 +11,9 @@ struct heads_at {
 	int64_t at, row, head, outer;
 };
 
-/* Of one attention. */
+/* Of one attention, or of a product of two activations. */
 struct heads {
-	struct heads_at in[3]; /* queries, keys, values */
+	struct heads_at in[3]; /* queries, keys, values; of a product its two operands */
 	bool beside;	       /* the result has heads side by side, too */
 };
 

@@ -8,7 +8,8 @@
  * that only a product over rows of matmul.cl reads is not made at all, because
  * that kernel reads its rows element by element anyway; nor is what only turns
  * the image that a convolution of few channels reads (conv_few.cl), nor what only
- * puts heads of an attention one after the other, or back side by side (heads.c).
+ * puts heads of an attention, or of a product of two activations, one after the other,
+ * or back side by side (heads.c).
  */
 #include "config.h"
 
@@ -182,24 +183,28 @@ static void find_planes(const struct placing *p, node_id id)
 	do_without(c, n->in[0], turn->in[0]);
 }
 
-/* Attention reads and writes rows where they are; on a GPU it does not. */
+/*
+ * Attention reads and writes rows where they are, and a product of two activations reads its
+ * operands' where they are; on a GPU they do not.
+ */
 static void find_heads(const struct placing *p, node_id id)
 {
 	struct codegen *c = p->c;
 	const struct node *n = graph_node(c->g, id);
 	struct heads *h;
 	value_id turned;
+	bool product = n->op == OP_matmul && matmul_is_batch(c, id);
 
-	if (n->op != OP_attention)
+	if (n->op != OP_attention && !product)
 		return;
 	h = c->heads[id] = arena_new(c->arena, struct heads);
-	for (uint32_t k = 0; k < 3; k++) {
+	for (uint32_t k = 0; k < (product ? 2 : 3); k++) {
 		if (!codegen_is_gpu(c) && heads_operand(c, p->uses, n->in[k], &h->in[k]))
 			do_without(c, n->in[k], h->in[k].of);
 		else
 			h->in[k] = heads_dense(c, n->in[k]);
 	}
-	turned = codegen_is_gpu(c) ? NO_ID : heads_result(c, p->uses, id);
+	turned = codegen_is_gpu(c) || product ? NO_ID : heads_result(c, p->uses, id);
 	h->beside = turned != NO_ID;
 	if (h->beside)
 		do_without(c, turned, n->out[0]);

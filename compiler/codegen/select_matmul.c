@@ -9,6 +9,7 @@
  */
 #include "config.h"
 
+#include "codegen/heads.h"
 #include "codegen/select_gpu.h"
 #include "target/tuning.h"
 
@@ -179,25 +180,27 @@ struct digits {
 	int64_t size[MAX_DIGITS], a[MAX_DIGITS], b[MAX_DIGITS];
 };
 
-static int64_t batch_stride(const struct shape *s, uint32_t out_rank, uint32_t d)
+static int64_t batch_stride(const struct shape *s, const struct heads_at *at, uint32_t out_rank, uint32_t d)
 {
-	int64_t stride = 1;
 	uint32_t i, back = out_rank - d; /* dims from the end */
+	int64_t stride = at->outer;
 
 	if (back > s->rank || s->dim[s->rank - back] == 1)
 		return 0;
-	for (i = s->rank - back + 1; i < s->rank; i++)
+	if (back == 3)
+		return at->head;
+	for (i = s->rank - back + 1; i < s->rank - 3; i++)
 		stride *= s->dim[i];
 	return stride;
 }
 
-static bool find_digits(const struct product *p, const struct shape *out, struct digits *q)
+static bool find_digits(const struct product *p, const struct heads *h, const struct shape *out, struct digits *q)
 {
 	uint32_t i;
 
 	memset(q, 0, sizeof *q);
 	for (i = out->rank - 2; i-- > 0;) {
-		int64_t sa = batch_stride(p->a, out->rank, i), sb = batch_stride(p->b, out->rank, i);
+		int64_t sa = batch_stride(p->a, &h->in[0], out->rank, i), sb = batch_stride(p->b, &h->in[1], out->rank, i);
 		uint32_t top = q->count - 1;
 
 		if (out->dim[i] == 1)
@@ -220,10 +223,11 @@ static bool find_digits(const struct product *p, const struct shape *out, struct
 static bool select_batch(struct codegen *c, node_id id, const struct product *p)
 {
 	int64_t panels = ceil_div(p->n_out, 32), tile = codegen_tile_height(p->m), block = p->m, blocks, jobs, workers;
+	const struct heads *h = c->heads[id];
 	struct digits q;
 	struct build b;
 
-	if (!find_digits(p, value_shape(c, p->n->out[0]), &q))
+	if (!find_digits(p, h, value_shape(c, p->n->out[0]), &q))
 		return codegen_refuse(c, id, "its batch dimensions broadcast in too many ways");
 	if (codegen_is_gpu(c)) {
 		struct gpu_product g = { p->n, p->m, p->n_out, p->k, p->batch, p->trans_a, p->trans_b, p->alpha,
@@ -246,8 +250,8 @@ static bool select_batch(struct codegen *c, node_id id, const struct product *p)
 	build_define(&b, "TILE_M", tile);
 	if (!build_epilogue(&b, DTYPE_F32))
 		return false;
-	build_value_f32(&b, p->n->in[0]);
-	build_value_f32(&b, p->n->in[1]);
+	build_value_f32(&b, h->in[0].of);
+	build_value_f32(&b, h->in[1].of);
 	build_scratch(&b, (uint64_t)(workers * (p->k ? p->k : 1)) * 32 * sizeof(float));
 	build_i32(&b, jobs);
 	build_i32(&b, blocks);
@@ -260,11 +264,13 @@ static bool select_batch(struct codegen *c, node_id id, const struct product *p)
 		build_i32(&b, q.a[i]);
 	for (int i = 0; i < MAX_DIGITS; i++)
 		build_i32(&b, q.b[i]);
+	build_i32(&b, h->in[0].at);
+	build_i32(&b, h->in[1].at);
 	build_i32(&b, workers);
-	build_i32(&b, p->trans_a ? 1 : p->k);
-	build_i32(&b, p->trans_a ? p->m : 1);
-	build_i32(&b, p->trans_b ? 1 : p->n_out);
-	build_i32(&b, p->trans_b ? p->k : 1);
+	build_i32(&b, p->trans_a ? 1 : h->in[0].row);
+	build_i32(&b, p->trans_a ? h->in[0].row : 1);
+	build_i32(&b, p->trans_b ? 1 : h->in[1].row);
+	build_i32(&b, p->trans_b ? h->in[1].row : 1);
 	build_f32(&b, p->alpha);
 	build_out(&b);
 	build_flops(&b, (uint64_t)(2 * p->batch * p->m * p->n_out * p->k));
@@ -276,6 +282,13 @@ static bool is_panels(const struct codegen *c, const struct product *p)
 {
 	return value_is_const(c, p->n->in[1]) && !value_is_const(c, p->n->in[0]) &&
 	       shape_elements(p->b) == p->n_out * p->k;
+}
+
+bool matmul_is_batch(struct codegen *c, node_id id)
+{
+	struct product p = describe(c, graph_node(c->g, id));
+
+	return p.m && !is_panels(c, &p);
 }
 
 bool matmul_reads_rows(const struct codegen *c, node_id id, int64_t *k)

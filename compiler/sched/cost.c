@@ -63,7 +63,7 @@ static const struct kernel_class classes[] = {
 	{ "copy", 0.85, 0.3, 0 },     { "transpose", 0.85, 0.17, 0 },	    { "resize", 0.85, 0.06, 0 },
 	{ "pool", 0.85, 0.17, 0 },     { "pad", 0.85, 0.05, 0 },	    { "gather", 0.85, 0.05, 0 },
 	{ "concat", 0.85, 0.3, 0 },    { "norm", 0.85, 0.18, 0 },	    { "group_norm", 0.85, 0.15, 0 },
-	{ "softmax", 0.85, 0.05, 0 },  { "reduce", 0.85, 0.2, 0 },	    { "map", 0.85, 0.25, 0 },
+	{ "softmax", 0.85, 0.1, 0 },   { "reduce", 0.85, 0.2, 0 },	    { "map", 0.85, 0.25, 0 },
 	{ "recurrent", 0.3, 0, 0 },    { "mix_norm", 0.52, 0.1, 0 },	    { "gpu_", 0.5, 0, 0 },
 };
 
