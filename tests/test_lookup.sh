@@ -75,6 +75,12 @@ for backend in native opencl; do
 	done
 done
 
+# 512 times row 0: one chunk of it is read in each run, and the report says so.
+indices 512 $(printf '0 %.0s' {1..512}) > same.npy
+"$EDGERT" run 512-native.plan --input ids=same.npy --output-dir same --repeat 3 --report same.json > log 2>&1 &&
+	[ "$(number same.json bytes_streamed)" -ge $((97 * 4)) ] && [ "$(number same.json bytes_streamed)" -le 16384 ]
+ok $? "what a run reads is its rows: $(number same.json bytes_streamed) bytes"
+
 # The last byte of the table's first chunk that is not padding: any row of the chunk shows it.
 at=$("$EDGERT" dump 512-native.plan | sed -n 's/^chunk 0 .*offset \([0-9]*\).*/\1/p')
 cp 512-native.plan damaged.plan

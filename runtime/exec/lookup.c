@@ -106,6 +106,7 @@ static enum edge_status read_rows(struct edgert_session *s, const struct edge_lo
 			if (st != EDGE_OK)
 				return st;
 			there = chunk;
+			s->looked_up += s->plan.chunks[chunk].bytes;
 		}
 		memcpy(output + i * l->row_bytes,
 		       s->lookups->chunk + row % l->chunk_rows * l->row_bytes, l->row_bytes);

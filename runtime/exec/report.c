@@ -39,7 +39,7 @@ void edgert_report(const struct edgert_session *s, struct edgert_report *out)
 		.steps = s->plan.step_count,
 		.models = s->plan.model_count,
 		.runs = s->runs,
-		.bytes_streamed = s->runs ? streamed_bytes(&s->plan) : 0,
+		.bytes_streamed = s->runs ? streamed_bytes(&s->plan) + s->looked_up : 0,
 		.bytes_read = totals.bytes,
 		.direct = plan_file_is_direct(&s->file),
 		.programs_cached = info->programs_cached,

@@ -144,6 +144,7 @@ static enum edge_status one_run(struct edgert_session *s, struct failure *f)
 	enum edge_status st;
 
 	s->run_begin = rt_now();
+	s->looked_up = 0;
 	stream_begin(s->stream);
 	st = all_steps(s, f);
 	/* also after a failure: the caller's memory must not be used any more when we return */

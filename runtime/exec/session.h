@@ -58,6 +58,7 @@ struct edgert_session {
 	struct stream *stream;
 
 	struct lookups *lookups; /* NULL: the plan has none */
+	uint64_t looked_up;      /* bytes that they have read in the last run */
 	struct step_state *steps;
 	struct tensor_state *tensors;
 	double *model_ms;

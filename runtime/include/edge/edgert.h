@@ -113,7 +113,7 @@ struct edgert_report {
 	uint64_t driver_rss_bytes; /* the process without the plan's regions, after opening */
 	uint64_t peak_rss_bytes; /* of the process */
 	uint32_t steps, kernels, models, runs;
-	uint64_t bytes_streamed; /* read in the last run, not counting what stays */
+	uint64_t bytes_streamed; /* read in the last run, rows of tables included, not counting what stays */
 	uint64_t bytes_read;	 /* read in the last run */
 	bool direct;		 /* past the page cache */
 	uint32_t programs_cached; /* programs that the driver had built in a run before this one */
