@@ -1,6 +1,6 @@
 # Kernel sources, embedded into the compiler as C strings (embedded.h).
 # Append files to KERNEL_FILES; each keeps its own text, unmangled.
-KERNEL_FILES = %D%/prelude.clh %D%/native.clh %D%/tile_defaults.clh %D%/norm_defaults.clh %D%/map.cl %D%/matmul.cl %D%/matmul_batch.cl %D%/gemv.cl %D%/conv.cl %D%/conv_few.cl %D%/winograd.cl %D%/depthwise.cl %D%/pool.cl
+KERNEL_FILES = %D%/prelude.clh %D%/native.clh %D%/tile_defaults.clh %D%/norm_defaults.clh %D%/map.cl %D%/matmul.cl %D%/matmul_batch.cl %D%/gemv.cl %D%/conv.cl %D%/conv_few.cl %D%/winograd.clh %D%/winograd.cl %D%/winograd4.cl %D%/depthwise.cl %D%/pool.cl
 KERNEL_FILES += %D%/copy.cl %D%/transpose.cl %D%/gather.cl %D%/gather_elements.cl %D%/scatter.cl %D%/top_k.cl %D%/pad.cl \
 	%D%/resize.cl %D%/reduce.cl %D%/arg.cl %D%/softmax.cl %D%/norm.cl %D%/mix_norm.cl %D%/group_norm.cl \
 	%D%/attention.cl %D%/attention_rows.cl %D%/rope_angles.cl %D%/kv_append.cl %D%/kv_attention.cl %D%/recurrent.cl %D%/gpu_gemm.cl %D%/gpu_gemv.cl %D%/gpu_depthwise.cl \

@@ -23,12 +23,6 @@
 #ifndef KERNEL
 #define KERNEL winograd
 #endif
-#ifndef TILE_M
-#define TILE_M 8
-#endif
-#ifndef TILE_NV
-#define TILE_NV 2
-#endif
 #ifdef QUANT_BITS
 #ifndef EDGE_QUANT
 #include "quant.clh"
@@ -38,12 +32,11 @@
 #ifndef EDGE_WEIGHT
 #define EDGE_WEIGHT float
 #endif
-#define TILE_LANES 16
-#define TILE_SHAPE PART_NV
-#define WIDTH (TILE_LANES * TILE_NV)
-#define COLUMNS (TILE_NV / PART_NV)
 #define KC 64    /* input channels at a time */
 #define TILES 32 /* block is at most this */
+#ifndef EDGE_WINOGRAD
+#include "winograd.clh"
+#endif
 /* From one position to the next; not a power of two, or all sixteen would be after the same lines of a cache. */
 #define U_STEP (KC * WIDTH + 16)
 #define V_STEP (TILES * KC + 16)
@@ -162,35 +155,6 @@ EDGE_OVERLOAD void EDGE_FN(input)(__global const float *x, const int y, const in
 	}
 }
 
-/* One position: m[count][WIDTH] += v[count][kc] u[kc][WIDTH]; the first time m is only written. */
-EDGE_OVERLOAD void EDGE_FN(product)(__private const float *v, __private const float *u, __private float *m,
-				    const int count, const int kc, const bool first)
-{
-#define ROW(i) __private const float *a##i = v + min(r + (i), count - 1) * KC;
-	for (int r = 0; r < count; r += PART_M)
-		for (int column = 0; column < COLUMNS; column++) {
-			__private const float *b = u + column * (PART_NV * TILE_LANES);
-			__private float *to = m + (r * WIDTH + column * (PART_NV * TILE_LANES));
-
-			EDGE_REPEAT(PART_M, ROW)
-			EDGE_REPEAT(PART_M, EDGE_TILE_ZERO)
-			for (int at = 0; at < kc; at++, b += WIDTH) {
-				EDGE_TILE_LOAD
-				EDGE_REPEAT(PART_M, EDGE_TILE_STEP)
-			}
-			float16 t[PART_M * PART_NV];
-			EDGE_REPEAT(PART_M, EDGE_TILE_SAVE)
-#pragma unroll
-			for (int i = 0; i < PART_M; i++)
-#pragma unroll
-				for (int j = 0; j < PART_NV; j++) {
-					__private float *p = to + (i * WIDTH + j * 16);
-
-					vstore16(first ? t[i * PART_NV + j] : t[i * PART_NV + j] + vload16(0, p), 0, p);
-				}
-		}
-}
-
 __kernel EDGE_SINGLE void KERNEL(__global const float *restrict x, __global const EDGE_WEIGHT *restrict panels,
 				 const int first, const int step, const int tiles, const int block, const int c,
 				 const int ih, const int iw, const int oh, const int ow, const int py, const int px,
@@ -198,7 +162,7 @@ __kernel EDGE_SINGLE void KERNEL(__global const float *restrict x, __global cons
 {
 	const int th = (oh + 1) / 2, tw = (ow + 1) / 2;
 	const int t0 = get_global_id(1) * block, count = min(block, tiles - t0);
-	float u[16 * U_STEP], v[16 * V_STEP], m[16 * M_STEP];
+	float u[16 * U_STEP] EDGE_LINES, v[16 * V_STEP] EDGE_LINES, m[16 * M_STEP] EDGE_LINES;
 
 	for (int c0 = 0; c0 < c; c0 += KC) {
 		const int kc = min(KC, c - c0);
@@ -211,7 +175,7 @@ __kernel EDGE_SINGLE void KERNEL(__global const float *restrict x, __global cons
 				       kc, v + t * KC);
 		}
 		for (int p = 0; p < 16; p++)
-			EDGE_FN(product)(v + p * V_STEP, u + p * U_STEP, m + p * M_STEP, count, kc, c0 == 0);
+			EDGE_FN(product)(v + p * V_STEP, u + p * U_STEP, m + p * M_STEP, KC, count, kc, c0 == 0);
 	}
 #define M(i4, j4) vload16(0, m + (((i4) * 4 + (j4)) * M_STEP + t * WIDTH + j))
 #define M_COLUMN(s, j4)                                                                            \

@@ -68,6 +68,9 @@ static void convolutions(struct harness *h)
 	conv2(h, "conv 3x3 of 70 to 33 by fewer products", 1, 15, 13, 70, 33, 3, 1, 1, 1, 1, 1);
 	conv2(h, "conv 3x3 of 65 to 64, no padding", 1, 17, 11, 65, 64, 3, 1, 1, 0, 0, 1);
 	conv2(h, "conv 3x3 of 24 to 20, padding of 3 before", 3, 12, 21, 24, 20, 3, 1, 1, 3, 0, 1);
+	conv2(h, "conv 3x3 of 33 to 40 in blocks of tiles", 2, 26, 23, 33, 40, 3, 1, 1, 1, 1, 1);
+	conv2(h, "conv 3x3 of 16 to 32, few pixels", 1, 6, 6, 16, 32, 3, 1, 1, 1, 1, 1);
+	conv2(h, "conv 3x3 of 47 to 31, a tile and a pixel", 1, 5, 9, 47, 31, 3, 1, 1, 1, 1, 1);
 	conv2(h, "conv 1x1 to 5", 1, 9, 7, 33, 5, 1, 1, 1, 0, 0, 1);
 	conv2(h, "conv 3x3 stride 2 to 8", 2, 9, 8, 17, 8, 3, 2, 1, 1, 1, 1);
 	conv2(h, "conv on one pixel", 1, 1, 1, 12, 35, 3, 1, 1, 1, 1, 1);

@@ -49,8 +49,11 @@ const char *prelude_text(void)
 static const char *shared_text(struct arena *a, const char *template, const char *defines)
 {
 	const char *kind = strrchr(template, '_');
+	bool quant = strstr(defines, "#define QUANT_BITS ");
 
-	if (!strstr(defines, "#define QUANT_BITS "))
+	if (!strncmp(template, "winograd", 8))
+		return arena_printf(a, "%s%s", quant ? kernel_file_text("quant.clh") : "", kernel_file_text("winograd.clh"));
+	if (!quant)
 		return "";
 	if (kind && !strcmp(kind, "_int8"))
 		return arena_printf(a, "#define EDGE_INT8\n%s%s", kernel_file_text("quant.clh"), kernel_file_text("int8.clh"));
