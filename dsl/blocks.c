@@ -15,6 +15,7 @@ static const struct setting_spec device_settings[] = {
 	{ "start", "v:TIME", SETTING_ONCE },
 	{ "seek", "v:TIME", SETTING_ONCE },
 	{ "page", "v:TIME", SETTING_ONCE },
+	{ "latency", "v:TIME", SETTING_ONCE },
 	{ "touch", "v:RATE", SETTING_ONCE },
 	{ "cached", "v:RATE", SETTING_ONCE },
 	{ "requests", "v:INT", SETTING_ONCE },

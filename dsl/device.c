@@ -102,6 +102,8 @@ void resolve_device(struct sema *s, const struct ast_decl *decl)
 			out.seek_ms = v->number * 1e3;
 		else if (sema_is(&m, "page"))
 			out.page_ms = v->number * 1e3;
+		else if (sema_is(&m, "latency"))
+			out.latency_ms = v->number * 1e3;
 		else if (sema_is(&m, "touch"))
 			out.touch_bytes_per_s = v->number;
 		else if (sema_is(&m, "cached"))

@@ -42,6 +42,7 @@ struct decl_device {
 	double launch_ms;           /* launch 4 us; */
 	double start_ms, seek_ms;   /* start 1.2 ms; seek 90 us; */
 	double page_ms;             /* page 1.5 us; */
+	double latency_ms;          /* latency 1.1 ns; */
 	double touch_bytes_per_s;   /* touch 9 GB/s; */
 	double cached_bytes_per_s;  /* cached 8 GB/s; */
 	bool requests_set;

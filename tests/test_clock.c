@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_clock.c - the two clocks that schedules are predicted with: reads that share a disk, and places that must become free. */
+/* test_clock.c - what schedules are predicted with: two clocks, reads that share a disk, places that must become free; what launches cost. */
 #include "config.h"
 
 #include "sched/internal.h"
@@ -42,6 +42,33 @@ static void expect(double got, double wanted, const char *what)
 	tap_ok(got > wanted - 1e-6 && got < wanted + READS * 0.1, "%s: %g ms, expected %g", what, got, wanted);
 }
 
+/* What waits takes longer beside what multiplies where threads have units for themselves; products do not wait. */
+static void test_latency(void)
+{
+	struct target shared = target_host(), own;
+	struct launch_work pool = { .kernel = "pool_0", .flops = 1 << 20, .bytes = 1 << 20 };
+	struct launch_work product = { .kernel = "matmul_0", .flops = 1 << 30, .bytes = 1 << 20, .weights = 1 << 18, .results = 1 << 10 };
+	struct launch_work large = product;
+
+	shared.threads = 2;
+	shared.flops_per_s = 256e9;
+	own = shared;
+	shared.latency_ms = 1e-6; /* 128 operations in the time of one that waits, by each thread */
+	own.latency_ms = 2e-6;
+	large.weights = 8 << 20;
+	tap_ok(cost_launch_ms(&own, &pool) > 1.3 * cost_launch_ms(&shared, &pool), "a window over pixels waits");
+	tap_ok(cost_launch_ms(&own, &product) < 1.01 * cost_launch_ms(&shared, &product), "a product does not");
+	tap_ok(cost_launch_ms(&own, &large) > cost_launch_ms(&own, &product) &&
+	       cost_launch_ms(&shared, &large) < 1.001 * cost_launch_ms(&shared, &product),
+	       "weights that no cache holds show where no other thread uses the units meanwhile");
+	shared.latency_ms = 0;
+	own.latency_ms = 1e-6;
+	tap_ok(fabs(cost_launch_ms(&own, &pool) - cost_launch_ms(&shared, &pool)) < 1e-9, "not given: as if shared");
+	product.padding = 2;
+	tap_ok(cost_launch_ms(&own, &product) > 1.9 * cost_launch_ms(&shared, &(struct launch_work){ .kernel = "matmul_0",
+	       .flops = 1 << 30, .bytes = 1 << 20 }), "columns that only fill a panel are computed, too");
+}
+
 int main(void)
 {
 	struct clock_step step[READS];
@@ -64,5 +91,6 @@ int main(void)
 		if (i + 1 == READS)
 			tap_ok(!bad, "no read before its place is free, no step before its read has come: %u wrong", bad);
 	}
+	test_latency();
 	return tap_done();
 }

@@ -9,6 +9,12 @@
  * multiply-add, which goes with the peak from one CPU to the next. The shares are
  * those of the kernel benchmark (make bench).
  *
+ * Not everything goes with the peak. They were measured where two threads share a
+ * core's units: one multiplies while the other waits. Where each has units for itself
+ * the peak is twice as high, but what waits (for a result, a branch, a line of another
+ * cache) waits as long as before, so that its part of the time goes with the latency of
+ * one multiply-add.
+ *
  * A cold run pays more: the process and the plan's records, the first touch of
  * every page, whether a read or a kernel touches it, and the first use of code.
  * What a later run reads through the page cache lies there, and is copied at the
@@ -36,40 +42,66 @@
 #define DIRECT_MS 0.5
 /* Multiply-adds for each byte of an attention that cost as much as its rows do beside them. */
 #define ATTENTION_ROW 10
+/* Of the time in which memory brings a launch's weights, where each thread has its own units. */
+#define WEIGHTS_SHOW 0.25
+/* A function like gelu of each result of a product: as many terms of its sum. */
+#define FUNCTION_TERMS 30
 
 enum {
 	CACHE_BYTES = 4 << 20, /* of a launch; what is less is read and written faster than memory does */
 	LARGE_PAGE = 2 << 20,  /* regions from this size on are made of such pages */
 	CODE_PAGES = 14,       /* touched by the first launch of a kernel */
 	RAMP_FIRST = 1 << 20, RAMP_LAST = 8 << 20, /* while the system has not yet read far ahead */
-	DIRECT_FROM = 2 << 20, DIRECT_AGAIN_FROM = 16 << 20, /* bytes of weights, as the runtime has it */
-	DIRECT_DEPTH = 4,      /* reads on their way at once where the device block does not say */
+	LARGE_WEIGHTS = 1 << 20, /* of a launch: beside them others do not stay in a cache */
 	RECORD_READS = 3       /* of a plan that is not cached before its weights: header, records, code */
 };
 
 /* Beginning, finishing and storing the results of a product's tile takes as long as so many more terms of their sums. */
 #define RESULT_TERMS 16
+/* So many operations of the peak in the time of a thread's multiply-add that waits, where the shares were measured. */
+#define PEAK_WAITS 128
 
-/* Share of the multiply-add peak; bytes for each multiply-add of the peak (0: only memory counts). */
+/*
+ * Share of the multiply-add peak; bytes for each multiply-add of the peak (0: only memory counts); the part of that
+ * time which waits, and so goes with latency instead; of products, which have terms for each result besides, of
+ * the time of these.
+ */
 struct kernel_class {
-	const char *prefix; /* of the template's name */
-	double flops, bytes;
-	uint32_t terms; /* that each result costs besides */
+	const char *prefix; /* of the template's name; the first that fits counts */
+	double flops, bytes, waits;
+	uint32_t terms;
+	bool panels; /* columns are computed in whole panels */
 };
 
 static const struct kernel_class classes[] = {
-	{ "matmul_batch", 0.7, 0, 0 }, { "matmul", 0.93, 0, RESULT_TERMS }, { "conv", 0.95, 0, RESULT_TERMS / 2 },
-	{ "gemv", 0.85, 0, 0 },        { "attention", 0.91, 0, 0 },	    { "depthwise", 0.5, 0.25, 0 },
-	{ "copy", 0.85, 0.3, 0 },     { "transpose", 0.85, 0.17, 0 },	    { "resize", 0.85, 0.06, 0 },
-	{ "pool", 0.85, 0.17, 0 },     { "pad", 0.85, 0.05, 0 },	    { "gather", 0.85, 0.05, 0 },
-	{ "concat", 0.85, 0.3, 0 },    { "norm", 0.85, 0.18, 0 },	    { "group_norm", 0.85, 0.15, 0 },
-	{ "softmax", 0.85, 0.1, 0 },   { "reduce", 0.85, 0.2, 0 },	    { "map", 0.85, 0.25, 0 },
-	{ "recurrent", 0.3, 0, 0 },    { "mix_norm", 0.52, 0.1, 0 },	    { "gpu_", 0.5, 0, 0 },
+	{ "matmul_batch", 0.7, 0, 0, 0, false },
+	{ "matmul", 0.93, 0, 0, RESULT_TERMS, true },
+	{ "conv_few", 0.95, 0, 1, 10, false },
+	{ "conv", 0.95, 0, 0, RESULT_TERMS / 2, true },
+	{ "winograd", 0.74, 0, 1, 10, false },
+	{ "gemv", 0.85, 0, 0, 0, false },
+	{ "attention", 0.91, 0, 0, 0, false },
+	{ "depthwise", 0.5, 0.25, 0.4, 0, false },
+	{ "copy", 0.85, 0.3, 0, 0, false },
+	{ "transpose", 0.85, 0.17, 1, 0, false },
+	{ "resize", 0.85, 0.06, 0.4, 0, false },
+	{ "pool", 0.85, 0.17, 0.7, 0, false },
+	{ "pad", 0.85, 0.05, 1, 0, false },
+	{ "gather", 0.85, 0.05, 0, 0, false },
+	{ "concat", 0.85, 0.3, 0, 0, false },
+	{ "norm", 0.85, 0.18, 0.3, 0, false },
+	{ "group_norm", 0.85, 0.15, 0.5, 0, false },
+	{ "softmax", 0.85, 0.1, 0.3, 0, false },
+	{ "reduce", 0.85, 0.2, 0.5, 0, false },
+	{ "map", 0.85, 0.25, 0, 0, false },
+	{ "recurrent", 0.3, 0, 1, 0, false },
+	{ "mix_norm", 0.52, 0.1, 0, 0, false },
+	{ "gpu_", 0.5, 0, 0, 0, false },
 };
 
 static const struct kernel_class *class_of(const char *kernel)
 {
-	static const struct kernel_class other = { "", 0.7, 0, 0 };
+	static const struct kernel_class other = { "", 0.7, 0, 0, 0, false };
 
 	for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
 		if (!strncmp(kernel, classes[i].prefix, strlen(classes[i].prefix)))
@@ -77,26 +109,72 @@ static const struct kernel_class *class_of(const char *kernel)
 	return &other;
 }
 
-double cost_launch_ms(const struct target *t, const char *kernel, uint64_t flops, uint64_t bytes, uint64_t results)
+static uint32_t threads_of(const struct target *t)
 {
-	const struct kernel_class *c = class_of(kernel);
-	bool cpu = t->kernels == TARGET_CPU_KERNELS;
-	double work = (double)flops + (cpu && flops ? 2.0 * c->terms * (double)results : 0);
-	double most = 1e3 * work / (c->flops * t->flops_per_s), ms;
+	return t->threads ? t->threads : 2;
+}
 
-	ms = cpu && c->bytes > 0 ? 1e3 * (double)bytes / (c->bytes * t->flops_per_s) : 0;
-	if (ms > most)
-		most = ms;
-	ms = !cpu || bytes > CACHE_BYTES ? 1e3 * (double)bytes / t->memory_bytes_per_s : 0;
-	if (ms > most)
-		most = ms;
-	if (flops && !strncmp(kernel, "attention", 9)) /* rows of few scores: what each row costs shows */
-		most *= 1 + ATTENTION_ROW * (double)bytes / (double)flops;
-	return t->launch_ms + most;
+/* How much longer what waits takes than what multiplies, beside the CPU where the shares were measured. */
+static double waiting(const struct target *t)
+{
+	return t->latency_ms > 0 ? t->flops_per_s * t->latency_ms / 1e3 / (PEAK_WAITS * threads_of(t)) : 1;
+}
+
+/* Work at the peak's rate, whose part `waits` has another. */
+static double work_ms(const struct target *t, double flops, double waits)
+{
+	return 1e3 * flops / t->flops_per_s * (1 + waits * (waiting(t) - 1));
+}
+
+/*
+ * Weights that no cache holds from one run to the next: a thread that shares its units with another hides
+ * that under the other's work, one that has them for itself only in part.
+ */
+static double weights_ms(const struct target *t, uint64_t bytes)
+{
+	double part = WEIGHTS_SHOW * (waiting(t) - 1);
+
+	return bytes < LARGE_WEIGHTS || part <= 0 ? 0 : (part < 1 ? part : 1) * 1e3 * (double)bytes / t->memory_bytes_per_s;
+}
+
+static double longest(double a, double b)
+{
+	return a > b ? a : b;
+}
+
+static double cpu_ms(const struct target *t, const struct kernel_class *c, const struct launch_work *w)
+{
+	double flops = (double)w->flops * (c->panels && w->padding > 1 ? w->padding : 1);
+	double results = flops > 0 && c->terms ? 2 * (double)w->results : 0;
+	double most = work_ms(t, flops, c->terms ? 0 : c->waits) + work_ms(t, c->terms * results, c->waits) +
+		      work_ms(t, FUNCTION_TERMS * w->functions * results, 0);
+
+	most /= c->flops;
+	if (c->terms)
+		most += weights_ms(t, w->weights);
+	if (c->bytes > 0)
+		most = longest(most, work_ms(t, (double)w->bytes / c->bytes, c->waits));
+	if (flops > 0 && !strncmp(c->prefix, "attention", 9)) /* rows of few scores: what each row costs shows */
+		most *= 1 + ATTENTION_ROW * waiting(t) * (double)w->bytes / flops;
+	return w->bytes > CACHE_BYTES ? longest(most, 1e3 * (double)w->bytes / t->memory_bytes_per_s) : most;
+}
+
+double cost_launch_ms(const struct target *t, const struct launch_work *w)
+{
+	const struct kernel_class *c = class_of(w->kernel);
+
+	if (t->kernels == TARGET_CPU_KERNELS)
+		return t->launch_ms + cpu_ms(t, c, w);
+	return t->launch_ms + longest(1e3 * (double)w->flops / (c->flops * t->flops_per_s),
+				      1e3 * (double)w->bytes / t->memory_bytes_per_s);
 }
 
 double cost_copy_ms(const struct target *t, uint64_t bytes)
 {
+	struct launch_work w = { .kernel = "copy", .bytes = 2 * bytes };
+
+	if (t->kernels == TARGET_CPU_KERNELS && t->unified)
+		return cpu_ms(t, class_of(w.kernel), &w);
 	return 1e3 * 2 * (double)bytes / t->memory_bytes_per_s;
 }
 
@@ -107,11 +185,12 @@ double cost_transfer_ms(const struct target *t, uint64_t bytes)
 	return 1e3 * (double)bytes / (!t->direct && rate > BUFFERED_RATE ? BUFFERED_RATE : rate);
 }
 
-double cost_lookup_ms(const struct target *t, const struct row_lookup *r)
+double cost_lookup_ms(const struct target *t, const struct row_lookup *r, bool cold)
 {
 	uint64_t rows, bytes = table_chunk(r, &rows), chunks = (r->rows + rows - 1) / rows;
+	double ms = cold ? t->seek_ms + cost_read_ms(t, bytes) : cost_copied_ms(t, bytes);
 
-	return (double)(r->count < chunks ? r->count : chunks) * (t->seek_ms + cost_read_ms(t, bytes));
+	return (double)(r->count < chunks ? r->count : chunks) * ms;
 }
 
 double cost_read_ms(const struct target *t, uint64_t bytes)
@@ -124,7 +203,7 @@ double cost_read_ms(const struct target *t, uint64_t bytes)
 
 uint32_t cost_reads_at_once(const struct target *t)
 {
-	return !t->direct || !t->unified ? 0 : t->requests ? t->requests : DIRECT_DEPTH;
+	return !t->direct || !t->unified ? 0 : t->requests ? t->requests : t->again ? EDGE_REQUESTS_AGAIN : EDGE_REQUESTS_ONCE;
 }
 
 double cost_seek_ms(const struct target *t)
@@ -149,7 +228,7 @@ bool cost_shares_copies(const struct target *t)
 
 double cost_cached_ms(const struct target *t, uint64_t bytes)
 {
-	return COPY_REQUEST_MS + (t->threads ? t->threads : 2) * 1e3 * (double)bytes / t->cached_bytes_per_s;
+	return COPY_REQUEST_MS + threads_of(t) * 1e3 * (double)bytes / t->cached_bytes_per_s;
 }
 
 double cost_ramp_ms(const struct target *t, uint64_t before, uint64_t bytes)
@@ -159,7 +238,7 @@ double cost_ramp_ms(const struct target *t, uint64_t before, uint64_t bytes)
 
 double cost_theft_ms(const struct target *t, uint64_t bytes, double touch_ms)
 {
-	uint32_t threads = t->threads ? t->threads : 2;
+	uint32_t threads = threads_of(t);
 	double ms = t->direct ? REQUEST_MS + 1e3 * (double)bytes / HASH_RATE + touch_ms : 1e3 * (double)bytes / COPY_RATE;
 
 	return t->kernels == TARGET_CPU_KERNELS ? ms / threads : 0;
@@ -167,8 +246,9 @@ double cost_theft_ms(const struct target *t, uint64_t bytes, double touch_ms)
 
 void cost_choose_io(struct target *t, uint64_t weights, bool again)
 {
-	t->direct = t->requests != EDGE_REQUESTS_BUFFERED && weights >= (again ? DIRECT_AGAIN_FROM : DIRECT_FROM);
-	t->cached = !t->direct && weights < DIRECT_AGAIN_FROM;
+	t->again = again;
+	t->direct = t->requests != EDGE_REQUESTS_BUFFERED && weights >= (again ? EDGE_DIRECT_AGAIN_FROM : EDGE_DIRECT_FROM);
+	t->cached = !t->direct && weights < EDGE_DIRECT_AGAIN_FROM;
 }
 
 double cost_touch_ms(const struct target *t, uint64_t region_bytes, uint64_t bytes)

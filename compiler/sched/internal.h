@@ -8,8 +8,17 @@
 static inline uint64_t round_up(uint64_t x, uint64_t to) { return (x + to - 1) / to * to; }
 
 /* ---- cost.c: milliseconds ---- */
-/* results: elements that the launch stores */
-double cost_launch_ms(const struct target *t, const char *kernel, uint64_t flops, uint64_t bytes, uint64_t results);
+/* Of a whole launch. */
+struct launch_work {
+	const char *kernel;
+	uint64_t flops, bytes;
+	uint64_t weights;   /* of the bytes */
+	uint64_t results;   /* elements that it stores */
+	uint32_t functions; /* like gelu, of each */
+	double padding;     /* weights as they are packed over what they are; 0: has none */
+};
+
+double cost_launch_ms(const struct target *t, const struct launch_work *w);
 double cost_copy_ms(const struct target *t, uint64_t bytes);
 double cost_transfer_ms(const struct target *t, uint64_t bytes); /* at the disk's full rate */
 double cost_read_ms(const struct target *t, uint64_t bytes);     /* one request */
@@ -32,7 +41,7 @@ double cost_upload_ms(const struct target *t, uint64_t bytes, bool rectangle);
 double cost_carry_ms(const struct target *t, enum target_load load, uint64_t bytes);
 double cost_tensor_ms(const struct target *t, uint64_t bytes); /* the caller's own, before the first step */
 double cost_start_ms(const struct target *t);
-double cost_lookup_ms(const struct target *t, const struct row_lookup *r);
+double cost_lookup_ms(const struct target *t, const struct row_lookup *r, bool cold); /* warm: rows read before */
 
 /* ---- memory.c: things that live for a range of events, into one arena ---- */
 struct mem_item {

@@ -12,6 +12,7 @@
 #include "sched/layout.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdlib.h>
 
 struct storage_first {
@@ -267,7 +268,16 @@ static void lookup_step(struct layout *l, const struct event *e, uint32_t varian
 			 w->storages.data[storage_root(w, value_storage(w, e->model, k->arg[i].id))].buffer);
 }
 
-/* What a cold run pays in this step: activations that nothing has touched before, and code. */
+/* What a cold run pays beside in a lookup. */
+static double cold_rows_ms(const struct layout *l, const struct sched_step *s)
+{
+	const struct work *w = l->w;
+	const struct row_lookup *r = w->r->models[s->model].ks->launches.data[s->launch].lookup;
+
+	return fmax(cost_lookup_ms(w->t, r, true) - cost_lookup_ms(w->t, r, false), 0);
+}
+
+/* What a cold run pays in this step: activations that nothing has touched before, rows from the disk, and code. */
 static double first_time_ms(struct layout *l, uint32_t event, const struct sched_step *s)
 {
 	const struct work *w = l->w;
@@ -284,6 +294,8 @@ static double first_time_ms(struct layout *l, uint32_t event, const struct sched
 	if (end > l->touched)
 		ms += cost_touch_ms(w->t, w->s->activation_peak, end - l->touched);
 	l->touched = end;
+	if (s->kind == SCHED_LOOKUP && s->ms > 0)
+		ms += cold_rows_ms(l, s);
 	if (s->kind == SCHED_KERNEL) {
 		const struct kernel_set *ks = w->r->models[s->model].ks;
 		uint32_t kernel = ks->launches.data[s->launch].kernel;

@@ -379,12 +379,35 @@ static void states_live(struct work *w)
 	}
 }
 
-/* Elements of what the node makes that the launch stands for. */
-static uint64_t results_of(const struct kernel_set *ks, const struct launch *l)
+/* Dozens of instructions for each element, rather than one. */
+static bool is_function(enum op op)
+{
+	return op == OP_gelu || op == OP_gelu_tanh || op == OP_silu || op == OP_sigmoid || op == OP_tanh || op == OP_erf ||
+	       op == OP_exp || op == OP_softplus || op == OP_mish;
+}
+
+static struct launch_work work_of(const struct kernel_set *ks, const struct launch *l)
 {
 	const struct node *n = l->node == NO_ID ? NULL : graph_node(ks->graph, l->node);
+	struct launch_work work = { ks->kernels.data[l->kernel].name, l->flops, l->bytes, 0, 0, 0, 0 };
 
-	return n && n->out_count ? (uint64_t)shape_elements(&graph_value(ks->graph, n->out[0])->shape) : 0;
+	if (n && n->out_count)
+		work.results = (uint64_t)shape_elements(&graph_value(ks->graph, n->out[0])->shape);
+	for (uint32_t i = 0; n && i < n->epilogue_count; i++)
+		work.functions += is_function(n->epilogue[i].op);
+	for (uint32_t i = 0; i < l->arg_count; i++) {
+		const struct weight *x = l->arg[i].kind == ARG_WEIGHT ? &ks->weights.data[l->arg[i].id] : NULL;
+		const struct value *v;
+
+		if (!x)
+			continue;
+		work.weights += x->bytes;
+		if (x->packing.kind != PACK_PANELS && x->packing.kind != PACK_CONV)
+			continue;
+		v = graph_value(ks->graph, x->value);
+		work.padding = (double)x->bytes / ((double)shape_elements(&v->shape) * dtype_size(x->packing.dtype));
+	}
+	return work;
 }
 
 /* Memory of one launch. The value it may overwrite is merged later. */
@@ -392,6 +415,7 @@ static bool launch_event(struct work *w, uint32_t model, uint32_t index, struct 
 {
 	const struct kernel_set *ks = w->r->models[model].ks;
 	const struct launch *l = &ks->launches.data[index];
+	struct launch_work work;
 	uint32_t e;
 
 	for (uint32_t i = 0; i < l->arg_count; i++) {
@@ -402,10 +426,10 @@ static bool launch_event(struct work *w, uint32_t model, uint32_t index, struct 
 			p->input[root] = NO_ID;
 		}
 	}
+	if (!l->lookup)
+		work = work_of(ks, l);
 	e = event_new(w, (struct event){ l->lookup ? SCHED_LOOKUP : SCHED_KERNEL, model, index, NO_ID,
-					 l->lookup ? cost_lookup_ms(w->t, l->lookup)
-						   : cost_launch_ms(w->t, ks->kernels.data[l->kernel].name, l->flops,
-								    l->bytes, results_of(ks, l)) });
+					 l->lookup ? cost_lookup_ms(w->t, l->lookup, false) : cost_launch_ms(w->t, &work) });
 	if (!touch_arguments(w, e))
 		return false;
 	if (!l->lookup)

@@ -97,6 +97,8 @@ struct target target_from_decl(const struct decl_device *d)
 		t.memory_bytes_per_s = d->memory_bytes_per_s;
 	if (d->launch_ms > 0)
 		t.launch_ms = d->launch_ms;
+	if (d->latency_ms > 0)
+		t.latency_ms = d->latency_ms;
 	if (d->start_ms > 0)
 		t.start_ms = d->start_ms;
 	if (d->seek_ms > 0)

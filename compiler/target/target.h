@@ -28,10 +28,12 @@ struct target {
 	uint32_t threads;            /* 0: all that the device has */
 	double storage_bytes_per_s;  /* reads of the plan file, several at a time past the page cache */
 	bool direct;                 /* plans are read so; the schedule sets it */
+	bool again;                  /* some weights are read in each run; the schedule sets it */
 	bool cached;                 /* what later runs read lies in the page cache; the schedule sets it */
 	double flops_per_s;          /* FMA peak, f32, all threads */
 	double memory_bytes_per_s;   /* read bandwidth */
 	double launch_ms;            /* one kernel launch */
+	double latency_ms;           /* of a multiply-add whose operand is the one before; 0: not known */
 	/* of a cold run */
 	double start_ms;             /* from the start of the process until it could run a kernel */
 	double seek_ms;              /* of a read that nothing has foreseen */

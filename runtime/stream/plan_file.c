@@ -32,15 +32,8 @@
 #include <unistd.h>
 
 enum {
-	DIRECT_FROM = 2 << 20,	      /* bytes of weights that are read once; less comes as fast with what surrounds it */
-	DIRECT_AGAIN_FROM = 16 << 20, /* that are read again: less stays in the page cache */
 	FIRST_BYTES = 192 << 10,    /* of a plan that are read first: most have no more records that cannot wait */
 	AHEAD_BYTES = 1 << 20,      /* that the disk works on: told more, it brings the first of it later */
-	/*
-	 * Chunks of up to 1 MiB: four keep a disk busy. Into memory that is new it is six: readers clear
-	 * pages and check hashes meanwhile, and the disk would wait for them.
-	 */
-	DIRECT_DEPTH = 4, DIRECT_DEPTH_ONCE = 6,
 	SAMPLES = 64		/* pages that are looked for in the page cache */
 };
 
@@ -196,15 +189,15 @@ static bool is_cached(const struct plan_file *p)
 
 void plan_file_choose_io(struct plan_file *p, enum plan_io io, uint32_t requests, uint64_t memory, bool again)
 {
-	uint64_t weights = p->weights[1] - p->weights[0], least = again ? DIRECT_AGAIN_FROM : DIRECT_FROM;
+	uint64_t weights = p->weights[1] - p->weights[0], least = again ? EDGE_DIRECT_AGAIN_FROM : EDGE_DIRECT_FROM;
 
 	if (io == PLAN_IO_AUTO && requests == EDGE_REQUESTS_BUFFERED)
 		io = PLAN_IO_BUFFERED;
-	p->depth = requests && requests <= EDGE_REQUESTS_MOST ? requests : again ? DIRECT_DEPTH : DIRECT_DEPTH_ONCE;
+	p->depth = requests && requests <= EDGE_REQUESTS_MOST ? requests : again ? EDGE_REQUESTS_AGAIN : EDGE_REQUESTS_ONCE;
 	p->automatic = io == PLAN_IO_AUTO;
 	if (io == PLAN_IO_DIRECT || (p->automatic && weights >= least && memory >= RT_LARGE_PAGE && !is_cached(p)))
 		p->direct_fd = open(p->path, O_RDONLY | O_CLOEXEC | O_DIRECT);
-	p->foresees = p->direct_fd < 0 && weights < DIRECT_AGAIN_FROM;
+	p->foresees = p->direct_fd < 0 && weights < EDGE_DIRECT_AGAIN_FROM;
 	if (p->direct_fd < 0)
 		posix_fadvise(p->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
 }
@@ -268,7 +261,7 @@ static enum edge_status read_until(struct plan_file *p, uint64_t end, bool direc
  */
 static enum edge_status read_early(struct plan_file *p, struct failure *f)
 {
-	bool direct = p->size >= DIRECT_FROM && !is_here(p, 0);
+	bool direct = p->size >= EDGE_DIRECT_FROM && !is_here(p, 0);
 	uint64_t first = direct ? FIRST_BYTES : EDGE_PLAN_PAGE, late, after;
 	enum edge_status st;
 

@@ -2,7 +2,7 @@
 /*
  * cmd_probe.c - edgert probe: measure this machine, write a device block.
  *
- * What the compiler's schedule needs: multiply-adds at their peak, reading
+ * What the compiler's schedule needs: multiply-adds at their peak and one after the other, reading
  * memory, reading the disk, launching a kernel; and what cold runs pay: starting a
  * process, a read that nothing has foreseen, first touches of memory. Each is the
  * best of several tries, because other programs only ever make them worse (the
@@ -81,6 +81,7 @@ struct probe {
 	void *small_memory, *large_memory;
 	uint64_t small_bytes;
 	double flops_per_s, memory_bytes_per_s, launch_s;
+	double latency_s; /* of code of this CPU; 0: not measured */
 	struct probe_disk disk;
 	struct probe_carry carry;
 	double start_s, page_s, touch_bytes_per_s; /* of cold runs */
@@ -287,6 +288,8 @@ static void write_block(FILE *out, const struct probe *p, const struct probe_opt
 		fprintf(out, "\tstorage %.0f MB/s;\n\trequests %u;\n", p->disk.bytes_per_s / 1e6, p->disk.requests);
 	fprintf(out, "\tmemory %.1f GB/s;\n\tcompute %.1f GFLOP/s;\n\tlaunch %.3f us;\n",
 		p->memory_bytes_per_s / 1e9, p->flops_per_s / 1e9, p->launch_s * 1e6);
+	if (p->latency_s > 0)
+		fprintf(out, "\tlatency %.3f ns;\n", p->latency_s * 1e9);
 	if (p->start_s > 0)
 		fprintf(out, "\tstart %.3f ms;\n", p->start_s * 1e3);
 	if (p->disk.seek_s > 0)
@@ -343,6 +346,7 @@ static int probe(const struct probe_options *o)
 	    (st = probe_disk(o->plan, p.ops->info(p.device)->threads, &p.disk, &f)) == EDGE_OK && (st = measure_device(&p, &f)) == EDGE_OK) {
 		if (o->opencl && (st = probe_carry(p.ops, p.device, &p.carry, &f)) != EDGE_OK)
 			goto out;
+		p.latency_s = o->opencl ? 0 : probe_latency();
 		measure_start(&p, o);
 		write_block(o->output ? out.stream : stdout, &p, o);
 		if (o->output)

@@ -9,10 +9,13 @@
 
 #include "tools/probe_native.h"
 
+#include "base/clock.h"
 #include "device/isa.h"
 #include "edge/plan_format.h"
 
 #include <string.h>
+
+enum { LATENCY_ROUNDS = 1 << 20, LATENCY_TRIES = 5 };
 
 typedef float vec16 __attribute__((vector_size(64)));
 
@@ -66,6 +69,12 @@ static float word_float(uint64_t word)
 		out[1 + item] = a + b + c + d;                                                     \
 	}
 
+/* One sum: each multiply-add waits for the one before. */
+#define WAIT_BODY                                                                                  \
+	for (; n > 0; n--)                                                                         \
+		x = x * m + y;                                                                     \
+	return x;
+
 #define KERNELS(suffix, target)                                                                    \
 	target static void peak_##suffix(const uint64_t *arg, const uint64_t *range)               \
 	{                                                                                          \
@@ -74,6 +83,10 @@ static float word_float(uint64_t word)
 	target static void read_##suffix(const uint64_t *arg, const uint64_t *range)               \
 	{                                                                                          \
 		READ_BODY                                                                          \
+	}                                                                                          \
+	target static float wait_##suffix(float x, float m, float y, int64_t n)                    \
+	{                                                                                          \
+		WAIT_BODY                                                                          \
 	}
 
 /* clang takes 512-bit registers for vectors of that size without being told */
@@ -112,4 +125,24 @@ const uint64_t *probe_native_entries(void)
 	}
 #endif
 	return entry;
+}
+
+double probe_latency(void)
+{
+	float (*wait)(float x, float m, float y, int64_t n) = wait_any;
+	double best = 0;
+
+#if defined(__x86_64__)
+	wait = isa_supported(EDGE_ISA_X86_64_V4) ? wait_v4 : isa_supported(EDGE_ISA_X86_64_V3) ? wait_v3 : wait_any;
+#endif
+	for (int i = 0; i < LATENCY_TRIES; i++) {
+		int64_t start = rt_now();
+		volatile float sum = wait(1, 0.5f, (float)i, LATENCY_ROUNDS);
+		double s = (double)(rt_now() - start) / 1e9 / LATENCY_ROUNDS;
+
+		(void)sum;
+		if (i == 0 || s < best)
+			best = s;
+	}
+	return best;
 }
