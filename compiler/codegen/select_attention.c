@@ -3,7 +3,6 @@
 #include "config.h"
 
 #include "codegen/heads.h"
-#include "codegen/heads.h"
 #include "codegen/select_gpu.h"
 #include "ir/fused.h"
 
