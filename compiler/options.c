@@ -9,6 +9,8 @@
 
 #include "options.h"
 
+#include "edge/plan_read.h"
+
 #include <errno.h>
 #include <getopt.h>
 #include <math.h>
@@ -23,6 +25,13 @@ enum {
 	ON_TUNE = 1 << COMMAND_TUNE
 };
 
+/* Options without a short form. */
+enum {
+	OPTION_EMIT = 256, OPTION_PRINT_AFTER, OPTION_STOP_AFTER, OPTION_HTML, OPTION_RESUME, OPTION_KNOB, OPTION_LOCK,
+	OPTION_NO_LOCK, OPTION_MODEL, OPTION_SEARCH, OPTION_TRIALS, OPTION_SEED, OPTION_JOBS, OPTION_RUNNER, OPTION_LIMIT,
+	OPTION_RECORD, OPTION_WORK, OPTION_TRANSCRIPT, OPTION_ROUNDS
+};
+
 static const struct {
 	const char *name, *argument, *help;
 } commands[] = {
@@ -35,7 +44,7 @@ static const struct {
 
 static const struct {
 	const char *name;
-	int letter; /* also the short option, when below 256 */
+	int letter; /* the short option, or one of those above */
 	const char *argument;
 	unsigned commands;
 	const char *help;
@@ -48,27 +57,27 @@ static const struct {
 	  "a symbolic dimension (batch=1), or an input's shape (x=1x3x224x224)" },
 	{ "time", 't', NULL, ON_COMPILE, "print how long each stage took" },
 	{ "json", 'j', NULL, ON_COMPILE | ON_EXPLAIN | ON_TUNE, "one JSON object on stdout" },
-	{ "emit", 256, "STAGE", ON_COMPILE, "print ast, graph, schedule or kernels and stop" },
-	{ "print-after", 257, "PASS", ON_COMPILE, "print the graph after a pass, or after all" },
-	{ "stop-after", 258, "PASS", ON_COMPILE, "stop after a pass" },
-	{ "html", 259, "OUT", ON_EXPLAIN, "write a timeline to look at" },
-	{ "html", 259, "OUT", ON_TUNE, "write a report to look at; with --trials 0 of what was recorded" },
+	{ "emit", OPTION_EMIT, "STAGE", ON_COMPILE, "print ast, graph, schedule or kernels and stop" },
+	{ "print-after", OPTION_PRINT_AFTER, "PASS", ON_COMPILE, "print the graph after a pass, or after all" },
+	{ "stop-after", OPTION_STOP_AFTER, "PASS", ON_COMPILE, "stop after a pass" },
+	{ "html", OPTION_HTML, "OUT", ON_EXPLAIN, "write a timeline to look at" },
+	{ "html", OPTION_HTML, "OUT", ON_TUNE, "write a report to look at; with --trials 0 of what was recorded" },
 	{ "in-place", 'i', NULL, ON_FMT, "change the file itself" },
-	{ "resume", 260, NULL, ON_TUNE, "go on with an interrupted search" },
-	{ "knob", 261, "NAME=VALUE", ON_COMPILE, "a decision of the tuner, e.g. format.conv=q8" },
-	{ "lock", 262, "FILE", ON_COMPILE | ON_TUNE, "lock file instead of FILE.tune.json" },
-	{ "no-lock", 263, NULL, ON_COMPILE, "compile as if there were no lock file" },
-	{ "model", 264, "NAME", ON_TUNE, "which tune block of the file" },
-	{ "search", 265, "NAME", ON_TUNE, "random, tpe, anneal, greedy, llm or replay instead of the file's" },
-	{ "trials", 266, "N", ON_TUNE, "how many configurations to try at most" },
-	{ "seed", 267, "N", ON_TUNE, "of all that is left to chance" },
-	{ "jobs", 268, "N", ON_TUNE, "trials at once; each has a runner of its own" },
-	{ "runner", 269, "COMMAND", ON_TUNE, "how to reach a device: 'ssh board {cmd}'; once, or once for each job" },
-	{ "limit", 270, "SECONDS", ON_TUNE, "most that one command of a trial may take" },
-	{ "record", 271, "FILE", ON_TUNE, "record instead of FILE.tune.jsonl" },
-	{ "work", 272, "DIR", ON_TUNE, "folder for plans and outputs, which runners see too" },
-	{ "transcript", 273, "FILE", ON_TUNE, "dialogue with the language model: written by llm, read by replay" },
-	{ "rounds", 274, "N", ON_TUNE, "how often the winner and the heuristic are timed in turn at the end (41)" },
+	{ "resume", OPTION_RESUME, NULL, ON_TUNE, "go on with an interrupted search" },
+	{ "knob", OPTION_KNOB, "NAME=VALUE", ON_COMPILE, "a decision of the tuner, e.g. format.conv=q8" },
+	{ "lock", OPTION_LOCK, "FILE", ON_COMPILE | ON_TUNE, "lock file instead of FILE.tune.json" },
+	{ "no-lock", OPTION_NO_LOCK, NULL, ON_COMPILE, "compile as if there were no lock file" },
+	{ "model", OPTION_MODEL, "NAME", ON_TUNE, "which tune block of the file" },
+	{ "search", OPTION_SEARCH, "NAME", ON_TUNE, "random, tpe, anneal, greedy, llm or replay instead of the file's" },
+	{ "trials", OPTION_TRIALS, "N", ON_TUNE, "how many configurations to try at most" },
+	{ "seed", OPTION_SEED, "N", ON_TUNE, "of all that is left to chance" },
+	{ "jobs", OPTION_JOBS, "N", ON_TUNE, "trials at once; each has a runner of its own" },
+	{ "runner", OPTION_RUNNER, "COMMAND", ON_TUNE, "how to reach a device: 'ssh board {cmd}'; once, or once for each job" },
+	{ "limit", OPTION_LIMIT, "SECONDS", ON_TUNE, "most that one command of a trial may take" },
+	{ "record", OPTION_RECORD, "FILE", ON_TUNE, "record instead of FILE.tune.jsonl" },
+	{ "work", OPTION_WORK, "DIR", ON_TUNE, "folder for plans and outputs, which runners see too" },
+	{ "transcript", OPTION_TRANSCRIPT, "FILE", ON_TUNE, "dialogue with the language model: written by llm, read by replay" },
+	{ "rounds", OPTION_ROUNDS, "N", ON_TUNE, "how often the winner and the heuristic are timed in turn at the end (41)" },
 	{ "help", 'h', NULL, ~0u, "this text" },
 	{ "version", 'V', NULL, ~0u, "the version" },
 };
@@ -82,7 +91,7 @@ static void print_options(FILE *out, unsigned mask)
 
 		if (!(table[i].commands & mask))
 			continue;
-		snprintf(left, sizeof left, "%s--%s%s%s", "", table[i].name, table[i].argument ? " " : "",
+		snprintf(left, sizeof left, "--%s%s%s", table[i].name, table[i].argument ? " " : "",
 			 table[i].argument ? table[i].argument : "");
 		if (table[i].letter < 256)
 			fprintf(out, "  -%c, %-22s %s\n", table[i].letter, left, table[i].help);
@@ -132,11 +141,21 @@ bool size_parse(const char *s, uint64_t *out)
 	return false;
 }
 
-static int bad_usage(const char *fmt, const char *what)
+static int bad_usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+static int bad_usage(const char *fmt, ...)
 {
+	struct arena tmp = { 0 };
+	const char *text;
+	va_list ap;
+
+	va_start(ap, fmt);
+	text = arena_vprintf(&tmp, fmt, ap);
+	va_end(ap);
 	fputs("edgec: ", stderr);
-	fprintf(stderr, fmt, what);
+	edge_show(stderr, text, strlen(text));
 	fputs("\nTry 'edgec --help'.\n", stderr);
+	arena_release(&tmp);
 	return 2;
 }
 
@@ -183,46 +202,47 @@ static int take_option(struct arena *a, struct options *o, int letter)
 			return bad_usage("--set %s is not KEY=VALUE", optarg);
 		vec_push(a, &o->settings, s);
 		return -1;
-	case 261:
+	case OPTION_KNOB:
 		if (!split_setting(a, optarg, &s))
 			return bad_usage("--knob %s is not NAME=VALUE", optarg);
 		vec_push(a, &o->knobs, s);
 		return -1;
-	case 262: o->lock = optarg; return -1;
-	case 263: o->no_lock = true; return -1;
-	case 256:
+	case OPTION_LOCK: o->lock = optarg; return -1;
+	case OPTION_NO_LOCK: o->no_lock = true; return -1;
+	case OPTION_EMIT:
 		if (strcmp(optarg, "ast") && strcmp(optarg, "graph") && strcmp(optarg, "schedule") &&
 		    strcmp(optarg, "kernels"))
 			return bad_usage("--emit %s is not one of ast, graph, schedule, kernels", optarg);
 		o->emit = optarg;
 		return -1;
-	case 257: o->print_after = optarg; return -1;
-	case 258: o->stop_after = optarg; return -1;
-	case 259: o->html = optarg; return -1;
-	case 260: o->tune.resume = true; return -1;
-	case 264: o->tune.model = optarg; return -1;
-	case 265:
+	case OPTION_PRINT_AFTER: o->print_after = optarg; return -1;
+	case OPTION_STOP_AFTER: o->stop_after = optarg; return -1;
+	case OPTION_HTML: o->html = optarg; return -1;
+	case OPTION_RESUME: o->tune.resume = true; return -1;
+	case OPTION_MODEL: o->tune.model = optarg; return -1;
+	case OPTION_SEARCH:
 		if (strcmp(optarg, "random") && strcmp(optarg, "tpe") && strcmp(optarg, "anneal") && strcmp(optarg, "greedy") &&
 		    strcmp(optarg, "llm") && strcmp(optarg, "replay"))
 			return bad_usage("--search %s is not one of random, tpe, anneal, greedy, llm, replay", optarg);
 		o->tune.search = optarg;
 		return -1;
-	case 266:
+	case OPTION_TRIALS:
 		o->tune.trials_set = true;
 		return take_number(optarg, 0, 100000, &o->tune.trials) ? -1 : bad_usage("--trials %s is not a number up to 100000", optarg);
-	case 267:
+	case OPTION_SEED:
 		o->tune.seed_set = true;
+		errno = 0;
 		o->tune.seed = strtoull(optarg, &end, 10);
-		return *end || end == optarg ? bad_usage("--seed %s is not a number", optarg) : -1;
-	case 268: return take_number(optarg, 1, 256, &o->tune.jobs) ? -1 : bad_usage("--jobs %s is not a number from 1 to 256", optarg);
-	case 269: vec_push(a, &o->tune.runners, optarg); return -1;
-	case 270:
+		return *optarg < '0' || *optarg > '9' || *end || errno ? bad_usage("--seed %s is not a number", optarg) : -1;
+	case OPTION_JOBS: return take_number(optarg, 1, 256, &o->tune.jobs) ? -1 : bad_usage("--jobs %s is not a number from 1 to 256", optarg);
+	case OPTION_RUNNER: vec_push(a, &o->tune.runners, optarg); return -1;
+	case OPTION_LIMIT:
 		o->tune.limit_s = strtod(optarg, &end);
 		return *end || !(o->tune.limit_s > 0 && o->tune.limit_s < 1e6) ? bad_usage("--limit %s is not a time in seconds", optarg) : -1;
-	case 271: o->tune.record = optarg; return -1;
-	case 272: o->tune.work = optarg; return -1;
-	case 274: return take_number(optarg, 1, 101, &o->tune.rounds) ? -1 : bad_usage("--rounds %s is not a number from 1 to 101", optarg);
-	case 273: o->tune.transcript = optarg; return -1;
+	case OPTION_RECORD: o->tune.record = optarg; return -1;
+	case OPTION_WORK: o->tune.work = optarg; return -1;
+	case OPTION_ROUNDS: return take_number(optarg, 1, 101, &o->tune.rounds) ? -1 : bad_usage("--rounds %s is not a number from 1 to 101", optarg);
+	case OPTION_TRANSCRIPT: o->tune.transcript = optarg; return -1;
 	case 'h': usage(stdout); return 0;
 	case 'V': puts("edgec " PACKAGE_VERSION); return 0;
 	default: fputs("Try 'edgec --help'.\n", stderr); return 2;
@@ -242,6 +262,14 @@ static void build_getopt(struct option *longs, char *shorts)
 	}
 	longs[TABLE_SIZE] = (struct option){ 0 };
 	*shorts = '\0';
+}
+
+static const char *option_name(int letter)
+{
+	for (unsigned i = 0; i < TABLE_SIZE; i++)
+		if (table[i].letter == letter)
+			return table[i].name;
+	return "";
 }
 
 static bool option_allowed(int letter, enum command c)
@@ -268,7 +296,7 @@ int options_parse(struct arena *a, int argc, char **argv, struct options *o)
 	o->verify = debug && strstr(debug, "verify");
 	o->roundtrip = debug && strstr(debug, "roundtrip");
 	if (argc < 2)
-		return bad_usage("%s", "which command?");
+		return bad_usage("which command?");
 	if (argv[1][0] == '-') {
 		if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
 			return take_option(a, o, 'h');
@@ -287,7 +315,7 @@ int options_parse(struct arena *a, int argc, char **argv, struct options *o)
 	optind = 2;
 	while ((letter = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
 		if (!option_allowed(letter, o->command))
-			return bad_usage("%s does not take that option", commands[c].name);
+			return bad_usage("%s does not take --%s", commands[c].name, option_name(letter));
 		status = take_option(a, o, letter);
 		if (status >= 0)
 			return status;

@@ -9,6 +9,7 @@
 #include "syntax.h"
 
 #include "base/file.h"
+#include "edge/plan_read.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -78,29 +79,12 @@ struct ast_stmt *stmt_new(struct syntax *s, enum ast_stmt_kind kind, struct span
 
 /* ---- reading */
 
-/* The length of the well-formed UTF-8 character at p, 0 where there is none. */
-static size_t utf8_length(const unsigned char *p, size_t left)
-{
-	size_t n = p[0] < 0x80 ? 1 : p[0] >= 0xc2 && p[0] < 0xe0 ? 2 : (p[0] & 0xf0) == 0xe0 ? 3
-		 : p[0] >= 0xf0 && p[0] < 0xf5 ? 4 : 0;
-
-	if (n > left)
-		return 0;
-	for (size_t i = 1; i < n; i++)
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] >= 0xa0) ||
-	    (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] >= 0x90))
-		return 0;
-	return n;
-}
-
 static bool check_text(struct diag *d, uint32_t file, const unsigned char *text, size_t len)
 {
 	for (size_t i = 0, n; i < len; i += n) {
 		struct span at = { file, (uint32_t)i, (uint32_t)i + 1 };
 
-		n = utf8_length(text + i, len - i);
+		n = edge_utf8_length(text + i, len - i);
 		if (!n) {
 			diag_error(d, at, "byte 0x%02x is not UTF-8 text", text[i]);
 			return false;

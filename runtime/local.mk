@@ -7,7 +7,8 @@ lib_LTLIBRARIES += libedgert.la
 bin_PROGRAMS += edgert
 
 libedgeplan_la_SOURCES = %D%/include/edge/plan_format.h %D%/include/edge/plan_read.h \
-	%D%/plan/check.c %D%/plan/check.h %D%/plan/check_records.c %D%/plan/check_generate.c %D%/plan/check_train.c %D%/plan/hash.c
+	%D%/plan/check.c %D%/plan/check.h %D%/plan/check_records.c %D%/plan/check_generate.c %D%/plan/check_train.c %D%/plan/hash.c \
+	%D%/plan/text.c
 libedgeplan_la_CPPFLAGS = $(RUNTIME_CPPFLAGS)
 
 libruntime_la_SOURCES = %D%/version.c \

@@ -8,6 +8,7 @@
 #include "base/map.h"
 #include "base/strbuf.h"
 #include "base/vec.h"
+#include "edge/plan_read.h"
 #include "tap.h"
 
 #include <stdlib.h>
@@ -140,6 +141,45 @@ static void test_diag(struct arena *a)
 	free(out);
 }
 
+/* What a terminal may be shown of other people's words. */
+static void test_shown(struct arena *a)
+{
+	static const char text[] = "ok = \xc3\xa9\x01\xc3\x28\twrong\r\n";
+	static const struct {
+		const char *text, *shown;
+	} cases[] = {
+		{ "plain, \ttab", "plain, \ttab" },
+		{ "\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80", "\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80" },
+		{ "\x1b[2J\r\n\x7f", "\\x1b[2J\\x0d\\x0a\\x7f" },
+		{ "\xc2\x9b\xc2\xa0", "\\xc2\\x9b\xc2\xa0" },
+		{ "\xe2\x80\xae\xe2\x81\xa6\xe2\x80\xa8\xe2\x80\x9d", "\\xe2\\x80\\xae\\xe2\\x81\\xa6\\xe2\\x80\\xa8\xe2\x80\x9d" },
+		{ "\xff\xc0\xaf\xed\xa0\x80\xe2\x82", "\\xff\\xc0\\xaf\\xed\\xa0\\x80\\xe2\\x82" },
+	};
+	char *out = NULL;
+	size_t size;
+	FILE *stream;
+	struct diag d;
+
+	for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+		stream = open_memstream(&out, &size);
+		edge_show(stream, cases[i].text, strlen(cases[i].text));
+		fclose(stream);
+		tap_ok(!strcmp(out, cases[i].shown), "a terminal is shown %s", out);
+		free(out);
+	}
+	stream = open_memstream(&out, &size);
+	diag_init(&d, a, stream);
+	uint32_t file = diag_add_file(&d, "\x1b.edge", text, sizeof text - 1);
+	diag_error(&d, (struct span){ file, 11, 16 }, "cannot take \"%s\"", "\x1b]0;\a");
+	diag_hint(&d, "Take \"%s\".", "\x9b");
+	fclose(stream);
+	tap_ok(!strcmp(out, "\\x1b.edge:1.12-16: error: cannot take \"\\x1b]0;\\x07\"\n"
+			    "    1 | ok = \xc3\xa9\\x01\\xc3(\twrong\n"
+			    "      |                \t^~~~~\n"
+			    "    Hint: Take \"\\x9b\".\n"), "a diagnostic shows bytes, and its caret stands under what it means");
+	free(out);
+}
+
 int main(void)
 {
 	struct arena a = { 0 };
@@ -149,6 +189,7 @@ int main(void)
 	test_strbuf();
 	test_files(&a);
 	test_diag(&a);
+	test_shown(&a);
 	arena_release(&a);
 	tap_ok(a.total == 0 && !a.head, "a released arena is empty");
 	return tap_done();

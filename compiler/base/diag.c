@@ -4,6 +4,8 @@
 
 #include "base/diag.h"
 
+#include "edge/plan_read.h"
+
 #include <string.h>
 
 void diag_init(struct diag *d, struct arena *a, FILE *out)
@@ -50,12 +52,14 @@ static void print_place(struct diag *d, struct span s)
 		return;
 	}
 	if (!f->text) {
-		fprintf(d->out, "%s: ", f->name);
+		edge_show(d->out, f->name, strlen(f->name));
+		fputs(": ", d->out);
 		return;
 	}
 	diag_locate(d, s.file, s.start, &line, &column);
 	diag_locate(d, s.file, s.end > s.start ? s.end - 1 : s.start, &end_line, &end_column);
-	fprintf(d->out, "%s:%u.%u", f->name, line, column);
+	edge_show(d->out, f->name, strlen(f->name));
+	fprintf(d->out, ":%u.%u", line, column);
 	if (end_line != line)
 		fprintf(d->out, "-%u.%u", end_line, end_column);
 	else if (end_column != column)
@@ -63,13 +67,18 @@ static void print_place(struct diag *d, struct span s)
 	fputs(": ", d->out);
 }
 
-/* Control bytes of hostile files must not reach the terminal. */
-static void print_clean(FILE *out, const char *s, size_t n)
+/* What stands under n bytes of a line, for as many columns as they take: the first mark, then the other. */
+static void print_under(FILE *out, const char *s, size_t n, char first, char other)
 {
-	for (size_t i = 0; i < n; i++) {
-		unsigned char c = (unsigned char)s[i];
+	char shown[4], mark = first;
 
-		fputc(c == '\t' || (c >= 32 && c != 127) ? c : '?', out);
+	for (size_t i = 0, used; i < n; i += used) {
+		bool is_bytes = edge_shown_char(s + i, n - i, shown, &used) == 4 && used == 1; /* \xNN */
+
+		for (int k = 0; k < (is_bytes ? 4 : 1); k++) {
+			fputc(mark == ' ' && s[i] == '\t' ? '\t' : mark, out);
+			mark = other;
+		}
 	}
 }
 
@@ -77,7 +86,7 @@ static void print_caret(struct diag *d, struct span s)
 {
 	const struct source_file *f = file_of(d, s.file);
 	unsigned line, column;
-	size_t begin, end;
+	size_t begin, end, last;
 
 	if (!f || !f->text || s.start > f->len)
 		return;
@@ -87,41 +96,38 @@ static void print_caret(struct diag *d, struct span s)
 		end++;
 	if (end - begin > 300)
 		return; /* not a line that a person wrote */
+	if (end > begin && f->text[end - 1] == '\r')
+		end--;
+	last = s.end < end ? s.end : end;
 	fprintf(d->out, "%5u | ", line);
-	print_clean(d->out, f->text + begin, end - begin);
+	edge_show(d->out, f->text + begin, end - begin);
 	fputs("\n      | ", d->out);
-	for (size_t i = begin; i < s.start && i < end; i++)
-		fputc(f->text[i] == '\t' ? '\t' : ' ', d->out);
-	fputc('^', d->out);
-	for (size_t i = (size_t)s.start + 1; i < s.end && i < end; i++)
-		fputc('~', d->out);
+	print_under(d->out, f->text + begin, (s.start < end ? s.start : end) - begin, ' ', ' ');
+	if (last > s.start)
+		print_under(d->out, f->text + s.start, last - s.start, '^', '~');
+	else
+		fputc('^', d->out);
 	fputc('\n', d->out);
+}
+
+/* One line; what stands in it of the user's files cannot act on the terminal. */
+static void print_message(struct diag *d, const char *fmt, va_list ap)
+{
+	struct arena tmp = { 0 };
+	const char *text = arena_vprintf(&tmp, fmt, ap);
+
+	edge_show(d->out, text, strlen(text));
+	fputc('\n', d->out);
+	arena_release(&tmp);
 }
 
 static void say(struct diag *d, struct span s, const char *kind, const char *fmt, va_list ap)
 {
-	va_list again;
-	char text[2048];
-	int n;
-
 	if (d->max_errors && d->errors > d->max_errors)
 		return;
 	print_place(d, s);
 	fprintf(d->out, "%s: ", kind);
-	va_copy(again, ap);
-	n = vsnprintf(text, sizeof text, fmt, again);
-	va_end(again);
-	if (n >= 0 && (size_t)n < sizeof text) {
-		print_clean(d->out, text, (size_t)n);
-	} else { /* long lists, as of unsupported operators */
-		struct arena tmp = { 0 };
-		char *all = arena_vprintf(&tmp, fmt, ap);
-
-		for (char *p = all; *p; p++)
-			fputc(*p == '\n' || (unsigned char)*p >= 32 ? *p : '?', d->out);
-		arena_release(&tmp);
-	}
-	fputc('\n', d->out);
+	print_message(d, fmt, ap);
 	print_caret(d, s);
 }
 
@@ -162,7 +168,6 @@ void diag_hint(struct diag *d, const char *fmt, ...)
 		return;
 	fputs("    Hint: ", d->out);
 	va_start(ap, fmt);
-	vfprintf(d->out, fmt, ap);
+	print_message(d, fmt, ap);
 	va_end(ap);
-	fputc('\n', d->out);
 }

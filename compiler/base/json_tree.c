@@ -10,6 +10,8 @@
 
 #include "base/json_tree.h"
 
+#include "edge/plan_read.h"
+
 #include <cjson/cJSON.h>
 #include <math.h>
 #include <stdio.h>
@@ -126,28 +128,13 @@ bool jtree_bool(const struct jtree *object, const char *key, bool absent)
 	return m && m->kind == JSON_BOOL ? m->boolean : absent;
 }
 
-/* The length of the well-formed UTF-8 character at p, 0 where there is none. */
-static size_t utf8_length(const unsigned char *p)
-{
-	size_t n = p[0] < 0x80 ? 1 : p[0] >= 0xc2 && p[0] < 0xe0 ? 2 : (p[0] & 0xf0) == 0xe0 ? 3
-		 : p[0] >= 0xf0 && p[0] < 0xf5 ? 4 : 0;
-
-	for (size_t i = 1; i < n; i++)
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] >= 0xa0) || (p[0] == 0xf0 && p[1] < 0x90) ||
-	    (p[0] == 0xf4 && p[1] >= 0x90))
-		return 0;
-	return n;
-}
-
 void jtree_put_string(struct strbuf *out, const char *s)
 {
-	const unsigned char *p = (const unsigned char *)s;
+	const unsigned char *p = (const unsigned char *)s, *end = p + strlen(s);
 
 	strbuf_puts(out, "\"");
-	while (*p) {
-		size_t n = utf8_length(p);
+	while (p < end) {
+		size_t n = edge_utf8_length(p, (size_t)(end - p));
 
 		if (!n)
 			strbuf_puts(out, "\\ufffd");

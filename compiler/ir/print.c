@@ -18,6 +18,7 @@
  */
 #include "config.h"
 
+#include "edge/plan_read.h"
 #include "ir/block.h"
 
 #include <math.h>
@@ -29,16 +30,16 @@ enum { VALUES_SHOWN = 32 }; /* longer constants are printed as bytes in hex */
 
 static void print_string(struct strbuf *out, const char *s)
 {
-	strbuf_puts(out, "\"");
-	for (; *s; s++) {
-		unsigned char c = (unsigned char)*s;
+	size_t n = strlen(s);
+	char shown[4];
 
-		if (c == '"' || c == '\\')
-			strbuf_printf(out, "\\%c", c);
-		else if (c < 32 || c == 127)
-			strbuf_printf(out, "\\x%02x", c);
-		else
-			strbuf_add(out, s, 1);
+	strbuf_puts(out, "\"");
+	for (size_t i = 0, used; i < n; i += used) {
+		size_t bytes = edge_shown_char(s + i, n - i, shown, &used);
+
+		if (s[i] == '"' || s[i] == '\\')
+			strbuf_puts(out, "\\");
+		strbuf_add(out, shown, bytes);
 	}
 	strbuf_puts(out, "\"");
 }

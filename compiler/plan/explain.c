@@ -154,16 +154,22 @@ const char *explain_node(const struct edge_plan *p, uint32_t step)
 
 void explain_json_string(const char *s, FILE *out)
 {
+	const char *end = s + strlen(s);
+
 	putc('"', out);
-	for (; *s; s++) {
+	while (s < end) {
+		size_t n = edge_utf8_length(s, (size_t)(end - s));
 		unsigned char c = (unsigned char)*s;
 
-		if (c == '"' || c == '\\')
+		if (!n)
+			fputs("\\ufffd", out);
+		else if (c == '"' || c == '\\')
 			fprintf(out, "\\%c", c);
 		else if (c < 0x20 || c == '<' || c == '>' || c == '&' || c == 0x7f)
 			fprintf(out, "\\u%04x", c);
 		else
-			putc(c, out);
+			fwrite(s, 1, n, out);
+		s += n ? n : 1;
 	}
 	putc('"', out);
 }

@@ -27,6 +27,8 @@ const char *explain_what(const struct edge_plan *p, uint32_t step);
 const char *explain_node(const struct edge_plan *p, uint32_t step); /* "" where unknown */
 /* A JSON string with quotes; safe inside a <script> as well. */
 void explain_json_string(const char *s, FILE *out);
+/* A line for the terminal; what stands in it of a plan's names cannot act on it. */
+void explain_say(FILE *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Decisions, for the terminal. */
 void explain_notes(const struct edge_plan *p, FILE *out);
 /* The object that explain_json() prints. */

@@ -5,17 +5,32 @@
 #include "plan/explain.h"
 #include "plan/explain_train.h"
 
+#include "base/strbuf.h"
+
 #include <stdlib.h>
 #include <string.h>
+
+void explain_say(FILE *out, const char *fmt, ...)
+{
+	struct strbuf line = { 0 };
+	va_list ap;
+
+	va_start(ap, fmt);
+	strbuf_vprintf(&line, fmt, ap);
+	va_end(ap);
+	edge_show(out, strbuf_str(&line), line.len);
+	putc('\n', out);
+	strbuf_free(&line);
+}
 
 static void print_head(const struct edge_plan *p, FILE *out)
 {
 	const struct edge_meta *m = p->meta;
 
-	fprintf(out, "plan %s on %s (%s, %s kernels), compiled by %s\n\n", plan_string(p, m->name),
+	explain_say(out, "plan %s on %s (%s, %s kernels), compiled by %s", plan_string(p, m->name),
 		plan_string(p, m->device_name), m->backend == EDGE_BACKEND_NATIVE ? "native" : "opencl",
 		m->kernel_style == EDGE_KERNELS_GPU ? "gpu" : "cpu", plan_string(p, m->compiler));
-	fprintf(out, "  budget           %s\n", m->device_budget_bytes ? explain_size(m->device_budget_bytes) : "no limit");
+	fprintf(out, "\n  budget           %s\n", m->device_budget_bytes ? explain_size(m->device_budget_bytes) : "no limit");
 	fprintf(out, "  planned peak     %s device, %s host\n", explain_size(m->planned_device_bytes),
 		explain_size(m->planned_host_bytes));
 	fprintf(out, "  smallest budget  %s\n", explain_size(m->smallest_budget_bytes));
@@ -63,7 +78,7 @@ void explain_notes(const struct edge_plan *p, FILE *out)
 	for (uint32_t i = 0; i < p->note_count; i++) {
 		const char *topic = p->notes[i].topic == last && i ? "" : plan_string(p, p->notes[i].topic);
 
-		fprintf(out, "  %-12s %s\n", topic, plan_string(p, p->notes[i].text));
+		explain_say(out, "  %-12s %s", topic, plan_string(p, p->notes[i].text));
 		last = p->notes[i].topic;
 	}
 }
@@ -90,15 +105,35 @@ static double step_wait(const struct edge_plan *p, uint32_t i)
 	return s->predicted_start_ms - before;
 }
 
+/* Appends what fits of a text, as it may be shown. */
+static void fit(char *to, size_t size, const char *text)
+{
+	size_t at = strlen(to), n = strlen(text);
+	char shown[4];
+
+	for (size_t i = 0, used; i < n; i += used) {
+		size_t bytes = edge_shown_char(text + i, n - i, shown, &used);
+
+		if (at + bytes >= size)
+			break;
+		memcpy(to + at, shown, bytes);
+		at += bytes;
+	}
+	to[at] = '\0';
+}
+
 static void print_step(const struct explain *e, uint32_t i, FILE *out)
 {
 	const struct edge_step *s = &e->p->steps[i];
 	const char *node = explain_node(e->p, i);
-	char what[48];
+	char what[48] = "";
 
 	if (i == e->p->models[s->model].step_first && e->p->model_count > 1)
-		fprintf(out, "  -- %s\n", plan_string(e->p, e->p->models[s->model].name));
-	snprintf(what, sizeof what, "%s%s%s", explain_what(e->p, i), *node ? "  " : "", node);
+		explain_say(out, "  -- %s", plan_string(e->p, e->p->models[s->model].name));
+	fit(what, sizeof what, explain_what(e->p, i));
+	if (*node)
+		fit(what, sizeof what, "  ");
+	fit(what, sizeof what, node);
 	fprintf(out, "  %5u %9.3f %9.3f %8.2f %11s  %-47s", i, s->predicted_start_ms, s->predicted_ms,
 		(double)s->flops / 1e6, e->live ? explain_size(e->live[i]) : "", what);
 	if (step_wait(e->p, i) > 0.0005)

@@ -72,9 +72,9 @@ static void print_summary(const struct edge_plan *p, FILE *out)
 {
 	const struct edge_train *t = p->train;
 
-	fprintf(out, "  scene            %s: %u views to train on, %u held out, at most %u x %u; photographs %s\n",
-		plan_string(p, p->models[0].name), t->train_views, t->held_out_views, t->width, t->height,
-		explain_size(p->meta->weights_bytes));
+	explain_say(out, "  scene            %s: %u views to train on, %u held out, at most %u x %u; photographs %s",
+		    plan_string(p, p->models[0].name), t->train_views, t->held_out_views, t->width, t->height,
+		    explain_size(p->meta->weights_bytes));
 	fprintf(out, "  training         %u steps, policy %s, seed %llu\n", t->steps, policy_name(t->policy), (ull)t->seed);
 	fprintf(out, "  Gaussians        from %u points to at most %u, room for %u; %s each\n", t->first_gaussians, t->cap,
 		t->capacity, explain_size(t->bytes_per_gaussian));
@@ -122,13 +122,15 @@ static void print_memory(const struct edge_plan *p, FILE *out)
 	for (uint32_t i = 0; i < p->buffer_count; i++) {
 		const struct edge_role *r = role_of(p, i);
 
-		fprintf(out, "  %-8s %-26s %12s", explain_region_kind(p->regions[p->buffers[i].region].kind), buffer_name(p, i),
-			explain_size(p->buffers[i].bytes));
+		char each[64] = "";
+		size_t n = 0;
+
 		if (r && r->bytes_per_gaussian)
-			fprintf(out, "   %u B a Gaussian", r->bytes_per_gaussian);
+			n = (size_t)snprintf(each, sizeof each, "   %u B a Gaussian", r->bytes_per_gaussian);
 		if (r && r->bytes_per_key)
-			fprintf(out, "   %u B a key", r->bytes_per_key);
-		putc('\n', out);
+			snprintf(each + n, sizeof each - n, "   %u B a key", r->bytes_per_key);
+		explain_say(out, "  %-8s %-26s %12s%s", explain_region_kind(p->regions[p->buffers[i].region].kind),
+			    buffer_name(p, i), explain_size(p->buffers[i].bytes), each);
 	}
 	for (uint32_t i = 0; i < p->region_count; i++)
 		if (p->regions[i].space == EDGE_SPACE_HOST)
@@ -203,8 +205,8 @@ static void print_steps(const struct edge_plan *p, FILE *out)
 {
 	fputs("\nkernels of one step, and of events\n", out);
 	for (uint32_t i = 0; i < p->step_count; i++)
-		fprintf(out, "  %5u %-18s %8u work-items  %s\n", i, explain_what(p, i), p->steps[i].global[0],
-			plan_string(p, p->kernels[p->steps[i].index].name));
+		explain_say(out, "  %5u %-18s %8u work-items  %s", i, explain_what(p, i), p->steps[i].global[0],
+			    plan_string(p, p->kernels[p->steps[i].index].name));
 }
 
 void explain_train_text(const struct edge_plan *p, FILE *out)

@@ -87,30 +87,17 @@ uint32_t records_string(struct records *r, const char *s)
 
 const char *records_clean(struct records *r, const char *s)
 {
+	size_t n = s ? strlen(s) : 0, i = 0, len;
 	char *copy;
-	bool ascii = true;
 
-	for (const char *c = s; c && *c; c++)
-		ascii &= (unsigned char)*c < 0x80;
-	if (!s || ascii)
+	while (i < n && (len = edge_utf8_length(s + i, n - i)))
+		i += len;
+	if (i == n)
 		return s;
 	copy = arena_strdup(r->a, s);
-	for (size_t i = 0; copy[i];) {
-		unsigned char c = (unsigned char)copy[i];
-		unsigned more = c < 0x80 ? 0 : c >= 0xc2 && c < 0xe0 ? 1 : (c & 0xf0) == 0xe0 ? 2 :
-				c >= 0xf0 && c < 0xf5 ? 3 : 9, n = 0;
-		unsigned char next = more && more < 9 ? (unsigned char)copy[i + 1] : 0;
-
-		while (n < more && n < 4 && ((unsigned char)copy[i + 1 + n] & 0xc0) == 0x80)
-			n++;
-		if ((c == 0xe0 && next < 0xa0) || (c == 0xed && next > 0x9f) || (c == 0xf0 && next < 0x90) ||
-		    (c == 0xf4 && next > 0x8f))
-			more = 9;
-		if (more != 9 && n == more)
-			i += more + 1;
-		else
-			copy[i++] = '?';
-	}
+	for (; i < n; i += len ? len : 1)
+		if (!(len = edge_utf8_length(copy + i, n - i)))
+			copy[i] = '?';
 	return copy;
 }
 

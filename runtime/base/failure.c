@@ -8,12 +8,20 @@
 #include <stdio.h>
 #include <string.h>
 
+/* The words of files cannot act on the terminal that shows them; as many as fit. */
 static void record(struct failure *f, enum edge_status status, const char *fmt, va_list ap)
 {
+	char text[sizeof(f->text)];
+	size_t n, at = 0;
+
 	if (f->status != EDGE_OK)
 		return;
 	f->status = status;
-	vsnprintf(f->text, sizeof(f->text), fmt, ap);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	n = strlen(text);
+	for (size_t i = 0, used; i < n && at + 4 < sizeof(f->text); i += used)
+		at += edge_shown_char(text + i, n - i, f->text + at, &used);
+	f->text[at] = '\0';
 }
 
 enum edge_status rt_fail(struct failure *f, enum edge_status status, const char *fmt, ...)

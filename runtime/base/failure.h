@@ -4,7 +4,8 @@
  *
  * Nothing in the runtime prints or exits: a function that can fail returns an
  * enum edge_status and leaves one line in the caller's record. The line names
- * the thing, its value and, for driver and system calls, the error's name.
+ * the thing, its value and, for driver and system calls, the error's name. Of
+ * names that come from files it holds what a terminal may be shown.
  */
 #ifndef EDGE_RT_FAILURE_H
 #define EDGE_RT_FAILURE_H

@@ -4,9 +4,12 @@
 
 #include "base/json.h"
 
+#include "edge/plan_read.h"
+
 #include <assert.h>
 #include <inttypes.h>
 #include <math.h>
+#include <string.h>
 
 void json_begin(struct json *j, FILE *out)
 {
@@ -27,29 +30,13 @@ static void line(struct json *j)
 		fputs("  ", j->out);
 }
 
-/* Length of the UTF-8 character at s, 0 where there is none. */
-static int utf8(const unsigned char *s)
-{
-	int n = s[0] < 0x80		      ? 1
-		: s[0] >= 0xc2 && s[0] < 0xe0 ? 2
-		: (s[0] & 0xf0) == 0xe0	      ? 3
-		: s[0] >= 0xf0 && s[0] < 0xf5 ? 4
-					      : 0;
-	int i;
-
-	for (i = 1; i < n; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	return n;
-}
-
 static void quoted(struct json *j, const char *text)
 {
-	const unsigned char *s = (const unsigned char *)text;
+	const unsigned char *s = (const unsigned char *)text, *end = s + strlen(text);
 
 	fputc('"', j->out);
-	while (*s) {
-		int n = utf8(s);
+	while (s < end) {
+		size_t n = edge_utf8_length(s, (size_t)(end - s));
 
 		if (*s == '"' || *s == '\\')
 			fprintf(j->out, "\\%c", *s);
@@ -62,7 +49,7 @@ static void quoted(struct json *j, const char *text)
 		else if (n == 0)
 			fputs("\\ufffd", j->out);
 		else
-			fwrite(s, 1, (size_t)n, j->out);
+			fwrite(s, 1, n, j->out);
 		s += n ? n : 1;
 	}
 	fputc('"', j->out);

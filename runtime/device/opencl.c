@@ -394,7 +394,7 @@ static void opencl_program_destroy(struct device *d, struct device_program *p)
 	rt_free(p);
 }
 
-/* The driver's words, as many as fit the record. */
+/* The driver's words in one line, as many as fit the record. */
 static enum edge_status build_failed(struct device *d, cl_program program, cl_int code,
 				     struct failure *f)
 {
@@ -405,6 +405,9 @@ static enum edge_status build_failed(struct device *d, cl_program program, cl_in
 	log = rt_alloc(size + 1, 1);
 	if (log)
 		d->cl->clGetProgramBuildInfo(program, d->id, CL_PROGRAM_BUILD_LOG, size, log, NULL);
+	for (char *c = log; c && *c; c++)
+		if (*c == '\n' || *c == '\r')
+			*c = ' ';
 	rt_fail(f, EDGE_DEVICE, "clBuildProgram failed: %s: %s", cl_error_name(code),
 		log ? log : "");
 	rt_free(log);

@@ -29,22 +29,6 @@ static bool number_ok(double x)
 	return isfinite(x) && x >= 0;
 }
 
-/* Length of the well-formed UTF-8 sequence at s, 0 where it is not. */
-static unsigned utf8_length(const uint8_t *s, uint64_t n)
-{
-	unsigned len = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0;
-
-	if (!len || len > n)
-		return 0;
-	for (unsigned i = 1; i < len; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf0 && s[1] < 0x90) ||
-	    (s[0] == 0xf4 && s[1] > 0x8f))
-		return 0;
-	return len;
-}
-
 static enum edge_status check_strings(struct check *c)
 {
 	const uint8_t *s = (const uint8_t *)c->p->strings;
@@ -53,7 +37,7 @@ static enum edge_status check_strings(struct check *c)
 	if (!n || s[0] || s[n - 1])
 		BAD("strings do not start and end with a zero byte");
 	for (uint64_t i = 0; i < n;) {
-		unsigned len = utf8_length(s + i, n - i);
+		size_t len = edge_utf8_length(s + i, n - i);
 
 		if (!len)
 			BAD("strings: byte %llu is not UTF-8", (ull)i);

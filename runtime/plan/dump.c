@@ -14,18 +14,24 @@
 
 void dump_string(FILE *out, const struct edge_plan *p, uint32_t s)
 {
-	const char *c;
+	const char *text = plan_string(p, s);
+	size_t n;
 
 	fputc('"', out);
-	for (c = plan_string(p, s); *c; c++) {
-		if (*c == '"' || *c == '\\')
-			fputc('\\', out);
-		if ((unsigned char)*c < 0x20)
-			fprintf(out, "\\x%02x", (unsigned)*c);
-		else
-			fputc(*c, out);
+	for (;; text += n + 1) {
+		n = strcspn(text, "\"\\");
+		edge_show(out, text, n);
+		if (!text[n])
+			break;
+		fprintf(out, "\\%c", text[n]);
 	}
 	fputc('"', out);
+}
+
+/* Without quotes. */
+static void dump_name(FILE *out, const struct edge_plan *p, uint32_t s)
+{
+	edge_show(out, plan_string(p, s), strlen(plan_string(p, s)));
 }
 
 static void dump_meta(FILE *out, const struct edge_plan *p)
@@ -127,14 +133,15 @@ static void dump_kernels(FILE *out, const struct edge_plan *p)
 		fputc('\n', out);
 	}
 	for (i = 0; i < p->kernel_count; i++) {
-		fprintf(out, "kernel %" PRIu32 " program %" PRIu32 " %s(", i, p->kernels[i].program,
-			plan_string(p, p->kernels[i].name));
+		fprintf(out, "kernel %" PRIu32 " program %" PRIu32 " ", i, p->kernels[i].program);
+		dump_name(out, p, p->kernels[i].name);
+		fputc('(', out);
 		for (k = 0; k < p->kernels[i].param_count; k++) {
 			const struct edge_param *a = &p->params[p->kernels[i].param_first + k];
 
-			fprintf(out, "%s%s%s%s %s", k ? ", " : "", kinds[a->kind],
-				a->access & EDGE_PARAM_READ ? " r" : "",
-				a->access & EDGE_PARAM_WRITE ? " w" : "", plan_string(p, a->name));
+			fprintf(out, "%s%s%s%s ", k ? ", " : "", kinds[a->kind], a->access & EDGE_PARAM_READ ? " r" : "",
+				a->access & EDGE_PARAM_WRITE ? " w" : "");
+			dump_name(out, p, a->name);
 		}
 		fputs(")\n", out);
 	}
@@ -237,6 +244,21 @@ static void dump_extras(FILE *out, const struct edge_plan *p)
 	}
 }
 
+static void dump_sources(FILE *out, const struct edge_plan *p)
+{
+	for (uint32_t i = 0; i < p->program_count; i++) {
+		const char *line = plan_string(p, p->programs[i].source);
+
+		fprintf(out, "source of program %" PRIu32 ":\n", i);
+		for (size_t n; n = strcspn(line, "\n"), line[n]; line += n + 1) {
+			edge_show(out, line, n);
+			fputc('\n', out);
+		}
+		edge_show(out, line, strlen(line));
+		fputc('\n', out);
+	}
+}
+
 void plan_dump(FILE *out, const struct edge_plan *p)
 {
 	dump_meta(out, p);
@@ -249,8 +271,5 @@ void plan_dump(FILE *out, const struct edge_plan *p)
 	dump_train(out, p);
 	dump_generate(out, p);
 	dump_extras(out, p);
-	/* last, because it is long */
-	for (uint32_t i = 0; i < p->program_count; i++)
-		fprintf(out, "source of program %" PRIu32 ":\n%s\n", i,
-			plan_string(p, p->programs[i].source));
+	dump_sources(out, p); /* last, because they are long */
 }

@@ -243,8 +243,8 @@ static void table(const struct edgert_session *s, const struct tool_times *t, ui
 	struct edgert_report r;
 
 	edgert_report(s, &r);
-	printf("plan                %s, %u steps, %u kernels\n", r.plan, r.steps, r.kernels);
-	printf("device              %s, %s, %u threads\n", r.backend, r.device, r.threads);
+	tool_say(stdout, "plan                %s, %u steps, %u kernels", r.plan, r.steps, r.kernels);
+	tool_say(stdout, "device              %s, %s, %u threads", r.backend, r.device, r.threads);
 	printf("memory planned      %llu bytes (%s), host %llu\n",
 	       (unsigned long long)r.planned_device_bytes, tool_size(r.planned_device_bytes),
 	       (unsigned long long)r.planned_host_bytes);

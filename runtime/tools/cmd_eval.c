@@ -18,7 +18,7 @@ static void print(const struct evaluation *e, bool as_json)
 		return;
 	}
 	for (uint32_t i = 0; i < e->count; i++)
-		printf("%-32s  %6.2f dB  %.4f\n", evaluation_name(e, i), e->view[i].psnr, e->view[i].ssim);
+		tool_say(stdout, "%-32s  %6.2f dB  %.4f", evaluation_name(e, i), e->view[i].psnr, e->view[i].ssim);
 	printf("%-32s  %6.2f dB  %.4f\n", e->held_out ? "mean of the views held out" : "mean of all views", e->psnr,
 	       e->ssim);
 }

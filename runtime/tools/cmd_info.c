@@ -124,11 +124,10 @@ static void list_one(void *ctx, const struct device_info *info)
 
 	l->count++;
 	if (!l->json) {
-		printf("%s  %s\n    driver %s, %" PRIu32
-		       " threads or units, memory %s, largest region %s%s\n",
-		       info->backend, info->name, info->driver, info->threads,
-		       tool_size(info->memory_bytes), tool_size(info->max_region_bytes),
-		       info->unified ? ", shares memory with the host" : "");
+		tool_say(stdout, "%s  %s", info->backend, info->name);
+		tool_say(stdout, "    driver %s, %" PRIu32 " threads or units, memory %s, largest region %s%s", info->driver,
+			 info->threads, tool_size(info->memory_bytes), tool_size(info->max_region_bytes),
+			 info->unified ? ", shares memory with the host" : "");
 		return;
 	}
 	json_object(l->json, NULL);
@@ -167,7 +166,7 @@ static int list_devices(bool as_json)
 	if (l.count == 0)
 		return tool_error("%s", f.status != EDGE_OK ? f.text : "no device");
 	if (f.status != EDGE_OK)
-		fprintf(stderr, "edgert: note: %s\n", f.text);
+		tool_say(stderr, "edgert: note: %s", f.text);
 	return TOOL_OK;
 }
 

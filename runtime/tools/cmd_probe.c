@@ -278,8 +278,7 @@ static void write_block(FILE *out, const struct probe *p, const struct probe_opt
 {
 	const struct device_info *info = p->ops->info(p->device);
 
-	fprintf(out, "# Measured by edgert %s on %s (%s).\n", edgert_version(), info->name,
-		info->driver);
+	tool_say(out, "# Measured by edgert %s on %s (%s).", edgert_version(), info->name, info->driver);
 	fprintf(out, "device %s {\n\tbackend %s;\n\tthreads %u;\n", o->name, info->backend,
 		info->threads);
 	if (!o->opencl && own_isa())

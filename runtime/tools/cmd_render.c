@@ -63,7 +63,7 @@ static enum edge_status shoot(struct studio *s, const struct train_camera *c, co
 	if ((st = train_render(s->train, c, s->rgb, f)) != EDGE_OK ||
 	    (st = picture_save(path, s->png, s->rgb, c->width, c->height, s->row, f)) != EDGE_OK)
 		return st;
-	printf("%s\n", path);
+	tool_say(stdout, "%s", path);
 	return EDGE_OK;
 }
 

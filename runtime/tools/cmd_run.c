@@ -32,17 +32,16 @@ static enum edge_status run_all(struct edgert_session *s, uint32_t count, double
 
 static void summary(const struct edgert_session *s, const struct tool_times *times)
 {
+	char warm[48] = "", streamed[64] = "";
 	struct edgert_report r;
 
 	edgert_report(s, &r);
-	printf("%s: %.2f ms from start to result", r.plan, times->cold_ms);
 	if (times->warm_ms > 0)
-		printf(", then %.2f ms a run", times->warm_ms);
-	printf("; %s of device memory (planned %s)", tool_size(r.actual_device_bytes),
-	       tool_size(r.planned_device_bytes));
+		snprintf(warm, sizeof(warm), ", then %.2f ms a run", times->warm_ms);
 	if (r.bytes_streamed)
-		printf(", %s streamed in a run", tool_size(r.bytes_streamed));
-	putchar('\n');
+		snprintf(streamed, sizeof(streamed), ", %s streamed in a run", tool_size(r.bytes_streamed));
+	tool_say(stdout, "%s: %.2f ms from start to result%s; %s of device memory (planned %s)%s", r.plan,
+		 times->cold_ms, warm, tool_size(r.actual_device_bytes), tool_size(r.planned_device_bytes), streamed);
 }
 
 static enum edge_status work(struct edgert_session *s, const struct tool_options *o,

@@ -77,6 +77,28 @@ static const char usage[] =
 	"\n"
 	"exit status: 0 done, 1 the work failed, 2 wrong usage\n";
 
+void tool_vsay(FILE *out, const char *fmt, va_list ap)
+{
+	char *text = NULL;
+	int n = vasprintf(&text, fmt, ap);
+
+	if (n >= 0)
+		edge_show(out, text, (size_t)n);
+	else
+		fputs("out of memory", out);
+	free(text);
+	fputc('\n', out);
+}
+
+void tool_say(FILE *out, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	tool_vsay(out, fmt, ap);
+	va_end(ap);
+}
+
 int tool_error(const char *fmt, ...)
 {
 	va_list ap;
@@ -84,9 +106,8 @@ int tool_error(const char *fmt, ...)
 	fflush(stdout);
 	fputs("edgert: error: ", stderr);
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	tool_vsay(stderr, fmt, ap);
 	va_end(ap);
-	fputc('\n', stderr);
 	return TOOL_FAILED;
 }
 
@@ -96,9 +117,9 @@ int tool_usage_error(const char *fmt, ...)
 
 	fputs("edgert: error: ", stderr);
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	tool_vsay(stderr, fmt, ap);
 	va_end(ap);
-	fputs("\nTry \"edgert --help\".\n", stderr);
+	fputs("Try \"edgert --help\".\n", stderr);
 	return TOOL_USAGE;
 }
 

@@ -22,9 +22,8 @@ enum edge_status scene_open(const struct scene_options *o, struct train **out, s
 	if (st == EDGE_OK) {
 		st = exchange_load(*out, r, &left_out, f);
 		if (st == EDGE_OK && left_out)
-			fprintf(stderr,
-				"edgert: note: the plan's colours are of degree %u; what \"%s\" has beyond is left out\n",
-				train_plan(*out)->train->sh_degree, o->scene);
+			tool_say(stderr, "edgert: note: the plan's colours are of degree %u; what \"%s\" has beyond is left out",
+				 train_plan(*out)->train->sh_degree, o->scene);
 	}
 	ply_close(r);
 	if (st != EDGE_OK) {

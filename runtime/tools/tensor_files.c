@@ -211,8 +211,8 @@ enum edge_status tensors_save(const struct tool_tensors *t, const char *director
 			return rt_fail(f, EDGE_MEMORY, "out of memory");
 		st = npy_save(path, &n, t->data[i], f);
 		if (st == EDGE_OK && !quiet)
-			printf("%s : %s -> %s\n", info.name,
-			       npy_shape_text(n.dtype, n.rank, n.dim, shape, sizeof(shape)), path);
+			tool_say(stdout, "%s : %s -> %s", info.name,
+				 npy_shape_text(n.dtype, n.rank, n.dim, shape, sizeof(shape)), path);
 		rt_free(path);
 	}
 	return st;

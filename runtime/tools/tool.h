@@ -27,14 +27,17 @@ int cmd_generate(int argc, char **argv);
 int cmd_perplexity(int argc, char **argv);
 int cmd_tokenize(int argc, char **argv);
 
-/* One line on stderr, "edgert: error: ..."; returns TOOL_FAILED. */
+/* One line; what stands in it of names from files cannot act on the terminal. */
+void tool_say(FILE *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void tool_vsay(FILE *out, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
+/* The same on stderr, "edgert: error: ..."; returns TOOL_FAILED. */
 int tool_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-/* The same with a pointer to --help; returns TOOL_USAGE. */
+/* ... with a pointer to --help; returns TOOL_USAGE. */
 int tool_usage_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* A whole number from least up to INT32_MAX; false: said what is wrong. */
-/* --io */
+/* The argument of --io; false: said what is wrong. */
 bool tool_io(const char *text, enum edgert_io *out);
+/* A whole number from least up to INT32_MAX; false: said what is wrong. */
 bool tool_number(const char *option, const char *text, long least, uint32_t *out);
 /* "12.3 MiB"; one of a few static buffers. */
 const char *tool_size(uint64_t bytes);

@@ -77,9 +77,8 @@ void train_progress_say(struct train_progress *p, const char *fmt, ...)
 
 	wipe(p);
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	tool_vsay(stderr, fmt, ap);
 	va_end(ap);
-	fputc('\n', stderr);
 }
 
 void train_progress_end(struct train_progress *p)

@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 enum edge_status {
 	EDGE_OK = 0,
@@ -114,6 +115,18 @@ static inline bool plan_holds_code(const struct edge_plan *p)
 {
 	return p->code_count > 0 || p->meta->backend == EDGE_BACKEND_NATIVE;
 }
+
+/* Bytes of the well-formed UTF-8 character at text, of which n > 0 bytes are there; 0: it is none. */
+size_t edge_utf8_length(const void *text, size_t n);
+
+/*
+ * The first character of text (n > 0 bytes) as a terminal may be shown it: UTF-8 as it is; \xNN for a byte that is
+ * none, or of a character that acts instead of showing (controls but the tab, line separators, directions of writing). Returns the
+ * bytes in out[]; *used is how many bytes of text they stand for.
+ */
+size_t edge_shown_char(const char *text, size_t n, char out[4], size_t *used);
+/* The same for all n bytes, written to a stream. */
+void edge_show(FILE *out, const char *text, size_t n);
 
 size_t edge_dtype_size(uint32_t dtype);
 const char *edge_dtype_name(uint32_t dtype);

@@ -69,6 +69,8 @@ save("good-newer-opset", build([node("Relu", ["x"])], opset=99))
 save("good-domain-name", build([helper.make_node("Relu", ["x"], ["y"], domain="ai.onnx")]))
 save("good-constant-output", build([node("Constant", [], value_floats=[1.0, 2.0])]))
 save("good-input-is-output", build([], outputs=[X]))
+save("good-terminal-name", build([node("Relu", ["x\x1b[2J\r"], ["y\u202e\u009b"], name="n\x1b]0;\a\n")],
+                                [helper.make_tensor_value_info("x\x1b[2J\r", F, [2, 3])], [helper.make_tensor_value_info("y\u202e\u009b", F, None)]))
 save("good-empty-name", build([node("Clip", ["x", "", ""], name="")]))
 save("good-no-rank-of-output", build([node("Split", ["x"], ["y", ""], axis=1, split=[1, 2])], opset=11))
 unpacked = b"".join(bytes([8, d]) for d in (3, 4)) + bytes([16, 1]) + b"".join(b"\x25" + np.float32(i).tobytes() for i in range(12)) + field(8, b"w")
