@@ -101,6 +101,52 @@ static double plain_loss(const float *w, uint32_t bits, const float *h)
 	return sum;
 }
 
+/* Each row on the inputs: weighted, gptq and learned against rounding, minima against none. */
+static void test_never_worse(void)
+{
+	float w[ROWS * ROW], importance[ROW], *h = hessian_of(importance);
+	uint8_t code[ROWS * ROW];
+	uint16_t scale[ROWS * 3], minimum[ROWS * 3] = { 0 };
+	struct quant_problem p = { .rows = 1, .row = ROW, .learning_rate = 0.05, .clip = 0.6, .damping = 0.01,
+				   .iterations = 7, .threads = 1, .code = code, .scale = scale, .minimum = minimum };
+	static const uint32_t bits[5] = { 3, 4, 5, 6, 8 };
+	int worse[5] = { 0 };
+
+	for (int i = 0; i < ROWS * ROW; i++)
+		w[i] = uniform() * uniform() * (i % 29 ? 0.1f : 3);
+	for (int k = 0; k < 5 * ROWS * 6; k++) {
+		double round = 0, loose = 0;
+
+		p.w = w + k % ROWS * ROW;
+		p.bits = bits[k / ROWS % 5];
+		p.group = 32u << k / ROWS / 5 % 3;
+		for (int asymmetric = 0; asymmetric < 2; asymmetric++) {
+			p.asymmetric = asymmetric;
+			for (int method = QUANT_ROUND; method <= QUANT_LEARNED; method++) {
+				double l;
+
+				p.method = (enum quant_method)method;
+				p.importance = method ? importance : NULL;
+				p.hessian = method ? h : NULL;
+				quant_solve(&p);
+				l = loss(&p, h);
+				if (method == QUANT_ROUND) {
+					double own = loss(&p, NULL);
+
+					worse[4] += asymmetric && own > loose * (1 + 1e-5);
+					loose = own;
+					round = l;
+				}
+				worse[method] += l > round * (1 + 1e-5);
+			}
+		}
+	}
+	tap_ok(!worse[1] && !worse[2] && !worse[3], "rows that are worse than rounded: weighted %d, gptq %d, learned %d", worse[1],
+	       worse[2], worse[3]);
+	tap_ok(!worse[4], "rows that are worse for having minima: %d", worse[4]);
+	free(h);
+}
+
 static void test_methods(void)
 {
 	float w[ROWS * ROW], importance[ROW], *h = hessian_of(importance);
@@ -136,8 +182,8 @@ static void test_methods(void)
 		p.method = QUANT_LEARNED;
 		quant_solve(&p);
 		learned = loss(&p, h);
-		tap_ok(learned < gptq && gptq < weighted && gptq < round,
-		       "%u bits%s: learned %.4g < gptq %.4g < weighted %.4g, rounded %.4g", p.bits,
+		tap_ok(learned < gptq && gptq < weighted && gptq < round && weighted <= round,
+		       "%u bits%s: learned %.4g < gptq %.4g < weighted %.4g <= rounded %.4g", p.bits,
 		       p.asymmetric ? " asymmetric" : "", learned, gptq, weighted, round);
 	}
 	p.hessian = NULL;
@@ -285,6 +331,7 @@ int main(void)
 {
 	diag_init(&diag, &arena, stderr);
 	test_methods();
+	test_never_worse();
 	test_rules();
 	test_errors();
 	test_calibration();

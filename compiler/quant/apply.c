@@ -114,8 +114,7 @@ static bool look(struct arena *a, const struct graph *g, const struct quant_conf
 
 	for (uint32_t i = 0; i < count; i++) {
 		seen[i].want = m[i].blocks && m[i].tensor.op != OP_gather && rule[i] && c->calibrate;
-		seen[i].want_all = seen[i].want && has_method(&m[i], rule[i]) && rule[i]->method != QUANT_WEIGHTED &&
-				   m[i].tensor.row <= MOST_HESSIAN;
+		seen[i].want_all = seen[i].want && has_method(&m[i], rule[i]) && m[i].tensor.row <= MOST_HESSIAN;
 		if (has_method(&m[i], rule[i]) && !c->calibrate) {
 			diag_error(d, rule[i]->span, "method %s needs calibration inputs", quant_method_name(rule[i]->method));
 			diag_hint(d, "Say calibrate \"FILE.npy\"; whose first dimension counts samples.");

@@ -5,7 +5,8 @@
  * Ranges from a part of the largest weight to a little more than it are tried;
  * for the codes that each of them gives, the best scale (and minimum) is the
  * solution of a small least-squares problem. A symmetric grid has one code
- * more on one side, so both signs are tried.
+ * more on one side, so both signs are tried. A grid with a minimum is never worse
+ * than one without, nor one that knows what inputs weigh than one that does not.
  */
 #include "config.h"
 
@@ -13,7 +14,8 @@
 
 #include <math.h>
 
-enum { STEPS = 24, MOST_GROUP = 128 };
+enum { STEPS = 24 };
+#define MOST_HALF 65504.0f /* the largest number of f16 */
 
 struct quant_grid quant_grid(uint16_t scale, uint16_t minimum, uint32_t bits, bool asymmetric)
 {
@@ -25,8 +27,8 @@ struct quant_grid quant_grid(uint16_t scale, uint16_t minimum, uint32_t bits, bo
 static struct quant_grid rounded(float scale, float minimum, uint32_t bits, bool asymmetric)
 {
 	/* zero would lose the sign of every weight, and what f16 cannot hold is cut */
-	scale = fmaxf(fminf(scale, 65504.0f), -65504.0f);
-	minimum = fmaxf(fminf(minimum, 65504.0f), -65504.0f);
+	scale = fmaxf(fminf(scale, MOST_HALF), -MOST_HALF);
+	minimum = fmaxf(fminf(minimum, MOST_HALF), -MOST_HALF);
 	return quant_grid(float_to_half(scale), float_to_half(minimum), bits, asymmetric);
 }
 
@@ -86,17 +88,41 @@ struct quant_search {
 	double least;
 };
 
+static void try_one(struct quant_search *s, struct quant_grid g)
+{
+	double e = error_of(s->w, s->importance, s->n, g, s->bits);
+
+	if (e < s->least) {
+		s->least = e;
+		s->best = g;
+	}
+}
+
+/* It, and the best for the codes that it gives. */
 static void try(struct quant_search *s, struct quant_grid g)
 {
-	for (int k = 0; k < 2; k++) {
-		double e = error_of(s->w, s->importance, s->n, g, s->bits);
+	try_one(s, g);
+	try_one(s, refit(s->w, s->importance, s->n, g, s->bits, s->asymmetric));
+}
 
-		if (e < s->least) {
-			s->least = e;
-			s->best = g;
+static void try_all(struct quant_search *s, float low, float high, double clip)
+{
+	float most = (float)((1 << s->bits) - 1), half = (float)(1 << (s->bits - 1));
+
+	for (int i = 0; i <= STEPS; i++) {
+		float part = (float)(clip + (1.12 - clip) * i / STEPS);
+
+		if (s->asymmetric) {
+			float centre = (high + low) / 2, reach = (high - low) / 2 * part;
+
+			try(s, rounded(2 * reach / most, centre - reach, s->bits, true));
+			try(s, rounded((high - low) * part / most, low, s->bits, true));
+		} else {
+			float reach = fmaxf(high, -low) * part;
+
+			try(s, rounded(reach / half, 0, s->bits, false));
+			try(s, rounded(-reach / half, 0, s->bits, false));
 		}
-		if (k == 0)
-			g = refit(s->w, s->importance, s->n, g, s->bits, s->asymmetric);
 	}
 }
 
@@ -105,7 +131,8 @@ struct quant_grid quant_fit(const float *w, const float *importance, int64_t n, 
 {
 	struct quant_search s = { .w = w, .importance = importance, .n = n, .bits = bits, .asymmetric = asymmetric,
 				  .least = INFINITY };
-	float low = w[0], high = w[0], most = (float)((1 << bits) - 1), half = (float)(1 << (bits - 1));
+	float low = w[0], high = w[0];
+	struct quant_grid other;
 
 	for (int64_t i = 1; i < n; i++) {
 		low = fminf(low, w[i]);
@@ -114,20 +141,13 @@ struct quant_grid quant_fit(const float *w, const float *importance, int64_t n, 
 	s.best = rounded(asymmetric ? 1 : 0, low, bits, asymmetric);
 	if (low == high && asymmetric)
 		return s.best;
-	for (int i = 0; i <= STEPS; i++) {
-		float part = (float)(clip + (1.12 - clip) * i / STEPS);
-
-		if (asymmetric) {
-			float centre = (high + low) / 2, reach = (high - low) / 2 * part;
-
-			try(&s, rounded(2 * reach / most, centre - reach, bits, true));
-			try(&s, rounded((high - low) * part / most, low, bits, true));
-		} else {
-			float reach = fmaxf(high, -low) * part;
-
-			try(&s, rounded(reach / half, 0, bits, false));
-			try(&s, rounded(-reach / half, 0, bits, false));
-		}
+	try_all(&s, low, high, clip);
+	if (asymmetric) { /* the symmetric grids are among its own */
+		other = quant_fit(w, importance, n, bits, false, clip);
+		if (fabsf(other.minimum) <= MOST_HALF)
+			try_one(&s, other);
 	}
+	if (importance) /* and what weighs all alike may do well by chance */
+		try_one(&s, quant_fit(w, NULL, n, bits, asymmetric, clip));
 	return s.best;
 }

@@ -107,6 +107,86 @@ static void round_row(void *context, int64_t r)
 	}
 }
 
+/* (w - q)' H (w - q) of a row, with what is known of H. */
+static double row_loss(const struct quant_problem *p, int64_t r)
+{
+	size_t n = (size_t)p->row;
+	float *error = xmalloc(2 * n * sizeof *error), *later = error + n;
+	double loss = 0;
+
+	memset(later, 0, n * sizeof *later);
+	for (size_t i = 0; i < n; i++) {
+		struct quant_grid x = grid_at(p, r, (int64_t)i / p->group);
+
+		error[i] = (float)p->code[(size_t)r * n + i] * x.scale + x.minimum - p->w[(size_t)r * n + i];
+	}
+	for (size_t i = 0; i < n; i++) {
+		const float *h = p->hessian ? p->hessian + i * n : NULL;
+		double diagonal = (double)(h ? h[i] : p->importance ? p->importance[i] : 1), e = (double)error[i];
+
+		loss += e * (diagonal * e + 2 * (double)later[i]); /* later[i]: what the errors before it weigh on it */
+		for (size_t j = i + 1; h && error[i] != 0 && j < n; j++)
+			later[j] += error[i] * h[j];
+	}
+	free(error);
+	return loss;
+}
+
+/* A row's codes and grids, kept aside. */
+struct row_copy {
+	uint8_t *code;
+	uint16_t *scale, *minimum;
+};
+
+static struct row_copy row_keep(const struct quant_problem *p, int64_t r)
+{
+	size_t n = (size_t)p->row, groups = (size_t)groups_of(p);
+	struct row_copy k = { xmalloc(n), xmalloc(groups * sizeof *k.scale), xmalloc(groups * sizeof *k.minimum) };
+
+	memcpy(k.code, p->code + (size_t)r * n, n);
+	memcpy(k.scale, p->scale + (size_t)r * groups, groups * sizeof *k.scale);
+	if (p->asymmetric)
+		memcpy(k.minimum, p->minimum + (size_t)r * groups, groups * sizeof *k.minimum);
+	return k;
+}
+
+/* Back to what was kept where that was better; frees it. */
+static void row_better(const struct quant_problem *p, int64_t r, struct row_copy k, double loss)
+{
+	size_t n = (size_t)p->row, groups = (size_t)groups_of(p);
+
+	if (loss < row_loss(p, r)) {
+		memcpy(p->code + (size_t)r * n, k.code, n);
+		memcpy(p->scale + (size_t)r * groups, k.scale, groups * sizeof *k.scale);
+		if (p->asymmetric)
+			memcpy(p->minimum + (size_t)r * groups, k.minimum, groups * sizeof *k.minimum);
+	}
+	free(k.code);
+	free(k.scale);
+	free(k.minimum);
+}
+
+/* As if nothing were known of the inputs; *loss: with what is. */
+static struct row_copy row_plain(const struct quant_problem *p, int64_t r, double *loss)
+{
+	struct quant_problem plain = *p;
+
+	plain.importance = NULL;
+	round_row(&plain, r);
+	*loss = row_loss(p, r);
+	return row_keep(p, r);
+}
+
+static void weighted_row(void *context, int64_t r)
+{
+	const struct quant_problem *p = context;
+	double loss;
+	struct row_copy plain = row_plain(p, r, &loss);
+
+	round_row(context, r);
+	row_better(p, r, plain, loss);
+}
+
 /* ---- gptq ---- */
 
 /* The lower Cholesky factor in place; false: not positive definite. */
@@ -174,12 +254,15 @@ struct gptq {
 	const float *u;
 };
 
+/* A row that was better as it was rounded stays so. */
 static void gptq_row(void *context, int64_t r)
 {
 	const struct gptq *q = context;
 	const struct quant_problem *p = q->p;
 	float *w = xmalloc((size_t)p->row * sizeof *w);
 	struct quant_grid x = { 0 };
+	double loss;
+	struct row_copy plain = row_plain(p, r, &loss);
 
 	memcpy(w, p->w + r * p->row, (size_t)p->row * sizeof *w);
 	for (int64_t i = 0; i < p->row; i++) {
@@ -199,6 +282,7 @@ static void gptq_row(void *context, int64_t r)
 			w[j] -= e * u[j];
 	}
 	free(w);
+	row_better(p, r, plain, loss);
 }
 
 /* ---- learned ---- */
@@ -369,8 +453,12 @@ static void learn_row(void *context, int64_t r)
 		l.offset[i] = rintf(have) == want ? 0 : fmaxf(fminf(want - have, 1), -1);
 	}
 	if (memory) {
+		double loss = row_loss(p, r);
+		struct row_copy before = row_keep(p, r);
+
 		learn(&l, r);
 		polish(p, r, l.gradient);
+		row_better(p, r, before, loss); /* codes further off than an offset goes are not where it started */
 	}
 	free(memory);
 	free(l.base);
@@ -383,7 +471,7 @@ bool quant_solve(struct quant_problem *p)
 	float *u;
 
 	if (p->method == QUANT_ROUND || p->method == QUANT_WEIGHTED) {
-		quant_parallel(p->threads, p->rows, round_row, p);
+		quant_parallel(p->threads, p->rows, p->method == QUANT_ROUND ? round_row : weighted_row, p);
 		return true;
 	}
 	if (!p->hessian || !(u = inverse_factor(p)))
