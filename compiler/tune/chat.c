@@ -87,8 +87,9 @@ static bool is_local(const char *url)
 	for (int i = 0; i < 3; i++) {
 		size_t n = strlen(hosts[i]);
 
+		/* what stands before an @ is a user's name, and the host comes after it */
 		if (!strncmp(url, hosts[i], n) && (url[n] == ':' || url[n] == '/' || !url[n]))
-			return true;
+			return !strpbrk(url, "@\\");
 	}
 	return false;
 }
@@ -113,6 +114,13 @@ static void redact(struct strbuf *body, const char *key)
 		memset(p, '*', n);
 }
 
+/* An interrupt does not wait for a slow server. */
+static int may_go_on(void *user, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+{
+	(void)user, (void)a, (void)b, (void)c, (void)d;
+	return process_stopped();
+}
+
 static void set_options(CURL *curl, const struct chat *c, const char *url, const char *request, struct curl_slist *headers,
 			struct exchange *e)
 {
@@ -129,6 +137,8 @@ static void set_options(CURL *curl, const struct chat *c, const char *url, const
 	curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)(limit * 1000));
 	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, 5L);
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+	curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, may_go_on);
 	curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 1L);
 	curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 2L);

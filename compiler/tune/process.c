@@ -4,12 +4,15 @@
 
 #include "tune/process.h"
 
+#include "base/arena.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -39,10 +42,27 @@ static double now_s(void)
 	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
+/* The environment without the key, which is for the endpoint alone: a runner may print what it has. */
+static char **child_environment(void)
+{
+	size_t n = 0, kept = 0;
+	char **out;
+
+	while (environ[n])
+		n++;
+	out = xmalloc((n + 1) * sizeof *out);
+	for (size_t i = 0; i < n; i++)
+		if (strncmp(environ[i], "EDGE_LLM_KEY=", 13) != 0 && strncmp(environ[i], "OPENAI_API_KEY=", 15) != 0)
+			out[kept++] = environ[i];
+	out[kept] = NULL;
+	return out;
+}
+
 static bool spawn(const char *const *argv, int out, int err, pid_t *pid)
 {
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
+	char **environment = child_environment();
 	sigset_t none;
 	int status;
 
@@ -55,7 +75,8 @@ static bool spawn(const char *const *argv, int out, int err, pid_t *pid)
 	posix_spawnattr_setsigmask(&attr, &none);
 	posix_spawnattr_setpgroup(&attr, 0);
 	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
-	status = posix_spawnp(pid, argv[0], &actions, &attr, (char *const *)(uintptr_t)argv, environ);
+	status = posix_spawnp(pid, argv[0], &actions, &attr, (char *const *)(uintptr_t)argv, environment);
+	free(environment);
 	posix_spawn_file_actions_destroy(&actions);
 	posix_spawnattr_destroy(&attr);
 	errno = status;

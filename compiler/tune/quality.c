@@ -325,7 +325,7 @@ static double divergence(struct arena *scratch, const struct quality_output *o, 
 			to_log(r + i * o->classes, o->classes, known, p);
 			to_log(y + i * o->classes, o->classes, known, s);
 			for (uint32_t c = 0; c < o->classes; c++)
-				kl += exp(p[c]) * (p[c] - s[c]);
+				kl += exp(p[c]) > 0 ? exp(p[c]) * (p[c] - s[c]) : 0; /* a score may be -inf */
 		}
 		return kl / (double)rows;
 	}
@@ -416,6 +416,10 @@ struct quality_result quality_judge(struct arena *scratch, const struct quality 
 		if (r.wrong)
 			break;
 		v = divergence(scratch, o, split, y.data);
+		if (!isfinite(v)) {
+			r = wrong("an output cannot be compared with the float model's");
+			break;
+		}
 		r.divergence = v > r.divergence ? v : r.divergence;
 		if (i == 0 && q->kind == DECL_QUALITY_ACCURACY)
 			r.value = accuracy(q, split, y.data, o->classes);

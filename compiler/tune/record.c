@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <string.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -94,14 +95,15 @@ bool record_add(struct diag *d, struct record *r, const struct space *s, const s
 	return good;
 }
 
-static bool read_trial(const struct space *s, const struct jtree *j, struct trial *out)
+static bool read_trial(const struct space *s, const struct jtree *j, uint32_t number, struct trial *out)
 {
 	const struct jtree *config = jtree_get(j, "config");
 	const char *status = jtree_string(j, "status"), *by = jtree_string(j, "by");
 
 	if (!config || config->kind != JSON_OBJECT || !status)
 		return false;
-	*out = (struct trial){ .number = (uint32_t)jtree_number(j, "trial", 0), .x = config_new(s), .by = by ? by : "random",
+	/* whatever the line calls itself: numbers are what trials are found by */
+	*out = (struct trial){ .number = number, .x = config_new(s), .by = by ? by : "random",
 			       .seconds = jtree_number(j, "seconds", 0) };
 	if (strcmp(status, "ok") != 0 && !failure_from_name(status, &out->o.failure))
 		return false;
@@ -126,24 +128,54 @@ static bool read_trial(const struct space *s, const struct jtree *j, struct tria
 	return true;
 }
 
-static bool same_search(struct diag *d, const char *path, const struct jtree *j, const struct record_header *h)
+static bool is_text(const struct jtree *j, const char *key, const char *want)
 {
-	const char *identity = jtree_string(j, "identity"), *device = jtree_string(j, "device");
-	const char *space = jtree_string(j, "space"), *what = NULL;
+	const char *have = jtree_string(j, key);
+
+	return have && !strcmp(have, want);
+}
+
+static bool is_number(const struct jtree *j, const char *key, double want)
+{
+	double have = jtree_number(j, key, NAN);
+
+	return isfinite(want) ? fabs(have - want) <= 1e-4 * fabs(want) : isnan(have);
+}
+
+static bool same_search(struct diag *d, const char *path, const struct jtree *j, const struct record_header *h,
+			bool measured)
+{
+	const char *what = NULL;
 	char own[20];
 
 	snprintf(own, sizeof own, "%016llx", (unsigned long long)h->space);
-	if (!identity || !device || !space)
+	if (!jtree_string(j, "identity") || !jtree_string(j, "device") || !jtree_string(j, "space"))
 		what = "it is no record of edgec tune";
-	else if (strcmp(identity, h->identity) != 0)
+	else if (!is_text(j, "identity", h->identity))
 		what = "the model has changed";
-	else if (strcmp(device, h->device) != 0)
+	else if (!is_text(j, "device", h->device))
 		what = "the device has changed";
-	else if (strcmp(space, own) != 0)
+	else if (!is_text(j, "space", own))
 		what = "the knobs have changed";
+	else if (!is_text(j, "goal", h->goal))
+		what = "what is minimised has changed";
+	else if (!is_text(j, "quality", h->quality) || !is_number(j, "allowed_loss", h->loss))
+		what = "the quality that is asked for has changed";
+	else if (measured && !is_number(j, "reference_quality", h->reference_quality))
+		what = "the samples have changed";
 	if (!what)
 		return true;
 	diag_error(d, NO_SPAN, "\"%s\" cannot be gone on with: %s", path, what);
+	diag_hint(d, "Run edgec tune without --resume to start anew.");
+	return false;
+}
+
+/* All is relative to the first trial. */
+static bool begins_with_heuristic(struct diag *d, const char *path, const struct space *s, const struct record *r)
+{
+	if (!r->trials.len || !memcmp(r->trials.data[0].x, config_new(s), s->knobs.len * sizeof(double)))
+		return true;
+	diag_error(d, NO_SPAN, "\"%s\" cannot be gone on with: its first trial is not the heuristic", path);
 	diag_hint(d, "Run edgec tune without --resume to start anew.");
 	return false;
 }
@@ -169,14 +201,14 @@ static bool read_old(struct arena *a, struct diag *d, const char *path, const st
 		j = jtree_parse(a, line, (size_t)(end - line));
 		at += (size_t)(end - line) + 1;
 		if (first)
-			good = same_search(d, path, j, h);
-		else if (j && read_trial(s, j, &t))
+			good = same_search(d, path, j, h, h->reference_ms > 0);
+		else if (j && read_trial(s, j, out->trials.len, &t))
 			vec_push(s->arena, &out->trials, t);
 		first = false;
 		*kept = (off_t)at;
 	}
 	file_unmap(&f);
-	return good;
+	return good && begins_with_heuristic(d, path, s, out);
 }
 
 bool record_open(struct arena *a, struct diag *d, const char *path, const struct record_header *h,
