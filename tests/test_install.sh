@@ -16,6 +16,11 @@ for program in edgec edgert; do
 	tap_run "$program --version" "$work/usr/bin/$program" --version
 	[ -s "$work/usr/share/man/man1/$program.1" ]
 	tap_ok $? "$program has a manual page"
+	sed 's/\\-/-/g; s/\\f.//g' "$work/usr/share/man/man1/$program.1" >"$work/man"
+	"$work/usr/bin/$program" --help | grep -oE -- '(^|[ ,])--?[A-Za-z][a-z-]*' | tr -d ' ,' | sort -u |
+		while read -r option; do grep -qE -- "(^|[ \"])$option([ \",=]|\$)" "$work/man" || echo "$option"; done >"$work/untold"
+	[ ! -s "$work/untold" ]
+	tap_ok $? "which tells of every option$(tr '\n' ' ' <"$work/untold" | sed 's/^/, but not of /;s/but not of $//')"
 done
 grep -rlE '"[a-z]+/[a-z_]+\.h"' "$work/usr/include" | xargs -r grep -hoE '"edge/[a-z_]+\.h"' | tr -d '"' | sort -u |
 	while read -r h; do [ -f "$work/usr/include/$h" ] || echo "$h"; done >"$work/missing"

@@ -43,6 +43,11 @@ printf '%s\n' "${files[@]}" | sed -n 's|/[^/]*$||p' | sort -u | while read -r d;
 	[ -f "$d/README.md" ] || echo "$d"
 done | none "every folder has a README.md"
 
+for f in "${product[@]}" $(matching '^(kernels/.*\.clh?|doc/.*\.(md|1|txt))$'); do
+	name=${f##*/}
+	[ "$name" = README.md ] || grep -qE "(^|[^a-z_0-9])${name%.*}\b" "${f%/*}/README.md" || echo "$f"
+done | none "every source is named by its folder's README"
+
 for f in "${sources[@]}" "${scripts[@]}" $(matching '(\.py|\.awk|configure\.ac|Makefile\.am|\.[17])$'); do
 	head -n 5 "$f" | grep -q 'SPDX-License-Identifier: Apache-2.0' || echo "$f"
 done | none "every source names its licence"
