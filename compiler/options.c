@@ -179,11 +179,45 @@ static bool take_number(const char *text, unsigned long least, unsigned long mos
 	return *text >= '0' && *text <= '9' && !*end && n >= least && n <= most;
 }
 
+/* What only tune takes. Returns -1, or the exit status. */
+static int take_tune_option(struct arena *a, struct options *o, int letter)
+{
+	char *end;
+
+	switch (letter) {
+	case OPTION_RESUME: o->tune.resume = true; return -1;
+	case OPTION_MODEL: o->tune.model = optarg; return -1;
+	case OPTION_SEARCH:
+		if (strcmp(optarg, "random") && strcmp(optarg, "tpe") && strcmp(optarg, "anneal") && strcmp(optarg, "greedy") &&
+		    strcmp(optarg, "llm") && strcmp(optarg, "replay"))
+			return bad_usage("--search %s is not one of random, tpe, anneal, greedy, llm, replay", optarg);
+		o->tune.search = optarg;
+		return -1;
+	case OPTION_TRIALS:
+		o->tune.trials_set = true;
+		return take_number(optarg, 0, 100000, &o->tune.trials) ? -1 : bad_usage("--trials %s is not a number up to 100000", optarg);
+	case OPTION_SEED:
+		o->tune.seed_set = true;
+		errno = 0;
+		o->tune.seed = strtoull(optarg, &end, 10);
+		return *optarg < '0' || *optarg > '9' || *end || errno ? bad_usage("--seed %s is not a number", optarg) : -1;
+	case OPTION_JOBS: return take_number(optarg, 1, 256, &o->tune.jobs) ? -1 : bad_usage("--jobs %s is not a number from 1 to 256", optarg);
+	case OPTION_RUNNER: vec_push(a, &o->tune.runners, optarg); return -1;
+	case OPTION_LIMIT:
+		o->tune.limit_s = strtod(optarg, &end);
+		return *end || !(o->tune.limit_s > 0 && o->tune.limit_s < 1e6) ? bad_usage("--limit %s is not a time in seconds", optarg) : -1;
+	case OPTION_RECORD: o->tune.record = optarg; return -1;
+	case OPTION_WORK: o->tune.work = optarg; return -1;
+	case OPTION_ROUNDS: return take_number(optarg, 1, 101, &o->tune.rounds) ? -1 : bad_usage("--rounds %s is not a number from 1 to 101", optarg);
+	case OPTION_TRANSCRIPT: o->tune.transcript = optarg; return -1;
+	default: fputs("Try 'edgec --help'.\n", stderr); return 2;
+	}
+}
+
 /* Returns -1, or the exit status. */
 static int take_option(struct arena *a, struct options *o, int letter)
 {
 	struct setting s;
-	char *end;
 
 	switch (letter) {
 	case 'o': o->output = optarg; return -1;
@@ -218,34 +252,9 @@ static int take_option(struct arena *a, struct options *o, int letter)
 	case OPTION_PRINT_AFTER: o->print_after = optarg; return -1;
 	case OPTION_STOP_AFTER: o->stop_after = optarg; return -1;
 	case OPTION_HTML: o->html = optarg; return -1;
-	case OPTION_RESUME: o->tune.resume = true; return -1;
-	case OPTION_MODEL: o->tune.model = optarg; return -1;
-	case OPTION_SEARCH:
-		if (strcmp(optarg, "random") && strcmp(optarg, "tpe") && strcmp(optarg, "anneal") && strcmp(optarg, "greedy") &&
-		    strcmp(optarg, "llm") && strcmp(optarg, "replay"))
-			return bad_usage("--search %s is not one of random, tpe, anneal, greedy, llm, replay", optarg);
-		o->tune.search = optarg;
-		return -1;
-	case OPTION_TRIALS:
-		o->tune.trials_set = true;
-		return take_number(optarg, 0, 100000, &o->tune.trials) ? -1 : bad_usage("--trials %s is not a number up to 100000", optarg);
-	case OPTION_SEED:
-		o->tune.seed_set = true;
-		errno = 0;
-		o->tune.seed = strtoull(optarg, &end, 10);
-		return *optarg < '0' || *optarg > '9' || *end || errno ? bad_usage("--seed %s is not a number", optarg) : -1;
-	case OPTION_JOBS: return take_number(optarg, 1, 256, &o->tune.jobs) ? -1 : bad_usage("--jobs %s is not a number from 1 to 256", optarg);
-	case OPTION_RUNNER: vec_push(a, &o->tune.runners, optarg); return -1;
-	case OPTION_LIMIT:
-		o->tune.limit_s = strtod(optarg, &end);
-		return *end || !(o->tune.limit_s > 0 && o->tune.limit_s < 1e6) ? bad_usage("--limit %s is not a time in seconds", optarg) : -1;
-	case OPTION_RECORD: o->tune.record = optarg; return -1;
-	case OPTION_WORK: o->tune.work = optarg; return -1;
-	case OPTION_ROUNDS: return take_number(optarg, 1, 101, &o->tune.rounds) ? -1 : bad_usage("--rounds %s is not a number from 1 to 101", optarg);
-	case OPTION_TRANSCRIPT: o->tune.transcript = optarg; return -1;
 	case 'h': usage(stdout); return 0;
 	case 'V': puts("edgec " PACKAGE_VERSION); return 0;
-	default: fputs("Try 'edgec --help'.\n", stderr); return 2;
+	default: return take_tune_option(a, o, letter);
 	}
 }
 

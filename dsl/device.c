@@ -4,6 +4,7 @@
 
 #include "sema.h"
 
+#include <assert.h>
 #include <string.h>
 
 /* Instruction sets of native code; the bits are those of decl_device.isas. */
@@ -68,6 +69,29 @@ static void device_capacity(struct sema *s, struct decl_device *out, const struc
 	*at = v->number;
 }
 
+/* What is only a number: rates as they are, times in milliseconds. */
+static void device_measured(struct decl_device *out, const struct setting *m, double x)
+{
+	const struct {
+		const char *name;
+		double *to, factor;
+	} numbers[] = {
+		{ "storage", &out->storage_bytes_per_s, 1 }, { "memory", &out->memory_bytes_per_s, 1 },
+		{ "compute", &out->flops_per_s, 1 },	     { "touch", &out->touch_bytes_per_s, 1 },
+		{ "cached", &out->cached_bytes_per_s, 1 },   { "upload", &out->upload_bytes_per_s, 1 },
+		{ "launch", &out->launch_ms, 1e3 },	     { "start", &out->start_ms, 1e3 },
+		{ "seek", &out->seek_ms, 1e3 },		     { "page", &out->page_ms, 1e3 },
+		{ "latency", &out->latency_ms, 1e3 },
+	};
+
+	for (unsigned i = 0; i < sizeof numbers / sizeof *numbers; i++)
+		if (sema_is(m, numbers[i].name)) {
+			*numbers[i].to = x * numbers[i].factor;
+			return;
+		}
+	assert(!"every setting of a device has a place");
+}
+
 void resolve_device(struct sema *s, const struct ast_decl *decl)
 {
 	struct decl_device out = { .name = decl->name.text, .span = decl->name.span };
@@ -88,36 +112,16 @@ void resolve_device(struct sema *s, const struct ast_decl *decl)
 			out.kernels = strcmp(v->text, "cpu") ? DECL_KERNELS_GPU : DECL_KERNELS_CPU;
 		else if (sema_is(&m, "weights"))
 			out.weights = strcmp(v->text, "buffer") ? DECL_WEIGHTS_TEXTURE : DECL_WEIGHTS_BUFFER;
-		else if (sema_is(&m, "storage"))
-			out.storage_bytes_per_s = v->number;
-		else if (sema_is(&m, "memory"))
-			out.memory_bytes_per_s = v->number;
-		else if (sema_is(&m, "compute"))
-			out.flops_per_s = v->number;
-		else if (sema_is(&m, "launch"))
-			out.launch_ms = v->number * 1e3;
-		else if (sema_is(&m, "start"))
-			out.start_ms = v->number * 1e3;
-		else if (sema_is(&m, "seek"))
-			out.seek_ms = v->number * 1e3;
-		else if (sema_is(&m, "page"))
-			out.page_ms = v->number * 1e3;
-		else if (sema_is(&m, "latency"))
-			out.latency_ms = v->number * 1e3;
-		else if (sema_is(&m, "touch"))
-			out.touch_bytes_per_s = v->number;
-		else if (sema_is(&m, "cached"))
-			out.cached_bytes_per_s = v->number;
 		else if (sema_is(&m, "requests"))
 			device_requests(s, &out, v);
 		else if (sema_is(&m, "image"))
 			device_image(s, &out, v);
 		else if (sema_is(&m, "copies"))
 			copies = device_copies(&out, v);
-		else if (sema_is(&m, "upload"))
-			out.upload_bytes_per_s = v->number;
 		else if (sema_is(&m, "capacity"))
 			device_capacity(s, &out, &m);
+		else if (!sema_is(&m, "threads"))
+			device_measured(&out, &m, v->number);
 		else if (v->integer >= 1 && v->integer <= 1024)
 			out.threads = (uint32_t)v->integer;
 		else

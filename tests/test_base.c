@@ -6,6 +6,7 @@
 #include "base/diag.h"
 #include "base/file.h"
 #include "base/map.h"
+#include "base/npy_array.h"
 #include "base/strbuf.h"
 #include "base/vec.h"
 #include "edge/plan_read.h"
@@ -141,6 +142,47 @@ static void test_diag(struct arena *a)
 	free(out);
 }
 
+static bool put_file(const char *path, const void *data, size_t size)
+{
+	FILE *f = fopen(path, "wb");
+	bool good = f && fwrite(data, 1, size, f) == size;
+
+	return f && fclose(f) == 0 && good;
+}
+
+/* Cut at every byte, which must be seen, and with each bit turned, which may be. */
+static void test_npy(struct arena *a)
+{
+	static const char head[] = "\x93NUMPY\x01\0\x49\0{'descr': '<f2', 'fortran_order': False, 'shape': (2, 3), }             \n";
+	const char *build = getenv("EDGE_BUILDDIR");
+	char *path = arena_printf(a, "%s/tests/test_base.%ld.npy", build ? build : ".", (long)getpid()), *said = NULL;
+	char whole[sizeof head - 1 + 12];
+	unsigned taken = 0, cut = 0;
+	struct npy_array n;
+	struct diag d;
+	size_t size;
+
+	memcpy(whole, head, sizeof head - 1);
+	memcpy(whole + sizeof head - 1, "\0\x3c\0\xc0\0\x38\x01\0\0\x7c\xff\x7b", 12);
+	FILE *stream = open_memstream(&said, &size);
+	diag_init(&d, a, stream);
+	tap_ok(put_file(path, whole, sizeof whole) && npy_array_read(a, &d, NO_SPAN, path, &n) && n.rank == 2 && n.dim[1] == 3 &&
+	       n.data[0] == 1 && n.data[1] == -2 && n.data[2] == 0.5f && n.data[3] == 0x1p-24f && n.data[4] > 1e30f && n.data[5] == 65504,
+	       "an array of halves is read");
+	for (size_t i = 0; i < sizeof whole; i++)
+		cut += put_file(path, whole, i) && !npy_array_read(a, &d, NO_SPAN, path, &n);
+	tap_ok(cut == sizeof whole && d.errors == cut, "%u of %zu prefixes are refused", cut, sizeof whole);
+	for (size_t i = 0; i < 8 * (sizeof head - 1); i++) {
+		whole[i / 8] = (char)(whole[i / 8] ^ 1 << i % 8);
+		taken += put_file(path, whole, sizeof whole) && npy_array_read(a, &d, NO_SPAN, path, &n);
+		whole[i / 8] = (char)(whole[i / 8] ^ 1 << i % 8);
+	}
+	tap_ok(taken < 8 * sizeof head, "each bit of the header turned: %u harmless", taken);
+	fclose(stream);
+	free(said);
+	unlink(path);
+}
+
 /* What a terminal may be shown of other people's words. */
 static void test_shown(struct arena *a)
 {
@@ -189,6 +231,7 @@ int main(void)
 	test_strbuf();
 	test_files(&a);
 	test_diag(&a);
+	test_npy(&a);
 	test_shown(&a);
 	arena_release(&a);
 	tap_ok(a.total == 0 && !a.head, "a released arena is empty");

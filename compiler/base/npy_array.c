@@ -68,7 +68,7 @@ static const char *parse(const char *header, char *kind, size_t *size, struct np
 
 	if (!type || !order || !shape || type[0] != '\'' || *shape != '(')
 		return "its header is not one that NumPy writes";
-	if (strchr("<|=", type[1]) == NULL || !type[2] || type[3] < '1' || type[3] > '8' || type[4] != '\'')
+	if (!type[1] || !strchr("<|=", type[1]) || !type[2] || type[3] < '1' || type[3] > '8' || type[4] != '\'')
 		return "its type is not supported";
 	*kind = type[2];
 	*size = (size_t)(type[3] - '0');
