@@ -50,7 +50,7 @@ bool onnx_defined(struct onnx_import *im, const char *name)
 
 void onnx_define(struct onnx_import *im, const char *name, value_id v)
 {
-	if (v != NO_ID && !graph_value(im->g, v)->span.file)
+	if (v != NO_ID && !onnx_is_sequence(v) && !graph_value(im->g, v)->span.file)
 		graph_value(im->g, v)->span = im->span;
 	map_put(&im->file, &im->scope->values, name, v);
 }
@@ -210,13 +210,33 @@ static void check_attributes(struct call *c)
 	}
 }
 
+/* Conversions that hand on what they are given. */
+static bool knows_sequences(const struct call *c)
+{
+	static const char *const names[] = { "ConcatFromSequence", "Identity", "If", "Loop", "Optional", "OptionalGetElement",
+					     "OptionalHasElement", "SequenceAt", "SequenceErase", "SequenceInsert",
+					     "SequenceLength" };
+
+	for (size_t i = 0; c->op && i < sizeof names / sizeof *names; i++)
+		if (strcmp(names[i], c->op->name) == 0)
+			return true;
+	return !c->op; /* a function of the file */
+}
+
 /* False: an input is missing or came out of a node that failed. */
 static bool inputs_ready(struct call *c)
 {
 	for (uint32_t i = 0; i < c->node->n_input; i++) {
 		bool found;
 
-		if (!call_has(c, i) || onnx_lookup(c->im, c->node->input[i], &found) != NO_ID)
+		value_id v;
+
+		if (!call_has(c, i))
+			continue;
+		v = onnx_lookup(c->im, c->node->input[i], &found);
+		if (onnx_is_sequence(v) && !knows_sequences(c))
+			return call_fail(c, "input %u (\"%s\") is a sequence", i, c->node->input[i]);
+		if (v != NO_ID)
 			continue;
 		if (!found)
 			return call_fail(c, "input %u (\"%s\") is produced by nothing", i,
@@ -298,6 +318,10 @@ static void add_outputs(struct onnx_import *im, const Onnx__GraphProto *graph)
 		}
 		if (v == NO_ID)
 			continue;
+		if (onnx_is_sequence(v)) {
+			diag_error(im->d, im->span, "output \"%s\" is a sequence: sequences as outputs are not supported", name);
+			continue;
+		}
 		if (graph->output[i]->type && graph->output[i]->type->tensor_type &&
 		    onnx_unsigned(graph->output[i]->type->tensor_type->elem_type)) {
 			diag_error(im->d, im->span, "output \"%s\": tensors of %s are not supported", name,
@@ -350,8 +374,10 @@ static bool choose_outputs(struct onnx_import *im, Onnx__GraphProto *graph)
 	return good;
 }
 
+/* The first files had no list of opsets; one of other domains alone says nothing of the standard's. */
 static bool read_opset(struct onnx_import *im, const Onnx__ModelProto *model)
 {
+	im->opset = model->n_opset_import ? OPSET_NEWEST : OPSET_OLDEST;
 	for (size_t i = 0; i < model->n_opset_import; i++)
 		if (is_standard_domain(model->opset_import[i]->domain))
 			im->opset = model->opset_import[i]->version;

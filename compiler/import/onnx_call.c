@@ -79,7 +79,7 @@ void call_out(struct call *c, uint32_t i, value_id v)
 		return;
 	if (c->failed)
 		v = NO_ID;
-	if (v != NO_ID && !graph_value(c->g, v)->name)
+	if (v != NO_ID && !onnx_is_sequence(v) && !graph_value(c->g, v)->name)
 		graph_value(c->g, v)->name = arena_strdup(c->im->a, c->node->output[i]);
 	onnx_define(c->im, c->node->output[i], v);
 }
@@ -147,7 +147,7 @@ const int64_t *call_ints(struct call *c, const char *name, uint32_t *count)
 
 bool is_known(const struct call *c, value_id v)
 {
-	return v != NO_ID && graph_value(c->g, v)->kind == VALUE_CONST;
+	return v != NO_ID && !onnx_is_sequence(v) && graph_value(c->g, v)->kind == VALUE_CONST;
 }
 
 static size_t bytes_of(const struct call *c, value_id v)
@@ -260,12 +260,12 @@ bool call_axis(struct call *c, int64_t axis, uint32_t rank, uint32_t *out)
 
 struct shape shape_of(const struct call *c, value_id v)
 {
-	return v == NO_ID ? (struct shape){ 0 } : graph_value(c->g, v)->shape;
+	return v == NO_ID || onnx_is_sequence(v) ? (struct shape){ 0 } : graph_value(c->g, v)->shape;
 }
 
 enum dtype dtype_of(const struct call *c, value_id v)
 {
-	return v == NO_ID ? DTYPE_F32 : graph_value(c->g, v)->dtype;
+	return v == NO_ID || onnx_is_sequence(v) ? DTYPE_F32 : graph_value(c->g, v)->dtype;
 }
 
 static bool foldable(const struct call *c, const struct node *n)
@@ -321,6 +321,9 @@ value_id emit(struct call *c, enum op op, const value_id *in, uint32_t in_count,
 	value_id out;
 	node_id id;
 
+	for (uint32_t i = 0; i < in_count; i++)
+		if (onnx_is_sequence(in[i]))
+			call_fail(c, "a sequence stands where a tensor must be");
 	if (c->failed)
 		return NO_ID;
 	if (!name && c->node->n_output)
@@ -363,14 +366,18 @@ value_id emit_cast(struct call *c, value_id x, enum dtype t)
 
 value_id emit_reshape(struct call *c, value_id x, const struct shape *s)
 {
-	if (x != NO_ID && shape_equal(&graph_value(c->g, x)->shape, s))
+	struct shape from = shape_of(c, x);
+
+	if (x != NO_ID && !onnx_is_sequence(x) && shape_equal(&from, s))
 		return x;
 	return emit_with(c, OP_reshape, x, attr_ints(shape, s->dim, s->rank));
 }
 
 value_id emit_expand(struct call *c, value_id x, const struct shape *s)
 {
-	if (x != NO_ID && shape_equal(&graph_value(c->g, x)->shape, s))
+	struct shape from = shape_of(c, x);
+
+	if (x != NO_ID && !onnx_is_sequence(x) && shape_equal(&from, s))
 		return x;
 	return emit_with(c, OP_expand, x, attr_ints(shape, s->dim, s->rank));
 }

@@ -16,7 +16,7 @@
 #include "import/onnx.pb-c.h"
 
 enum {
-	OPSET_OLDEST = 7,
+	OPSET_OLDEST = 1,
 	OPSET_NEWEST = 28 /* the newest published one when the table in onnx_ops.c was made */
 };
 
@@ -38,6 +38,19 @@ struct onnx_steps {
 	value_id step;	    /* one number, or one for each index of `axis` */
 	uint32_t axis;
 };
+
+/* A list of tensors: a name may mean one, by an id with this bit (onnx_ops_sequence.c). */
+enum { ONNX_SEQUENCE = INT32_MIN };
+
+struct onnx_sequence {
+	value_id *item;
+	uint32_t count;
+};
+
+static inline bool onnx_is_sequence(value_id v)
+{
+	return v != NO_ID && v >> 31;
+}
 
 enum {
 	MAX_BODY_DEPTH = 16,
@@ -63,6 +76,7 @@ struct onnx_import {
 	VEC(int64_t) dim_value;
 	VEC(struct onnx_steps) steps; /* onnx_ops_steps.c */
 	VEC(uint32_t) steps_of;	      /* value -> index in steps, + 1; 0: none */
+	VEC(struct onnx_sequence) sequences;
 	const Onnx__GraphProto *graph; /* the outermost */
 	bool end_hinted;
 	uint32_t body_depth;
@@ -161,6 +175,7 @@ bool onnx_dtype(int64_t number, enum dtype *out);
 bool onnx_unsigned(int64_t number); /* of 16 bits or more: not for inputs and outputs */
 bool onnx_inner_dtype(int64_t number, enum dtype *out); /* and what holds those inside of a network */
 const char *onnx_dtype_name(int64_t number);
+int64_t onnx_dtype_number(const char *name); /* in letters of any size; 0: no such type */
 /* A constant of what the tensor holds; NO_ID: said why. what: "initializer", "attribute \"value\"
  * of …" */
 value_id onnx_tensor(struct onnx_import *im, const Onnx__TensorProto *t, const char *what);

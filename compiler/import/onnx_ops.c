@@ -122,6 +122,19 @@ const struct onnx_op onnx_ops[] = {
 	NEW("Unsqueeze", 25, op_unsqueeze),
 	{ "Upsample", 9, 10, op_resize, OP_resize },
 
+	/* lists of tensors */
+	NEW("ConcatFromSequence", 11, op_concat_from_sequence),
+	NEW("Optional", 15, op_optional),
+	NEW("OptionalGetElement", 18, op_identity),
+	NEW("OptionalHasElement", 18, op_optional_has),
+	NEW("SequenceAt", 11, op_sequence_at),
+	NEW("SequenceConstruct", 11, op_sequence_construct),
+	NEW("SequenceEmpty", 11, op_sequence_construct),
+	NEW("SequenceErase", 11, op_sequence_erase),
+	NEW("SequenceInsert", 11, op_sequence_insert),
+	NEW("SequenceLength", 11, op_sequence_length),
+	NEW("SplitToSequence", 24, op_split_to_sequence),
+
 	/* known at once */
 	NEW("Constant", 25, op_constant),
 	NEW("ConstantOfShape", 25, op_constant_of_shape),

@@ -220,6 +220,17 @@ bool op_scatter_nd(struct call *c);
 bool op_scatter_elements(struct call *c);
 bool op_compress(struct call *c);
 
+/* onnx_ops_sequence.c */
+bool op_sequence_construct(struct call *c);
+bool op_sequence_insert(struct call *c);
+bool op_sequence_erase(struct call *c);
+bool op_sequence_at(struct call *c);
+bool op_sequence_length(struct call *c);
+bool op_concat_from_sequence(struct call *c);
+bool op_split_to_sequence(struct call *c);
+bool op_optional(struct call *c);
+bool op_optional_has(struct call *c);
+
 /* onnx_ops_order.c */
 bool op_top_k(struct call *c);
 bool op_reverse_sequence(struct call *c);

@@ -105,6 +105,15 @@ static value_id add_masks(struct call *c, value_id a, value_id b)
 	return a == NO_ID ? b : b == NO_ID ? a : emit2(c, OP_add, a, b);
 }
 
+/* A row that sees nothing is 0 / 0, and means nothing: its weights are 0. */
+static value_id masked_softmax(struct call *c, value_id s)
+{
+	value_id largest = emit_reduce(c, OP_reduce_max, s, 3, true);
+	value_id none = emit2(c, OP_equal, largest, emit_like(c, s, -INFINITY));
+
+	return emit3(c, OP_where, none, emit_like(c, s, 0), emit_with(c, OP_softmax, s, attr_int(axis, 3)));
+}
+
 /* softmax(f(scale q k') + mask) v, with the scores to look at. */
 static value_id by_products(struct call *c, const struct attend *a, const value_id *in, double scale)
 {
@@ -119,7 +128,7 @@ static value_id by_products(struct call *c, const struct attend *a, const value_
 	if (in[3] != NO_ID)
 		s = emit2(c, OP_add, s, in[3]);
 	shown = a->shown_mode == 2 ? s : shown;
-	s = emit_with(c, OP_softmax, s, attr_int(axis, 3));
+	s = in[3] != NO_ID ? masked_softmax(c, s) : emit_with(c, OP_softmax, s, attr_int(axis, 3));
 	shown = a->shown_mode == 3 ? s : shown;
 	if (a->shown)
 		*a->shown = shown;

@@ -120,9 +120,38 @@ bool op_is_inf(struct call *c)
 	return !c->failed;
 }
 
+/*
+ * Before opset 7 the second operand stood at `axis` of the first, or at its end, and only where
+ * `broadcast` said so; PRelu had a slope for each channel.
+ */
+static value_id placed(struct call *c, value_id x, value_id y)
+{
+	struct shape s = shape_of(c, x), ys = shape_of(c, y), out = { .rank = s.rank };
+	uint32_t at;
+
+	if (shape_elements(&ys) == 1)
+		return emit_reshape(c, y, &(struct shape){ 0 });
+	if (c->op->op == OP_prelu)
+		at = 1;
+	else if (!call_attr(c, "axis") || !call_int(c, "broadcast", 0))
+		return y;
+	else if (!call_axis(c, call_int(c, "axis", 0), s.rank, &at))
+		return NO_ID;
+	if (at + ys.rank > s.rank) {
+		call_fail(c, "%s at axis %u does not fit %s", shape_string(&c->im->scratch, &ys), at,
+			  shape_string(&c->im->scratch, &s));
+		return NO_ID;
+	}
+	for (uint32_t i = 0; i < s.rank; i++)
+		out.dim[i] = i >= at && i < at + ys.rank ? ys.dim[i - at] : 1;
+	return emit_reshape(c, y, &out);
+}
+
 bool op_binary(struct call *c)
 {
-	call_out(c, 0, emit2(c, c->op->op, call_in(c, 0), call_in(c, 1)));
+	value_id x = call_in(c, 0), y = call_in(c, 1);
+
+	call_out(c, 0, emit2(c, c->op->op, x, c->opset < 7 ? placed(c, x, y) : y));
 	return !c->failed;
 }
 
@@ -132,6 +161,8 @@ bool op_pow(struct call *c)
 	value_id x = call_in(c, 0), y = call_in(c, 1);
 	enum dtype t = dtype_of(c, x);
 
+	if (c->opset < 7)
+		y = placed(c, x, y);
 	if (!dtype_is_float(t) && dtype_is_float(dtype_of(c, y)))
 		x = emit_cast(c, x, dtype_of(c, y));
 	else
@@ -212,7 +243,8 @@ bool op_clip(struct call *c)
 
 bool op_cast(struct call *c)
 {
-	int64_t number = call_int(c, "to", 0);
+	/* a name until opset 6 */
+	int64_t number = c->opset < 6 ? onnx_dtype_number(call_string(c, "to", "")) : call_int(c, "to", 0);
 	enum dtype t;
 
 	call_attr(c, "saturate");

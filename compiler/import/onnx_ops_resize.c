@@ -108,6 +108,11 @@ static bool read_target(struct call *c, struct resizing *r)
 			list[i] = a->floats[i];
 		return by_scales(c, r, list, (uint32_t)a->n_floats);
 	}
+	if (c->opset < 7) { /* Upsample of images */
+		double list[4] = { 1, 1, call_float(c, "height_scale", 1), call_float(c, "width_scale", 1) };
+
+		return by_scales(c, r, list, 4);
+	}
 	if (call_has(c, at))
 		scales = call_known_floats(c, at, "scales", &n);
 	if (c->failed)

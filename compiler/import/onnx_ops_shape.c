@@ -164,11 +164,28 @@ bool op_expand(struct call *c)
 	return !c->failed;
 }
 
+/* Version 1: so many times along one axis. */
+static const int64_t *times_along(struct call *c, uint32_t rank, uint32_t *count)
+{
+	const int64_t *times = call_known_ints(c, 1, "tiles", count), *axis;
+	int64_t *list = arena_new_array(&c->im->scratch, int64_t, rank + 1);
+	uint32_t n, a;
+
+	axis = call_known_ints(c, 2, "axis", &n);
+	if (!times || *count != 1 || !axis || n != 1 || !call_axis(c, *axis, rank, &a))
+		return NULL;
+	for (uint32_t i = 0; i < rank; i++)
+		list[i] = i == a ? *times : 1;
+	*count = rank;
+	return list;
+}
+
 bool op_tile(struct call *c)
 {
 	value_id x = call_in(c, 0);
 	uint32_t n;
-	const int64_t *times = call_known_ints(c, 1, "repeats", &n);
+	const int64_t *times = c->opset < 6 ? times_along(c, shape_of(c, x).rank, &n)
+					    : call_known_ints(c, 1, "repeats", &n);
 
 	if (!times)
 		return call_fail(c, "the repeats are missing");
@@ -188,10 +205,10 @@ bool op_concat(struct call *c)
 		if (in[i] == NO_ID)
 			return call_fail(c, "input %u is missing", i);
 	}
-	if (!n || !call_attr(c, "axis"))
+	if (!n || (c->opset >= 4 && !call_attr(c, "axis")))
 		return call_fail(c, "it has no inputs or no axis");
 	rank = shape_of(c, in[0]).rank;
-	if (!call_axis(c, call_int(c, "axis", 0), rank, &axis))
+	if (!call_axis(c, call_int(c, "axis", 1), rank, &axis))
 		return false;
 	call_out(c, 0, n == 1 ? in[0] : emit(c, OP_concat, in, n, &attr_int(axis, axis), 1));
 	return !c->failed;

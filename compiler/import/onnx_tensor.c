@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 enum { COPY_LIMIT = 4096, FIELD_FLOAT_DATA = 4, FIELD_DOUBLE_DATA = 10 };
@@ -67,6 +68,14 @@ const char *onnx_dtype_name(int64_t number)
 	if (number < 1 || number >= (int64_t)(sizeof types / sizeof *types))
 		return "an unknown type";
 	return types[number].name;
+}
+
+int64_t onnx_dtype_number(const char *name)
+{
+	for (size_t i = 1; i < sizeof types / sizeof *types; i++)
+		if (types[i].name && strcasecmp(types[i].name, name) == 0)
+			return (int64_t)i;
+	return 0;
 }
 
 /* What is being read, for messages. */

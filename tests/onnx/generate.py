@@ -31,8 +31,8 @@ def node(op, inputs, outputs=("y",), **attrs):
 
 
 def case(name, nodes, given, consts=None, outputs=("y",), opset=17, const_given=(), reference=False, functions=(),
-         optimised=False):
-    """given: run-time inputs; consts: initialisers."""
+         optimised=False, want=None):
+    """given: run-time inputs; consts: initialisers; want: the outputs, where nothing runs such a version any more."""
     imports = [helper.make_opsetid("", opset)]
     nodes = nodes if isinstance(nodes, list) else [nodes]
     consts = consts or {}
@@ -43,7 +43,7 @@ def case(name, nodes, given, consts=None, outputs=("y",), opset=17, const_given=
     graph = helper.make_graph(nodes, "g", ins, probe, inits)
     model = helper.make_model(graph, opset_imports=imports, ir_version=min(10, 10), producer_name="", functions=list(functions))
     try:
-        if reference:
+        if reference or want:
             raise RuntimeError
         options = onnxruntime.SessionOptions()
         level = onnxruntime.GraphOptimizationLevel
@@ -53,7 +53,7 @@ def case(name, nodes, given, consts=None, outputs=("y",), opset=17, const_given=
         got = session.run(list(outputs), given)
     except Exception as e:
         try:
-            got = ReferenceEvaluator(model).run(list(outputs), given)
+            got = want or ReferenceEvaluator(model).run(list(outputs), given)
         except Exception as e2:
             print("SKIP", name, "|", str(e)[:150].replace("\n", " "), "|", str(e2)[:150].replace("\n", " "))
             return
@@ -661,6 +661,44 @@ for after in ("NONE", "SOFTMAX", "LOGISTIC"):
     case("ml-LinearClassifier-" + after, ml("LinearClassifier", ["x"], ["label", "scores"], coefficients=coefficients, intercepts=[.1, .2, .3], classlabels_ints=[7, 3, 5],
                                             multi_class=1, post_transform=after), {"x": rowx}, outputs=["label", "scores"])
 case("ml-ArrayFeatureExtractor", ml("ArrayFeatureExtractor", ["x", "i"]), {"x": rowx}, {"i": np.array([[2, 0, 3]], I64)})
+
+# ---- opsets before 7: places instead of broadcasting, attributes instead of inputs
+old, per = rnd("old", 2, 3, 4, 5), rnd("per", 3)
+spread = per.reshape(3, 1, 1)
+for op, f in (("Add", np.add), ("Sub", np.subtract), ("Mul", np.multiply), ("Div", np.divide)):
+    case(op + "-6-axis", node(op, ["x", "b"], axis=1, broadcast=1), {"x": old}, {"b": per}, opset=6, want=[f(old, spread)])
+case("Greater-1-axis", node("Greater", ["x", "b"], axis=1, broadcast=1), {"x": old}, {"b": per}, opset=4, want=[old > spread])
+case("Pow-1-axis", node("Pow", ["x", "b"], axis=-3, broadcast=1), {"x": np.abs(old)}, {"b": per}, opset=5, want=[np.abs(old) ** spread])
+case("Add-1-end", node("Add", ["x", "b"], broadcast=1), {"x": old}, {"b": old[0, 0]}, opset=4, want=[old + old[0, 0]])
+case("PRelu-6", node("PRelu", ["x", "s"]), {"x": old}, {"s": per}, opset=6, want=[np.where(old < 0, old * spread, old)])
+case("Cast-1", node("Cast", ["x"], to="INT32"), {"x": old}, opset=5, want=[old.astype(np.int32)])
+case("Concat-1", node("Concat", ["x", "x"]), {"x": old}, opset=3, want=[np.concatenate([old, old], 1)])
+case("Tile-1", node("Tile", ["x", "n", "a"]), {"x": old}, {"n": np.array([3], I64), "a": np.array([-2], I64)}, opset=5, want=[np.tile(old, (1, 1, 3, 1))])
+case("Upsample-1", node("Upsample", ["x"], height_scale=2., width_scale=3.), {"x": old}, opset=6, want=[old.repeat(2, 2).repeat(3, 3)])
+case("Reshape-1", node("Reshape", ["x"], shape=[0, -1]), {"x": old}, opset=4, want=[old.reshape(2, 60)])
+case("Pad-1", node("Pad", ["x"], paddings=[0, 0, 1, 0, 0, 0, 0, 2], value=.5), {"x": old}, opset=1, want=[np.pad(old, ((0, 0), (0, 0), (1, 0), (0, 2)), constant_values=.5)])
+
+# ---- lists of tensors
+seqx = rnd("seq", 2, 7, 3)
+case("SplitToSequence-11", [node("SplitToSequence", ["x", "n"], ["l"], axis=1), node("SequenceAt", ["l", "i"], ["a"]), node("SequenceAt", ["l", "j"], ["b"]),
+                            node("Concat", ["a", "b"], axis=1), node("SequenceLength", ["l"], ["c"])],
+     {"x": seqx}, {"n": np.array(3, I64), "i": np.array(-1, I64), "j": np.array(0, I64)}, outputs=["y", "c"], opset=12)
+case("SplitToSequence-11-list", [node("SplitToSequence", ["x", "n"], ["l"], axis=1), node("SequenceErase", ["l", "i"], ["m"]), node("ConcatFromSequence", ["m"], axis=1)],
+     {"x": seqx}, {"n": np.array([4, 1, 2], I64), "i": np.array(1, I64)}, opset=12)
+case("SplitToSequence-11-each", [node("SplitToSequence", ["x"], ["l"], axis=1, keepdims=0), node("SequenceErase", ["l"], ["m"]), node("ConcatFromSequence", ["m"], axis=-1, new_axis=1)],
+     {"x": seqx}, opset=12)
+case("SequenceConstruct-11", [node("Neg", ["x"], ["n"]), node("SequenceConstruct", ["x", "n"], ["l"]), node("SequenceInsert", ["l", "n", "i"], ["m"]), node("SequenceInsert", ["m", "x"], ["o"]),
+                              node("ConcatFromSequence", ["o"], axis=0, new_axis=1)], {"x": seqx}, {"i": np.array(0, I64)}, opset=12)
+listing = helper.make_graph([helper.make_node("Mul", ["h", "h"], ["h2"]), helper.make_node("SequenceInsert", ["l", "h2"], ["l2"]), helper.make_node("Identity", ["go"], ["go2"])], "b",
+                            [helper.make_tensor_value_info("i", TensorProto.INT64, []), helper.make_tensor_value_info("go", TensorProto.BOOL, []),
+                             helper.make_tensor_value_info("h", TensorProto.FLOAT, None), helper.make_tensor_sequence_value_info("l", TensorProto.FLOAT, None)],
+                            [helper.make_tensor_value_info("go2", TensorProto.BOOL, []), helper.make_tensor_value_info("h2", TensorProto.FLOAT, None),
+                             helper.make_tensor_sequence_value_info("l2", TensorProto.FLOAT, None)])
+case("Loop-13-sequence", [node("SequenceEmpty", [], ["e"]), node("Loop", ["m", "", "x", "e"], ["h", "all"], body=listing), node("ConcatFromSequence", ["all"], axis=0, new_axis=1)],
+     {"x": rnd("ls", 2, 3)}, {"m": np.array(3, I64)}, opset=13)
+case("OptionalHasElement-18", [node("OptionalHasElement", ["x"], ["c"]), node("OptionalGetElement", ["x"])], {"x": seqx}, outputs=["y", "c"], opset=18)
+case("Attention-23-blind", node("Attention", ["q", "k", "v", "m"], ["y", "", "", "s"], qk_matmul_output_mode=3), {"q": q4, "k": k4, "v": v4},
+     {"m": np.arange(q4.shape[2])[:, None] * np.ones(k4.shape[2], int) % 2 > 0}, outputs=["y", "s"], opset=23, reference=True)
 
 for old in HERE.glob("*.onnx"):
     if old.stem not in written:

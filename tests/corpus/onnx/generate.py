@@ -148,7 +148,7 @@ save("unsupported-string", build([node("Identity", ["x"])], [helper.make_tensor_
 save("unsupported-uint32", build([node("Identity", ["x"])], [helper.make_tensor_value_info("x", TensorProto.UINT32, [2])]))
 save("unsupported-uint32-output", build([node("Cast", ["x"], to=TensorProto.UINT32)], outputs=[helper.make_tensor_value_info("y", TensorProto.UINT32, None)]))
 save("unsupported-uint64-large", build([node("Cast", ["w"], ["c"], to=F), node("Add", ["x", "c"])], inits=[numpy_helper.from_array(np.array(2**63, np.uint64), "w")]))
-save("unsupported-opset-5", build([node("Relu", ["x"])], opset=5))
+save("good-opset-5", build([node("Relu", ["x"])], opset=5))
 save("unsupported-future-attribute", build([node("Softmax", ["x"], axis=1, temperature=2.0)], opset=99))
 save("unsupported-indices", build([node("MaxPool", ["i"], ["y", "j"], kernel_shape=[2, 2], storage_order=1)], [helper.make_tensor_value_info("i", F, [1, 1, 4, 4])],
                                   [Y, helper.make_tensor_value_info("j", TensorProto.INT64, None)]))
