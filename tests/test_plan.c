@@ -16,6 +16,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -674,6 +675,31 @@ static void test_live(const struct edge_plan *p)
 	free(mark);
 }
 
+/* A wait ends with the arrival of what the step needs, and no wait is from before the first read. */
+static void test_waits(const struct edge_plan *p)
+{
+	struct explain e;
+	double waited = 0, before = p->reads[0].predicted_start_ms;
+	uint32_t wrong = 0;
+
+	explain_init(&e, p);
+	for (uint32_t i = 0; i < p->step_count; i++) {
+		const struct edge_step *s = &p->steps[i];
+		double arrived = 0;
+
+		for (uint32_t r = 0; r < s->reads_needed; r++)
+			arrived = fmax(arrived, p->reads[r].predicted_end_ms);
+		wrong += e.wait[i] < 0 || before + e.wait[i] > s->predicted_start_ms + 1e-9;
+		wrong += arrived > before + 1e-9 && arrived < s->predicted_start_ms ? fabs(before + e.wait[i] - arrived) > 1e-9 : 0;
+		wrong += arrived <= before && e.wait[i] > 0;
+		before = fmax(before, s->predicted_start_ms + s->predicted_ms);
+		waited += e.wait[i];
+	}
+	tap_ok(!wrong && waited > 0 && p->reads[0].predicted_start_ms > 0, "steps wait for reads alone, %.3f ms: %u of %u wrong",
+	       waited, wrong, p->step_count);
+	explain_free(&e);
+}
+
 static void test_explain(void)
 {
 	struct arena a = { 0 };
@@ -694,6 +720,7 @@ static void test_explain(void)
 	unlink(path);
 	plan_check(i.data, i.size, &p, why, sizeof why);
 	test_live(&p);
+	test_waits(&p);
 	for (int k = 0; k < 3; k++) {
 		FILE *out = open_memstream(&text[k], &size[k]);
 		int rc = explain[k](&p, out);

@@ -5,6 +5,7 @@
 #include "plan/explain.h"
 #include "plan/explain_train.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,6 +74,28 @@ static void count_live(struct explain *e)
 	free(now);
 }
 
+/*
+ * From the end of the step before, or the first read, to the arrival of all that a step needs. What else lies between
+ * two steps is the start of the process, first touches of memory and code, and what reading takes from kernels.
+ */
+static void find_waits(struct explain *e)
+{
+	const struct edge_plan *p = e->p;
+	double since = p->read_count ? p->reads[0].predicted_start_ms : 0, here = 0;
+
+	e->wait = xmalloc((p->step_count + 1) * sizeof *e->wait);
+	for (uint32_t i = 0, r = 0; i < p->step_count; i++) {
+		const struct edge_step *s = &p->steps[i];
+		double until;
+
+		for (; r < s->reads_needed; r++)
+			here = fmax(here, p->reads[r].predicted_end_ms);
+		until = fmin(here, s->predicted_start_ms);
+		e->wait[i] = until > since ? until - since : 0;
+		since = fmax(since, s->predicted_start_ms + s->predicted_ms);
+	}
+}
+
 void explain_init(struct explain *e, const struct edge_plan *p)
 {
 	uint32_t first = 0, end = 0, load = 0;
@@ -80,6 +103,7 @@ void explain_init(struct explain *e, const struct edge_plan *p)
 	*e = (struct explain){ .p = p };
 	if (p->lifetimes)
 		count_live(e);
+	find_waits(e);
 	e->read_first = xmalloc((p->step_count + 1) * sizeof *e->read_first);
 	e->read_end = xmalloc((p->step_count + 1) * sizeof *e->read_end);
 	e->load = xmalloc((p->step_count + 1) * sizeof *e->load);
@@ -106,6 +130,7 @@ void explain_free(struct explain *e)
 	free(e->read_first);
 	free(e->read_end);
 	free(e->load);
+	free(e->wait);
 }
 
 const char *explain_size(uint64_t bytes)
@@ -213,8 +238,8 @@ static void json_steps(const struct explain *e, FILE *out)
 		const struct edge_step *s = &e->p->steps[i];
 
 		fprintf(out, "%s\n{\"kind\":\"%s\",\"model\":%u,\"start_ms\":%.9g,\"ms\":%.9g,\"flops\":%llu,\"bytes\":%llu,"
-			"\"reads_needed\":%u,", i ? "," : "", kind[s->kind], s->model, s->predicted_start_ms,
-			s->predicted_ms, (ull)s->flops, (ull)s->bytes, s->reads_needed);
+			"\"reads_needed\":%u,\"wait_ms\":%.9g,", i ? "," : "", kind[s->kind], s->model, s->predicted_start_ms,
+			s->predicted_ms, (ull)s->flops, (ull)s->bytes, s->reads_needed, e->wait[i]);
 		if (e->live)
 			fprintf(out, "\"live_bytes\":%llu,", (ull)e->live[i]);
 		json_key_string("node", explain_node(e->p, i), out);

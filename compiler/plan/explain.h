@@ -14,6 +14,7 @@ struct explain {
 	uint32_t *read_first; /* reads that are on their way while the step computes ... */
 	uint32_t *read_end;   /* ... as predicted: [first, end) */
 	uint32_t *load;       /* what the step carries; NO_LOAD: nothing */
+	double *wait;         /* ms that the step waits for the disk, as predicted for a cold run */
 };
 
 void explain_init(struct explain *e, const struct edge_plan *p);

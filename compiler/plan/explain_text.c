@@ -97,14 +97,6 @@ static void print_reads(const struct explain *e, uint32_t step, FILE *out)
 		fprintf(out, "  reads %u-%u, %s", first, end - 1, explain_size(bytes));
 }
 
-static double step_wait(const struct edge_plan *p, uint32_t i)
-{
-	const struct edge_step *s = &p->steps[i];
-	double before = i ? s[-1].predicted_start_ms + s[-1].predicted_ms : 0;
-
-	return s->predicted_start_ms - before;
-}
-
 /* Appends what fits of a text, as it may be shown. */
 static void fit(char *to, size_t size, const char *text)
 {
@@ -136,8 +128,8 @@ static void print_step(const struct explain *e, uint32_t i, FILE *out)
 	fit(what, sizeof what, node);
 	fprintf(out, "  %5u %9.3f %9.3f %8.2f %11s  %-47s", i, s->predicted_start_ms, s->predicted_ms,
 		(double)s->flops / 1e6, e->live ? explain_size(e->live[i]) : "", what);
-	if (step_wait(e->p, i) > 0.0005)
-		fprintf(out, "  waits %.3f ms", step_wait(e->p, i));
+	if (e->wait[i] > 0.0005)
+		fprintf(out, "  waits %.3f ms", e->wait[i]);
 	if (e->load[i] != NO_LOAD)
 		fprintf(out, "  carries %s", explain_size(e->p->loads[e->load[i]].bytes));
 	print_reads(e, i, out);
