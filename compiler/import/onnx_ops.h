@@ -220,6 +220,14 @@ bool op_scatter_nd(struct call *c);
 bool op_scatter_elements(struct call *c);
 bool op_compress(struct call *c);
 
+/* onnx_ops_ml.c */
+value_id onnx_ml_transformed(struct call *c, value_id scores); /* as post_transform says */
+bool onnx_ml_labels(struct call *c, const int64_t *labels, uint32_t n, value_id at);
+
+/* onnx_ops_tree.c */
+bool op_tree_classifier(struct call *c);
+bool op_tree_regressor(struct call *c);
+
 /* onnx_ops_sequence.c */
 bool op_sequence_construct(struct call *c);
 bool op_sequence_insert(struct call *c);

@@ -40,6 +40,16 @@ static value_id rows(struct call *c, int64_t *width)
 	return x;
 }
 
+/* 1 where x is above the threshold, else 0 */
+static bool op_binarizer(struct call *c)
+{
+	value_id x = call_in(c, 0);
+	value_id above = emit2(c, OP_greater, x, emit_like(c, x, call_float(c, "threshold", 0)));
+
+	call_out(c, 0, emit_cast(c, above, dtype_of(c, x)));
+	return !c->failed;
+}
+
 /* (x - offset) scale, each one number or one for each column */
 static bool op_scaler(struct call *c)
 {
@@ -86,7 +96,7 @@ static value_id linear(struct call *c, int64_t targets)
 	return emit(c, OP_matmul, in, in[2] == NO_ID ? 2 : 3, &attr, 1);
 }
 
-static value_id transformed(struct call *c, value_id x)
+value_id onnx_ml_transformed(struct call *c, value_id x)
 {
 	const char *name = call_string(c, "post_transform", "NONE");
 
@@ -100,13 +110,27 @@ static value_id transformed(struct call *c, value_id x)
 	return NO_ID;
 }
 
+/* Output 0: the labels with these numbers. */
+bool onnx_ml_labels(struct call *c, const int64_t *labels, uint32_t n, value_id at)
+{
+	if (c->failed || !call_wants(c, 0))
+		return !c->failed;
+	if (!n) {
+		diag_warning(c->im->d, c->im->span, "labels of text are no tensors: \"%s\" is left out", c->node->output[0]);
+		onnx_define(c->im, c->node->output[0], NO_ID);
+		return true;
+	}
+	call_out(c, 0, emit(c, OP_gather, (value_id[]){ emit_ints(c, labels, n), at }, 2, &attr_int(axis, 0), 1));
+	return !c->failed;
+}
+
 static bool op_linear_regressor(struct call *c)
 {
 	int64_t targets = call_int(c, "targets", 1);
 
 	if (targets < 1 || targets > 1 << 20)
 		return call_fail(c, "%lld targets are out of range", (long long)targets);
-	call_out(c, 0, transformed(c, linear(c, targets)));
+	call_out(c, 0, onnx_ml_transformed(c, linear(c, targets)));
 	return !c->failed;
 }
 
@@ -129,17 +153,9 @@ static bool op_linear_classifier(struct call *c)
 		return call_fail(c, "%zu coefficients for %lld classes and %lld columns are not supported",
 				 coefficients ? coefficients->n_floats : 0, (long long)classes, (long long)width);
 	scores = linear(c, classes);
-	call_out(c, 1, transformed(c, scores));
-	if (c->failed || !call_wants(c, 0))
-		return !c->failed;
-	if (!labels) {
-		diag_warning(c->im->d, c->im->span, "labels of text are no tensors: \"%s\" is left out", c->node->output[0]);
-		onnx_define(c->im, c->node->output[0], NO_ID);
-		return true;
-	}
+	call_out(c, 1, onnx_ml_transformed(c, scores));
 	at = emit(c, OP_arg_max, &scores, 1, best, 2);
-	call_out(c, 0, emit(c, OP_gather, (value_id[]){ emit_ints(c, labels, n), at }, 2, &attr_int(axis, 0), 1));
-	return !c->failed;
+	return onnx_ml_labels(c, labels, n, at);
 }
 
 static bool op_array_feature_extractor(struct call *c)
@@ -173,10 +189,13 @@ static bool op_zip_map(struct call *c)
 
 const struct onnx_op onnx_ml_ops[] = {
 	NEW("ArrayFeatureExtractor", op_array_feature_extractor),
+	NEW("Binarizer", op_binarizer),
 	NEW("LinearClassifier", op_linear_classifier),
 	NEW("LinearRegressor", op_linear_regressor),
 	NEW("Normalizer", op_normalizer),
 	NEW("Scaler", op_scaler),
+	{ "TreeEnsembleClassifier", 3, 0, op_tree_classifier, OP_identity },
+	{ "TreeEnsembleRegressor", 3, 0, op_tree_regressor, OP_identity },
 	NEW("ZipMap", op_zip_map),
 };
 

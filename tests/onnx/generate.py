@@ -700,6 +700,47 @@ case("OptionalHasElement-18", [node("OptionalHasElement", ["x"], ["c"]), node("O
 case("Attention-23-blind", node("Attention", ["q", "k", "v", "m"], ["y", "", "", "s"], qk_matmul_output_mode=3), {"q": q4, "k": k4, "v": v4},
      {"m": np.arange(q4.shape[2])[:, None] * np.ones(k4.shape[2], int) % 2 > 0}, outputs=["y", "s"], opset=23, reference=True)
 
+# ---- ensembles of decision trees
+def trees(kind, count, columns, classes, mode="BRANCH_LEQ", ids=None, positive=False, missing=False):
+    """Random trees of three levels; weights of the classes in ids."""
+    r, a, prefix = np.random.default_rng(count * 7 + classes), {}, "target" if kind == "Regressor" else "class"
+    keys = "treeids nodeids featureids values modes truenodeids falsenodeids missing_value_tracks_true".split()
+    nodes, weights = {k: [] for k in keys}, {k: [] for k in ("treeids", "nodeids", "ids", "weights")}
+    for t in range(count):
+        for n in range(15):
+            leaf = n >= 7 or (t == 1 and n in (2, 5, 6))
+            row = (t, n, 0 if leaf else int(r.integers(columns)), 0. if leaf else float(r.normal()), "LEAF" if leaf else mode,
+                   0 if leaf else 2 * n + 1, 0 if leaf else 2 * n + 2, int(missing and not leaf and r.integers(2)))
+            if t == 1 and n > 2 and (n - 1) // 2 in (2, 5, 6):
+                continue
+            for k, v in zip(keys, row):
+                nodes[k].append(v)
+            for i in (ids or range(classes)) if leaf else []:
+                for k, v in zip(("treeids", "nodeids", "ids", "weights"), (t, n, i, float(abs(r.normal()) * .3 if positive else r.normal()))):
+                    weights[k].append(v)
+    return {"nodes_" + k: v for k, v in nodes.items()} | {prefix + "_" + k: v for k, v in weights.items()}
+
+
+rowt, labels = rnd("rowt", 9, 5), {"classlabels_int64s": [4, 9, 2]}
+lost = rowt.copy()
+lost[::2, 1::2] = np.nan
+for mode in ("BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT"):
+    case("ml-TreeEnsembleRegressor-" + mode, ml("TreeEnsembleRegressor", ["x"], n_targets=1, base_values=[.25], **trees("Regressor", 4, 5, 1, mode)), {"x": rowt})
+case("ml-TreeEnsembleRegressor-mean", ml("TreeEnsembleRegressor", ["x"], n_targets=2, aggregate_function="AVERAGE", **trees("Regressor", 3, 5, 2)), {"x": rowt})
+case("ml-TreeEnsembleRegressor-missing", ml("TreeEnsembleRegressor", ["x"], n_targets=1, **trees("Regressor", 5, 5, 1, missing=True)), {"x": lost})
+case("ml-TreeEnsembleClassifier-three", ml("TreeEnsembleClassifier", ["x"], ["label", "scores"], post_transform="SOFTMAX", base_values=[.1, -.2, .3], **labels, **trees("Classifier", 4, 5, 3)),
+     {"x": rowt}, outputs=["label", "scores"])
+for after in ("NONE", "LOGISTIC"):
+    case("ml-TreeEnsembleClassifier-two-" + after, ml("TreeEnsembleClassifier", ["x"], ["label", "scores"], post_transform=after, classlabels_int64s=[7, 3], **trees("Classifier", 4, 5, 2, ids=[0])),
+         {"x": rowt}, outputs=["label", "scores"])
+case("ml-TreeEnsembleClassifier-share", ml("TreeEnsembleClassifier", ["x"], ["label", "scores"], classlabels_int64s=[8, 9], **trees("Classifier", 3, 5, 2, ids=[0], positive=True)),
+     {"x": rowt}, outputs=["label", "scores"])
+case("ml-TreeEnsembleClassifier-second", ml("TreeEnsembleClassifier", ["x"], ["label", "scores"], classlabels_int64s=[8, 9], **trees("Classifier", 2, 5, 2, ids=[1], positive=True)),
+     {"x": rowt}, outputs=["label", "scores"])
+case("ml-TreeEnsembleClassifier-both", ml("TreeEnsembleClassifier", ["x"], ["", "scores"], classlabels_int64s=[7, 3], post_transform="SOFTMAX", **trees("Classifier", 3, 5, 2)),
+     {"x": rowt}, outputs=["scores"])
+case("ml-Binarizer", ml("Binarizer", ["x"], threshold=.5), {"x": rowt})
+
 for old in HERE.glob("*.onnx"):
     if old.stem not in written:
         old.unlink()
