@@ -10,7 +10,9 @@
  * still good enough is found by bisection. Where that is good but too slow,
  * its changes are taken in the order of what each gains, and bisection finds
  * how many of them time allows; once more beside whatever knob was found to
- * cost nothing and save time. What additivity does not see is left to
+ * cost nothing and save time. Before that, knobs that change nothing at the
+ * heuristic are probed where time is short; if one of them saves some, the
+ * path is gone through again with it. What additivity does not see is left to
  * single changes of the best, the most promising first.
  */
 #include "config.h"
@@ -21,6 +23,8 @@
 #include <string.h>
 
 enum { LAMBDAS = 400 };
+#define CLEARLY 0.98 /* of a time, to be less */
+#define AMPLE 0.9 /* a guard that leaves time for more */
 #define FASTER 0.96 /* a guard that is certainly less than the heuristic's own */
 
 struct probe {
@@ -33,7 +37,7 @@ struct tried {
 	struct outcome o;
 };
 
-enum phase { PHASE_PATH, PHASE_TRIM, PHASE_PROBE, PHASE_MOVE };
+enum phase { PHASE_PATH, PHASE_IDLE, PHASE_TRIM, PHASE_PROBE, PHASE_MOVE };
 
 struct greedy_state {
 	const struct space *space;
@@ -42,6 +46,9 @@ struct greedy_state {
 	double **gain, **harm; /* [knob][value], over the heuristic; NAN: not known */
 	VEC(struct probe) probes;
 	uint32_t next_probe;
+	double *start; /* the heuristic, but for idle knobs that save time beside others */
+	const double *slow; /* where idle knobs are probed; NULL: nowhere */
+	bool idled;         /* they were */
 	VEC(double *) path;
 	int lo, hi; /* path[lo] is good enough, path[hi] is not */
 	enum phase phase;
@@ -116,7 +123,7 @@ static void choose(const struct greedy_state *g, double lambda, double *x)
 		const struct knob *n = &g->space->knobs.data[k];
 		double best = 0;
 
-		x[k] = n->initial;
+		x[k] = g->start[k];
 		for (uint32_t v = 0; g->gain[k] && v < n->count; v++) {
 			double harm = g->harm[k][v], cost = g->gain[k][v] + lambda * (harm > 0 ? harm : 0);
 
@@ -172,33 +179,37 @@ static const struct tried *too_slow(const struct greedy_state *g)
 	return out;
 }
 
-/* The heuristic's neighbour that stores as much and took the least time, if that was less. */
+/* Takes what the start's fastest neighbour changes, if that stores as much and took less time. */
 static void make_fast(const struct greedy_state *g, double *x)
 {
-	double least = 1;
+	uint32_t fastest = NO_ID;
+	double least = 1, value = 0;
 
 	for (uint32_t i = 0; i < g->tried.len; i++) {
 		const struct tried *t = &g->tried.data[i];
 		uint32_t changed = 0, knob = 0;
 
 		for (uint32_t k = 0; k < g->space->knobs.len; k++)
-			if (t->x[k] != g->space->knobs.data[k].initial) {
+			if (t->x[k] != g->start[k]) {
 				knob = k;
 				changed++;
 			}
 		if (changed == 1 && !g->space->knobs.data[knob].bytes && !t->o.failure && t->o.loss <= 1 &&
 		    fabs(t->o.objective - 1) < 1e-3 && t->o.guard > 0 && t->o.guard < least) {
 			least = t->o.guard;
-			memcpy(x, t->x, g->space->knobs.len * sizeof *x);
+			fastest = knob;
+			value = t->x[knob];
 		}
 	}
+	if (fastest != NO_ID)
+		x[fastest] = value;
 }
 
 /* Its changes one after the other, those that gain most first. */
 static bool make_trim(struct greedy_state *g)
 {
 	const struct tried *from = too_slow(g);
-	double *x = config_new(g->space);
+	double *x = config_copy(g->space, g->start);
 
 	if (!from)
 		return false;
@@ -247,12 +258,64 @@ static bool ask_path(struct greedy_state *g, double *x)
 	return false;
 }
 
+/* Where time is short: what is too slow, or a best that is hardly faster than the heuristic. */
+static const struct tried *short_of_time(const struct greedy_state *g)
+{
+	const struct tried *slow = too_slow(g), *best = g->best;
+
+	if (slow || !best || !outcome_feasible(&best->o))
+		return slow;
+	return best->o.objective < 1 - 1e-3 && best->o.guard > AMPLE ? best : NULL;
+}
+
+/* That with another value of a knob that changes nothing at the heuristic. */
+static bool ask_idle(struct greedy_state *g, double *x)
+{
+	const struct tried *slow = g->slow ? NULL : short_of_time(g);
+
+	if (slow)
+		g->slow = slow->x; /* lies in the arena, unlike what it is part of */
+	for (uint32_t k = 0; g->slow && k < g->space->knobs.len; k++)
+		for (uint32_t v = 0; g->space->knobs.data[k].idle && v < g->space->knobs.data[k].count; v++) {
+			memcpy(x, g->slow, g->space->knobs.len * sizeof *x);
+			x[k] = v;
+			config_canonical(g->space, x);
+			if (!config_violates(g->space, x) && !find(g, x))
+				return true;
+		}
+	return false;
+}
+
+/* Idle knobs get the values that took the least time there. False: those that they had. */
+static bool take_idle(struct greedy_state *g)
+{
+	const struct tried *from = g->slow ? find(g, g->slow) : NULL;
+	double least = from ? from->o.guard * CLEARLY : 0;
+	bool any = false;
+
+	for (uint32_t i = 0; from && i < g->tried.len; i++) {
+		const struct tried *t = &g->tried.data[i];
+		bool beside = !t->o.failure && t->o.loss <= 1 && t->o.guard > 0 && t->o.guard < least;
+
+		for (uint32_t k = 0; k < g->space->knobs.len; k++)
+			beside &= t->x[k] == g->slow[k] || g->space->knobs.data[k].idle;
+		if (!beside)
+			continue;
+		least = t->o.guard;
+		for (uint32_t k = 0; k < g->space->knobs.len; k++)
+			if (g->space->knobs.data[k].idle)
+				g->start[k] = t->x[k];
+		any = true;
+	}
+	return any;
+}
+
 static bool ask_probe(struct greedy_state *g, double *x)
 {
 	/* half of all trials at most: the rest is for what they taught */
 	while (g->next_probe < g->probes.len && g->tried.len < g->trials / 2 + 1) {
 		struct probe p = g->probes.data[g->next_probe++];
-		double *c = config_new(g->space);
+		double *c = config_copy(g->space, g->start);
 
 		c[p.knob] = p.value;
 		if (g->space->knobs.data[p.knob].when != NO_ID || g->space->knobs.data[p.knob].idle)
@@ -322,6 +385,20 @@ static bool greedy_ask(void *state, double *x)
 	if (g->phase == PHASE_PATH) {
 		if (ask_path(g, x))
 			return true;
+		g->phase = PHASE_IDLE;
+	}
+	if (g->phase == PHASE_IDLE) {
+		if (!g->idled && ask_idle(g, x))
+			return true;
+		if (!g->idled && take_idle(g)) { /* what was too slow without may not be */
+			g->idled = true;
+			estimate(g);
+			make_path(g);
+			g->phase = PHASE_PATH;
+			if (ask_path(g, x))
+				return true;
+		}
+		g->idled = true;
 		g->phase = make_trim(g) ? PHASE_TRIM : g->probed ? PHASE_MOVE : PHASE_PROBE;
 	}
 	if (g->phase == PHASE_TRIM) {
@@ -344,14 +421,14 @@ static bool greedy_ask(void *state, double *x)
 	return ask_move(g, x);
 }
 
-/* An outcome that differs from the heuristic in one knob is an entry of the table. */
+/* An outcome that differs from the start in one knob is an entry of the table. */
 static void learn(struct greedy_state *g, const double *x, const struct outcome *o)
 {
 	uint32_t knob = NO_ID;
 	double gain;
 
 	for (uint32_t k = 0; k < g->space->knobs.len; k++) {
-		if (x[k] == g->space->knobs.data[k].initial)
+		if (x[k] == g->start[k])
 			continue;
 		if (knob != NO_ID)
 			return;
@@ -394,6 +471,7 @@ struct search *search_greedy(const struct search_setup *s)
 	*g = (struct greedy_state){ .space = s->space, .arena = s->arena, .trials = s->trials };
 	g->gain = arena_new_array(s->arena, double *, s->space->knobs.len + 1);
 	g->harm = arena_new_array(s->arena, double *, s->space->knobs.len + 1);
+	g->start = config_new(s->space);
 	estimate(g);
 	list_probes(g);
 	make_path(g);
