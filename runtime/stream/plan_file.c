@@ -275,6 +275,9 @@ static enum edge_status read_early(struct plan_file *p, struct failure *f)
 		p->weights[1] = p->weights[1] / EDGE_PLAN_PAGE * EDGE_PLAN_PAGE;
 		if (p->weights[0] > p->size || p->weights[0] >= p->weights[1])
 			p->weights[0] = p->weights[1] = p->size;
+		/* code is mapped: read past the page cache it would come once more, behind the weights, when it first runs */
+		if (direct && late < p->weights[0])
+			posix_fadvise(p->fd, (off_t)late, (off_t)(p->weights[0] - late), POSIX_FADV_WILLNEED);
 		st = read_until(p, late < p->weights[0] ? late : p->weights[0], direct, f);
 		after = p->weights[1] > p->read ? p->weights[1] : p->read;
 		if (st == EDGE_OK && after < p->size) /* not as the compiler writes plans */
