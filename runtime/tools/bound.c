@@ -165,7 +165,8 @@ static void *read_all(void *arg)
 
 		if (p->reads[i].flags & EDGE_READ_ONCE)
 			continue;
-		told = plan_file_foresee(r->file, p, i, i ? told : 0);
+		if (r->rounds == 1) /* copies have nothing to foresee */
+			told = plan_file_foresee(r->file, p, i, i ? told : 0);
 		if (plan_file_read_chunk(r->file, chunk, p->reads[i].chunk, self->memory, &self->failure) != EDGE_OK)
 			break;
 		note_arrival(r, chunk->bytes);
