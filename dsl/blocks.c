@@ -18,6 +18,7 @@ static const struct setting_spec device_settings[] = {
 	{ "latency", "v:TIME", SETTING_ONCE },
 	{ "touch", "v:RATE", SETTING_ONCE },
 	{ "cached", "v:RATE", SETTING_ONCE },
+	{ "request", "v:TIME", SETTING_ONCE },
 	{ "requests", "v:INT", SETTING_ONCE },
 	{ "weights", "v:texture|buffer", SETTING_ONCE },
 	{ "kernels", "v:cpu|gpu", SETTING_ONCE },

@@ -79,6 +79,7 @@ static void device_measured(struct decl_device *out, const struct setting *m, do
 		{ "storage", &out->storage_bytes_per_s, 1 }, { "memory", &out->memory_bytes_per_s, 1 },
 		{ "compute", &out->flops_per_s, 1 },	     { "touch", &out->touch_bytes_per_s, 1 },
 		{ "cached", &out->cached_bytes_per_s, 1 },   { "upload", &out->upload_bytes_per_s, 1 },
+		{ "request", &out->request_ms, 1e3 },
 		{ "launch", &out->launch_ms, 1e3 },	     { "start", &out->start_ms, 1e3 },
 		{ "seek", &out->seek_ms, 1e3 },		     { "page", &out->page_ms, 1e3 },
 		{ "latency", &out->latency_ms, 1e3 },

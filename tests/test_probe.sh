@@ -37,7 +37,7 @@ network() { # FILE DEVICE UNITS: a device block and a network on it
 
 "$EDGERT" probe --name bench_1 --threads 1 -o native.edge > log 2>&1
 ok $? "a probe of this CPU"
-has native.edge threads storage requests memory compute launch latency start seek cached page touch
+has native.edge threads storage requests memory compute launch latency start seek request cached page touch
 ok $? "it measures everything that schedules of native plans ask for"
 grep -q '^device bench_1 {' native.edge && grep -q '^	threads 1;' native.edge && grep -q '^	backend native;' native.edge
 ok $? "name and threads are as asked"

@@ -49,8 +49,10 @@
 
 enum {
 	CACHE_BYTES = 4 << 20, /* of a launch; what is less is read and written faster than memory does */
-	LARGE_PAGE = 2 << 20,  /* regions from this size on are made of such pages */
-	CODE_PAGES = 14,       /* touched by the first launch of a kernel */
+	LARGE_PAGE = 2 << 20,  /* of which memory consists, as far as they fit into it */
+	LARGE_READ = 1 << 20,  /* of which the disk's rate was taken */
+	COPY_PIECE = 128 << 10, /* and that of copies */
+	CODE_PAGES = 2,        /* of the page cache, mapped by the first launch of a kernel: 16 at a time */
 	RAMP_FIRST = 1 << 20, RAMP_LAST = 8 << 20, /* while the system has not yet read far ahead */
 	LARGE_WEIGHTS = 1 << 20, /* of a launch: beside them others do not stay in a cache */
 	RECORD_READS = 3       /* of a plan that is not cached before its weights: header, records, code */
@@ -197,8 +199,10 @@ double cost_read_ms(const struct target *t, uint64_t bytes)
 {
 	double ms = cost_transfer_ms(t, bytes);
 
-	/* side by side, one read is checked while the others are on their way */
-	return t->direct ? ms : REQUEST_MS + ms + 1e3 * (double)bytes / HASH_RATE;
+	/* side by side, one read is checked while the others are on their way; the rate is that of large ones */
+	if (t->direct)
+		return bytes < LARGE_READ ? ms + t->request_ms * (1 - (double)bytes / LARGE_READ) : ms;
+	return REQUEST_MS + ms + 1e3 * (double)bytes / HASH_RATE;
 }
 
 uint32_t cost_reads_at_once(const struct target *t)
@@ -218,7 +222,10 @@ double cost_check_ms(uint64_t bytes)
 
 double cost_copied_ms(const struct target *t, uint64_t bytes)
 {
-	return COPY_REQUEST_MS + 1e3 * (double)bytes / t->cached_bytes_per_s;
+	double ms = 1e3 * (double)bytes / t->cached_bytes_per_s;
+
+	/* the rate is that of pieces which are a request each; all threads make them at the same time */
+	return bytes < COPY_PIECE ? ms + COPY_REQUEST_MS / threads_of(t) * (1 - (double)bytes / COPY_PIECE) : ms;
 }
 
 bool cost_shares_copies(const struct target *t)
@@ -251,13 +258,15 @@ void cost_choose_io(struct target *t, uint64_t weights, bool again)
 	t->cached = !t->direct && weights < EDGE_DIRECT_AGAIN_FROM;
 }
 
-double cost_touch_ms(const struct target *t, uint64_t region_bytes, uint64_t bytes)
+double cost_touch_ms(const struct target *t, uint64_t memory, uint64_t at, uint64_t bytes)
 {
+	uint64_t end = memory / LARGE_PAGE * LARGE_PAGE, large = at < end ? end - at : 0;
+
 	if (!t->unified)
 		return 0;
-	if (region_bytes >= LARGE_PAGE)
-		return 1e3 * (double)bytes / t->touch_bytes_per_s;
-	return t->page_ms * (double)(bytes / SCHED_PAGE);
+	if (large > bytes)
+		large = bytes;
+	return 1e3 * (double)large / t->touch_bytes_per_s + t->page_ms * (double)((bytes - large) / SCHED_PAGE);
 }
 
 double cost_first_use_ms(const struct target *t)

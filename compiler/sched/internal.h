@@ -26,7 +26,7 @@ uint32_t cost_reads_at_once(const struct target *t);             /* that share t
 double cost_seek_ms(const struct target *t);                     /* of such a read, before its bytes come */
 double cost_check_ms(uint64_t bytes);                            /* after they have */
 /* What only a cold run pays: first touch of memory, first use of a kernel, and all before the first read. */
-double cost_touch_ms(const struct target *t, uint64_t region_bytes, uint64_t bytes);
+double cost_touch_ms(const struct target *t, uint64_t memory, uint64_t at, uint64_t bytes); /* of so much memory, from `at` on */
 double cost_first_use_ms(const struct target *t);
 double cost_copied_ms(const struct target *t, uint64_t bytes); /* out of the page cache, by all threads that run kernels */
 bool cost_shares_copies(const struct target *t); /* those threads copy, rather than readers beside them */

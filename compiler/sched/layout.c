@@ -77,6 +77,13 @@ static uint32_t region_new(struct work *w, enum sched_region_kind kind, bool ima
 	return w->s->regions.len - 1;
 }
 
+static void places_make(struct layout *l, uint64_t stream)
+{
+	l->resident_at = stream;
+	l->activations_at = l->resident_at + l->r.bytes;
+	l->memory = l->activations_at + round_up(l->w->s->activation_peak, SCHED_PAGE);
+}
+
 static void regions_make(struct layout *l)
 {
 	struct work *w = l->w;
@@ -100,6 +107,7 @@ static void regions_make(struct layout *l)
 		region_new(w, SCHED_STREAM, textures, l->p->image);
 		l->staged = region_new(w, SCHED_CARRIED, false, l->p->stage);
 	}
+	places_make(l, streams ? l->p->image : 0);
 	if (w->s->weights.len && !w->t->unified)
 		region_new(w, SCHED_STAGING, false, 2 * l->chunk_most);
 }
@@ -292,7 +300,7 @@ static double first_time_ms(struct layout *l, uint32_t event, const struct sched
 			end = w->offset[i] + w->storages.data[i].bytes;
 	}
 	if (end > l->touched)
-		ms += cost_touch_ms(w->t, w->s->activation_peak, end - l->touched);
+		ms += cost_touch_ms(w->t, l->memory, l->activations_at + l->touched, end - l->touched);
 	l->touched = end;
 	if (s->kind == SCHED_LOOKUP && s->ms > 0)
 		ms += cold_rows_ms(l, s);

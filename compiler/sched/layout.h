@@ -24,6 +24,8 @@ struct layout {
 	struct resident r;
 	uint32_t activations, resident, stream, staged; /* regions; resident, stream: the first of them */
 	uint64_t chunk_most;
+	/* as a run places regions: in one piece of memory, the stream area first, then what stays, then activations */
+	uint64_t memory, resident_at, activations_at;
 
 	uint32_t *slot, slots; /* buffers by place */
 

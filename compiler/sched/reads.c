@@ -116,7 +116,7 @@ static void list_streamed(struct reader *k)
 			vec_push(a, &k->stream,
 				 (struct clock_read){ .bytes = bytes, .after = after,
 						      .touch_ms = read < l->p->ring ?
-									  cost_touch_ms(l->w->t, l->p->ring, bytes) :
+									  cost_touch_ms(l->w->t, l->memory, read, bytes) :
 									  0,
 						      .upload_ms = cost_upload_ms(l->w->t, bytes, !b->carried),
 						      .first = l->step_of[block_need(b)] });
@@ -142,13 +142,12 @@ static void count_streamed(struct reader *k)
 static void list_resident(struct reader *k)
 {
 	const struct layout *l = k->l;
+	uint64_t at = l->resident_at; /* chunks cover the regions */
 
-	for (uint32_t i = 0; i < l->chunks.len; i++)
+	for (uint32_t i = 0; i < l->chunks.len; at += l->chunks.data[i++].bytes)
 		vec_push(l->w->a, &k->resident,
 			 (struct clock_read){ .bytes = l->chunks.data[i].bytes, .after = -1, .once = true,
-					      .touch_ms = cost_touch_ms(
-						      l->w->t, l->r.region_bytes.data[l->chunks.data[i].region],
-						      l->chunks.data[i].bytes),
+					      .touch_ms = cost_touch_ms(l->w->t, l->memory, at, l->chunks.data[i].bytes),
 					      /* those of weights that are no images come before all others */
 					      .first = l->chunks.data[i].region < l->r.image_regions ?
 							       0 :

@@ -107,6 +107,8 @@ struct target target_from_decl(const struct decl_device *d)
 		t.page_ms = d->page_ms;
 	if (d->cached_bytes_per_s > 0)
 		t.cached_bytes_per_s = d->cached_bytes_per_s;
+	if (d->request_ms > 0)
+		t.request_ms = d->request_ms;
 	if (d->touch_bytes_per_s > 0)
 		t.touch_bytes_per_s = d->touch_bytes_per_s;
 	if (d->requests_set)

@@ -293,6 +293,8 @@ static void write_block(FILE *out, const struct probe *p, const struct probe_opt
 		fprintf(out, "\tstart %.3f ms;\n", p->start_s * 1e3);
 	if (p->disk.seek_s > 0)
 		fprintf(out, "\tseek %.1f us;\n", p->disk.seek_s * 1e6);
+	if (p->disk.request_s > 0)
+		fprintf(out, "\trequest %.1f us;\n", p->disk.request_s * 1e6);
 	if (p->disk.cached > 0)
 		fprintf(out, "\tcached %.2f GB/s;\n", p->disk.cached / 1e9);
 	if (p->page_s > 0)

@@ -25,6 +25,7 @@
 
 enum {
 	FILE_BYTES = 128 << 20, READ_BYTES = 1 << 20, TRIES = 3, READERS = 8,
+	SMALL_READ_BYTES = 128 << 10,
 	COPIED_BYTES = 4 << 20, COPY_BYTES = 128 << 10, COPY_PASSES = 16, COPY_TRIES = 5, /* as in a run of a small plan */
 	COPY_PLACES = 16
 };
@@ -86,14 +87,14 @@ static double pass(struct passage *passage, uint32_t depth, char *memory)
 	       (double)(passage->bytes / passage->piece * passage->piece) / ((double)(rt_now() - start) / 1e9);
 }
 
-static double rate(int fd, int by, uint64_t bytes, uint32_t depth, char *memory)
+static double rate(int fd, int by, uint64_t bytes, uint64_t piece, uint32_t depth, char *memory)
 {
 	double tries[TRIES];
 
 	if (by < 0)
 		return 0;
 	for (int i = 0; i < TRIES; i++) {
-		struct passage p = { .fd = by, .bytes = bytes, .piece = READ_BYTES };
+		struct passage p = { .fd = by, .bytes = bytes, .piece = piece };
 
 		posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
 		if (by == fd)
@@ -121,6 +122,14 @@ static double copy_rate(int fd, uint64_t bytes, uint32_t threads, char *memory)
 	return median_ms(tries, COPY_TRIES);
 }
 
+/* What small reads take longer than their bytes do at the rate of large ones, which have a request each as well. */
+static double request_seconds(double large, double small)
+{
+	double s = SMALL_READ_BYTES / small - SMALL_READ_BYTES / large;
+
+	return small > 0 && s > 0 ? s * READ_BYTES / (READ_BYTES - SMALL_READ_BYTES) : 0;
+}
+
 /* The same file once more: it may have no name any more. */
 static int open_direct(int fd)
 {
@@ -133,20 +142,20 @@ static int open_direct(int fd)
 static void choose(int fd, uint64_t bytes, char *memory, struct probe_disk *out)
 {
 	int direct = open_direct(fd);
-	double through = rate(fd, fd, bytes, 1, memory), past[4], best = 0;
+	double through = rate(fd, fd, bytes, READ_BYTES, 1, memory), past[4], best = 0;
 
 	for (uint32_t i = 0; i < 4; i++) {
-		past[i] = rate(fd, direct, bytes, 1u << i, memory);
+		past[i] = rate(fd, direct, bytes, READ_BYTES, 1u << i, memory);
 		best = past[i] > best ? past[i] : best;
 	}
-	if (direct >= 0)
-		close(direct);
 	*out = (struct probe_disk){ .bytes_per_s = through };
-	if (best < 0.8 * through)
-		return;
-	for (uint32_t i = 0; i < 4 && out->requests == 0; i++)
+	for (uint32_t i = 0; i < 4 && out->requests == 0 && best >= 0.8 * through; i++)
 		if (past[i] >= 0.95 * best)
 			*out = (struct probe_disk){ .bytes_per_s = past[i], .requests = 1u << i };
+	if (out->requests)
+		out->request_s = request_seconds(out->bytes_per_s, rate(fd, direct, bytes, SMALL_READ_BYTES, out->requests, memory));
+	if (direct >= 0)
+		close(direct);
 }
 
 /* A file of random bytes, because some disks make nothing of zeros. */
