@@ -5,7 +5,7 @@
  * q[batch][sq][D], k[batch][sk][D], v[batch][sk][DV] have dense rows, *_row apart: row 0
  * of batch b is at *_at + b / heads * *_outer + b % heads * *_head. The result is
  * [batch][sq][DV] or, if `beside`, [batch / heads][sq][heads][DV]. A work-item does BLOCK
- * query rows of one batch: it goes over the keys KEYS at a time and keeps for
+ * query rows of one batch, of those from row `from` on: it goes over the keys KEYS at a time and keeps for
  * each row the greatest score so far, the sum of the exponentials below it, and
  * the weighted sum of v, rescaled as the greatest score grows.
  *
@@ -77,18 +77,19 @@
 #endif
 
 __kernel EDGE_SINGLE void KERNEL(__global const float *restrict q, __global const float *restrict k,
-				 __global const float *restrict v, PARAM_MASK const float scale, const int sq,
-				 const int sk, const int heads, const int beside, const int q_at, const int q_row,
+				 __global const float *restrict v, PARAM_MASK const float scale, const int from,
+				 const int sq, const int sk, const int heads, const int beside, const int q_at, const int q_row,
 				 const int q_head, const int q_outer, const int k_at, const int k_row,
 				 const int k_head, const int k_outer, const int v_at, const int v_row,
 				 const int v_head, const int v_outer, EDGE_OUT EDGE_WI)
 {
-	const int batch = (int)get_global_id(1), row = (int)get_global_id(0) * BLOCK;
+	const int batch = (int)get_global_id(1), row = from + (int)get_global_id(0) * BLOCK;
 	const int high = min(BLOCK, sq - row), end = CAUSAL ? min(sk, row + high) : sk;
 	const int16 ramp = (int16)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
 	/* a tile may stand over the last row of the block */
-	float query[BLOCK * D16 * 16], sum[(BLOCK + 8) * WIDE_V], top[BLOCK], total[BLOCK * 16];
-	float turned[D16 * 16 * KEYS], score[(TILE_M + 8) * KEYS], shrink[TILE_M + 8];
+	float query[BLOCK * D16 * 16] EDGE_LINES, sum[(BLOCK + 8) * WIDE_V] EDGE_LINES, total[BLOCK * 16] EDGE_LINES;
+	float turned[D16 * 16 * KEYS] EDGE_LINES, score[(TILE_M + 8) * KEYS] EDGE_LINES;
+	float top[BLOCK], shrink[TILE_M + 8];
 
 	const int outer = batch / heads, head = batch % heads;
 	const int out_row = beside ? outer * sq * heads + head : batch * sq, out_step = beside ? heads : 1;

@@ -106,7 +106,7 @@ EDGE_OVERLOAD void EDGE_FN(turn)(__global const float *p, const int step, const 
 		EDGE_TURN(a)
 		EDGE_REPEAT(16, TURN_KEEP)
 	} else {
-		float rows[16 * 16];
+		float rows[16 * 16] EDGE_LINES;
 
 		for (int i = 0; i < 16; i++)
 			vstore16(edge_load16(p + min(i, left) * (long)step, wide), i, rows);
@@ -120,7 +120,10 @@ EDGE_OVERLOAD void EDGE_FN(turn)(__global const float *p, const int step, const 
 #define TURN_STORE_TAIL(i) EDGE_STORE16(turned##i, first + i * out_step, d, DV % 16);
 #define TURN_BACK(i) vstore16(turned##i, i, rows);
 
-#define KEY(i) __global const float *a##i = k + (long)(begin + min(i, left - 1)) * k_row;
+/* Beyond the last key that one once more. */
+#define KEY(i)                                                                                     \
+	__global const float *a##i = at_key;                                                       \
+	at_key += i + 1 < left ? k_row : 0;
 #define CUT(i, j) c##i##_##j = EDGE_SELECT(int16, (int16)(i < left ? -1 : 0), c##i##_##j, (float16)(-INFINITY));
 #define CUT_TAIL(i) PAIR(CUT, i)
 #define LATER(i, j)                                                                                \
@@ -188,7 +191,8 @@ __kernel EDGE_SINGLE void KERNEL(__global const float *restrict q, __global cons
 {
 	const int batch = (int)get_global_id(1), block = from + (int)get_global_id(0) * ROWS;
 	const int16 ramp = (int16)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-	float query[D_PAD * WIDE], sum[DV_PAD * WIDE], score[KEYS * WIDE], factors[WIDE];
+	float query[D_PAD * WIDE] EDGE_LINES, sum[DV_PAD * WIDE] EDGE_LINES, score[KEYS * WIDE] EDGE_LINES;
+	float factors[WIDE] EDGE_LINES;
 
 	const int outer = batch / heads, head = batch % heads;
 	const int out_row = beside ? outer * sq * heads + head : batch * sq, out_step = beside ? heads : 1;
@@ -237,6 +241,7 @@ __kernel EDGE_SINGLE void KERNEL(__global const float *restrict q, __global cons
 			for (int begin = key; begin < stop; begin += PART_M) {
 				const int left = stop - begin;
 				__private float *at_score = score + (begin - key) * WIDE;
+				__global const float *at_key = k + (long)begin * k_row;
 				__private const float *b = query;
 
 				EDGE_REPEAT(PART_M, KEY)
@@ -263,7 +268,7 @@ __kernel EDGE_SINGLE void KERNEL(__global const float *restrict q, __global cons
 				EDGE_REPEAT(PART_M, RAISE)
 				if (edge_any(TOO_HIGH)) {
 					EACH(FOLLOW)
-					for (int i = 0; i < DV_PAD; i++) {
+					for (int i = 0; begin && i < DV_PAD; i++) {
 						__private float *to = sum + i * WIDE;
 
 						EACH(SHRINK)
@@ -305,7 +310,7 @@ __kernel EDGE_SINGLE void KERNEL(__global const float *restrict q, __global cons
 					EDGE_REPEAT(16, TURN_STORE_TAIL)
 #endif
 				} else {
-					float rows[16 * 16];
+					float rows[16 * 16] EDGE_LINES;
 
 					EDGE_REPEAT(16, TURN_BACK)
 					for (int r = 0; r < left; r++)

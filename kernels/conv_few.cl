@@ -102,7 +102,7 @@ __kernel EDGE_SINGLE void KERNEL(__global const float *restrict x, __global cons
 							EDGE_REPEAT(PART_M, STEP)
 						}
 				} else {
-					float from[RUNS * SPAN];
+					float from[RUNS * SPAN] EDGE_LINES;
 					const int apart = SPAN;
 
 					for (int run = 0; run < RUNS; run++)

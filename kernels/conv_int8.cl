@@ -223,10 +223,10 @@ __kernel EDGE_SINGLE void KERNEL(__global const uchar *restrict x, __global cons
 	__global const uchar *restrict packed = panels + (long)get_global_id(0) * panel_bytes;
 	__global const uchar *restrict base = x + (offset + group * c);
 	uint codes[WINDOW / 4 * WIDTH];
-	float scales[WINDOW / QUANT_ELEMENTS * WIDTH], total[WIDTH];
+	float scales[WINDOW / QUANT_ELEMENTS * WIDTH] EDGE_LINES, total[WIDTH] EDGE_LINES;
 	int where[WINDOW / 4], kx = 0, ky = 0, kz = 0, channel = 0;
 #if !ONCE
-	float sums[(TILES * TILE_M + 8) * WIDTH];
+	float sums[(TILES * TILE_M + 8) * WIDTH] EDGE_LINES;
 
 	for (int i = 0; i < (rows + 7) * TILE_NV; i++)
 		vstore16((float16)(0.0f), i, sums);

@@ -121,9 +121,9 @@ __kernel EDGE_SINGLE void KERNEL(__global const float *restrict x, __global cons
 	__global const uchar *restrict packed = panels + (long)get_global_id(0) * bytes;
 	const int n0 = group * og + (panel - group * per_group) * WIDTH, last = (group + 1) * og;
 #if ONCE
-	float window[WINDOW * WIDTH];
+	float window[WINDOW * WIDTH] EDGE_LINES;
 #else
-	float window[WINDOW * WIDTH], sums[(TILES * TILE_M + 8) * WIDTH];
+	float window[WINDOW * WIDTH] EDGE_LINES, sums[(TILES * TILE_M + 8) * WIDTH] EDGE_LINES;
 
 	for (int i = 0; i < (rows + 7) * TILE_NV; i++)
 		vstore16((float16)(0.0f), i, sums);

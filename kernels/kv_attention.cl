@@ -52,7 +52,8 @@ __kernel EDGE_SINGLE void KERNEL(__global const float *restrict q, __global cons
 	const int head = (int)get_global_id(1), t0 = (int)get_global_id(0) * TILE_M;
 	const int position = state[0], last = min(state[1], context - position) * group - 1;
 	const int16 ramp = (int16)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-	float sum[TILE_M * WIDE], top[TILE_M], total[TILE_M * 16], score[TILE_M * KEYS], shrink[TILE_M];
+	float sum[TILE_M * WIDE] EDGE_LINES, total[TILE_M * 16] EDGE_LINES, score[TILE_M * KEYS] EDGE_LINES;
+	float top[TILE_M], shrink[TILE_M];
 
 	if (t0 > last || position < 0)
 		return;

@@ -80,7 +80,8 @@ __kernel EDGE_SINGLE void KERNEL(__global const char *restrict a, __global const
 	const int stride = (k + ROW_PART - 1) / ROW_PART * ROW_PART_BYTES;
 	__global const uchar *restrict from = panels + (long)panel * bytes;
 	uint codes[WINDOW / 4 * WIDTH];
-	float scales[WINDOW / QUANT_PART * WIDTH], minima[WINDOW / QUANT_PART * WIDTH], sums[(TILES * TILE_M + 8) * WIDTH];
+	float scales[WINDOW / QUANT_PART * WIDTH] EDGE_LINES, minima[WINDOW / QUANT_PART * WIDTH] EDGE_LINES;
+	float sums[(TILES * TILE_M + 8) * WIDTH] EDGE_LINES;
 
 	for (int i = 0; i < (rows + 7) * TILE_NV; i++)
 		vstore16((float16)(0.0f), i, sums);

@@ -54,9 +54,9 @@ __kernel EDGE_SINGLE void KERNEL(__global const float *restrict a, __global cons
 	const int rows = min(m - top, TILES * TILE_M), n0 = (first + panel) * WIDTH;
 	__global const uchar *restrict from = panels + (long)panel * bytes;
 #if ONCE
-	float window[WINDOW * WIDTH];
+	float window[WINDOW * WIDTH] EDGE_LINES;
 #else
-	float window[WINDOW * WIDTH], sums[(TILES * TILE_M + 8) * WIDTH];
+	float window[WINDOW * WIDTH] EDGE_LINES, sums[(TILES * TILE_M + 8) * WIDTH] EDGE_LINES;
 
 	for (int i = 0; i < (rows + 7) * TILE_NV; i++)
 		vstore16((float16)(0.0f), i, sums);

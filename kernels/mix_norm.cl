@@ -37,7 +37,7 @@ __kernel EDGE_SINGLE void KERNEL(__global const float *restrict x, __global cons
 	const int first = (int)get_global_id(0) * block, last = min(first + block, width);
 	const int outer = (int)get_global_id(1) / parts, part = (int)get_global_id(1) % parts;
 	const int step = parts * width;
-	float in[CHANNELS * WIDE], mixed[(MIXED + 8) * WIDE];
+	float in[CHANNELS * WIDE] EDGE_LINES, mixed[(MIXED + 8) * WIDE] EDGE_LINES;
 
 	x += (long)outer * CHANNELS * step + part * width;
 	for (int lane = first; lane < last; lane += WIDE) {

@@ -46,7 +46,7 @@ __kernel EDGE_SINGLE void KERNEL(__global const float *restrict x, const int row
 
 	for (int r = first; r < last; r += 16) {
 		const int lanes = min(16, last - r);
-		float in[SHORT_MOST * 16], out16[SHORT_MOST * 16];
+		float in[SHORT_MOST * 16] EDGE_LINES, out16[SHORT_MOST * 16] EDGE_LINES;
 		float16 top = (float16)(-INFINITY), sum = (float16)(0.0f);
 
 		for (int i = 0, k = 0, l = 0; i < lanes * n; i++) {
@@ -164,7 +164,7 @@ __kernel EDGE_SINGLE void KERNEL(__global const float *restrict x, const int row
 {
 	const int first = (int)get_global_id(0) * block, last = min(first + block, rows), whole = n / 16 * 16;
 	const int16 ramp = (int16)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15), in_rim = ramp < (int16)(n - whole);
-	float kept[2 * KEEP];
+	float kept[2 * KEEP] EDGE_LINES;
 
 	for (int row = first; row < last; row += 2) {
 		EACH(START)

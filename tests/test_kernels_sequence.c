@@ -56,11 +56,11 @@ static void heads(struct harness *h, struct harness_case *c, uint32_t moves, con
 /* Heads side by side, as a product leaves them and the next one wants them: nothing is moved for attention. */
 static void test_heads(struct harness *h)
 {
-	static const int queries[] = { 5, 37 };
+	static const int queries[] = { 5, 37, 131 };
 	struct harness_case *c;
 
-	for (int i = 0; i < 2; i++) {
-		int s = queries[i];
+	for (int i = 0; i < 3; i++) {
+		int s = queries[i], last = s > 128; /* a launch of their own for the last few rows */
 
 		c = harness_textf(h, "heads out of one product, and back",
 				  "%%0 \"x\" = input f32[2,%d,108]\n%%1 = reshape(%%0) {shape = [2,%d,3,3,12]} : f32[2,%d,3,3,12]\n"
@@ -71,7 +71,7 @@ static void test_heads(struct harness *h)
 				  "%%6 = transpose(%%5) {perm = [0,2,1,3]} : f32[2,%d,3,12]\n"
 				  "%%7 = reshape(%%6) {shape = [2,%d,36]} : f32[2,%d,36]\noutput \"y\" %%7\n",
 				  s, s, s, s * 108, s, s * 108, s, s * 108, s, s, s, s, s);
-		heads(h, c, 0, "they are read and written where they are");
+		heads(h, c, last, "they are read and written where they are");
 		c = harness_textf(h, "heads of three products, causal",
 				  "%%0 \"q\" = input f32[%d,3,20]\n%%1 \"k\" = input f32[%d,3,20]\n%%2 \"v\" = input f32[%d,3,17]\n"
 				  "%%3 = transpose(%%0) {perm = [1,0,2]} : f32[3,%d,20]\n%%4 = transpose(%%1) {perm = [1,0,2]} : f32[3,%d,20]\n"
@@ -79,7 +79,7 @@ static void test_heads(struct harness *h)
 				  "%%6 = attention(%%3, %%4, %%5) {scale = 0.3, causal = 1} : f32[3,%d,17]\n"
 				  "%%7 = transpose(%%6) {perm = [1,0,2]} : f32[%d,3,17]\noutput \"y\" %%7\n",
 				  s, s, s, s, s, s, s, s);
-		heads(h, c, 0, "of any size, too");
+		heads(h, c, last, "of any size, too");
 		c = harness_textf(h, "keys that somebody else reads, an epilogue, the result turned otherwise",
 				  "%%0 \"q\" = input f32[%d,3,20]\n%%1 \"k\" = input f32[9,3,20]\n%%2 \"v\" = input f32[3,17,9]\n"
 				  "%%3 = transpose(%%0) {perm = [1,0,2]} : f32[3,%d,20]\n%%4 = transpose(%%1) {perm = [1,0,2]} : f32[3,9,20]\n"
@@ -88,7 +88,7 @@ static void test_heads(struct harness *h)
 				  "%%7 = transpose(%%6) {perm = [1,0,2]} : f32[%d,3,17]\n"
 				  "%%8 = transpose(%%6) {perm = [0,2,1]} : f32[3,17,%d]\n"
 				  "output \"y\" %%7\noutput \"z\" %%8\noutput \"k\" %%4\n", s, s, s, s, s);
-		heads(h, c, 4, "what is not of use to attention alone is made");
+		heads(h, c, 4 + last, "what is not of use to attention alone is made");
 	}
 }
 
@@ -110,6 +110,10 @@ static void test_attention(struct harness *h)
 	attention(h, 16, 17, 515, 3, "scale = 0.05");
 	attention(h, 133, 40, 16, 8, "scale = 0.2");
 	attention(h, 144, 150, 8, 16, "scale = 0.2, causal = 1");
+	/* a last block of a few rows more is a launch of its own */
+	attention(h, 129, 35, 20, 17, "scale = 0.3");
+	attention(h, 137, 70, 20, 17, "scale = 0.3");
+	attention(h, 136, 150, 72, 72, "scale = 0.2, causal = 1");
 	growing(h, "scale = 1.0");
 	growing(h, "scale = 1.0, causal = 1");
 	c = harness_text(h, "attention to one key among many, large scores",
@@ -129,6 +133,8 @@ static void test_attention(struct harness *h)
 	masked(h, "mask by batch and key, many rows", 53, 77, "f32[2,1,1,77]", 0);
 	masked(h, "mask by row, many rows", 53, 77, "f32[3,53,1]", 1);
 	masked(h, "mask by head, many rows", 53, 77, "f32[3,1,77]", 1);
+	masked(h, "mask for all heads, a last block of few rows", 133, 37, "f32[133,37]", 0);
+	masked(h, "mask by row, a last block of few rows", 133, 37, "f32[3,133,1]", 1);
 	c = harness_text(h, "rows that may look at nothing give zeros, epilogue",
 			 "%0 \"q\" = input f32[5,8]\n%1 \"k\" = input f32[7,8]\n%2 \"v\" = input f32[7,8]\n"
 			 "%3 \"m\" = input f32[5,7]\n%4 \"r\" = input f32[5,8]\n"

@@ -104,7 +104,7 @@ static bool launch_rows(struct codegen *c, node_id id, const struct rows *of, bo
 		build_define(&b, "TILE_NV", of->block / ATTENTION_LANES);
 	} else if (!gpu) {
 		build_define(&b, "BLOCK", of->block);
-		build_define(&b, "TILE_M", sq < ROWS ? sq : ROWS);
+		build_define(&b, "TILE_M", of->block < ROWS ? of->block : ROWS);
 		build_define(&b, "KEYS", d <= SMALL_HEAD && dv <= SMALL_HEAD ? 64 : 16);
 	}
 	build_define(&b, "CAUSAL", causal);
@@ -116,7 +116,7 @@ static bool launch_rows(struct codegen *c, node_id id, const struct rows *of, bo
 	if (has_mask)
 		build_mask(&b, n->in[3], &scores, dims);
 	build_f32(&b, node_float(n, ATTR_scale, 1 / sqrt((double)d)));
-	if (lanes)
+	if (!gpu)
 		build_i32(&b, of->from);
 	build_i32(&b, sq);
 	build_i32(&b, sk);
@@ -149,9 +149,10 @@ bool select_attention(struct codegen *c, node_id id)
 	if (lanes)
 		block = row_vectors(sq, batch, head) * ATTENTION_LANES;
 	rest = sq % block;
-	/* a last block of few rows: they cost one vector where the others have two */
+	/* a last block of few rows: a vector where the others have two, or rows of a tile */
 	if (lanes && block == 2 * ATTENTION_LANES && rest && rest <= ATTENTION_LANES && sq >= SPLIT_ROWS)
-		return launch_rows(c, id, &(struct rows){ 0, sq - rest, block, false }, gpu, lanes) &&
-		       launch_rows(c, id, &(struct rows){ sq - rest, sq, ATTENTION_LANES, false }, gpu, lanes);
+		return launch_rows(c, id, &(struct rows){ 0, sq - rest, block, false }, gpu, true) &&
+		       launch_rows(c, id, &(struct rows){ sq - rest, sq, rest > ROWS ? ATTENTION_LANES : rest, false }, gpu,
+				   rest > ROWS);
 	return launch_rows(c, id, &(struct rows){ 0, sq, block, true }, gpu, lanes);
 }
