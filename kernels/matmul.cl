@@ -5,7 +5,7 @@
  * b is [panels][k][WIDTH]; a work-item computes TILE_M rows of one panel (of
  * TILE_LANES columns of one panel when GPU: neighbours in dim 0 share it). Row r of a starts at (r / m1) * batch_stride + (r % m1) * row_stride
  * when TRANS_A, else at a_at + r * a_stride, and a_step lies between its elements. A tile that stands over the last row computes
- * that row again instead of branching in the inner loop, and stores it once.
+ * that row again instead of branching in the inner loop, and stores it once; where it has LAST_M rows it computes only these.
  */
 #ifndef EDGE_PRELUDE
 #include "prelude.clh"
@@ -31,6 +31,23 @@
 #endif
 #ifndef ROWS_FIRST
 #define ROWS_FIRST 0 /* 1: neighbouring work-items share the panel, not the rows */
+#endif
+#ifndef LAST_M
+#define LAST_M 0 /* rows of the last tile, if they are known and fewer */
+#endif
+/* Of these, the rows of the last part, if they are fewer than others. */
+#if EDGE_NARROW && TILE_M > 6
+#define LAST_0 0
+#define LAST_1 1
+#define LAST_2 2
+#define LAST_3 3
+#define LAST_4 0
+#define LAST_5 1
+#define LAST_6 2
+#define LAST_7 3
+#define LAST EDGE_CAT(LAST_, LAST_M)
+#else
+#define LAST LAST_M
 #endif
 
 /*
@@ -69,6 +86,41 @@
 #define EDGE_TILE_OUT(c) edge_widen((c) * alpha)
 #define EDGE_TILE_ROW(i) (r0 + (i))
 
+/* The sums of `height` rows over all inputs. */
+#if SHARES
+#define PRODUCTS(height)                                                                           \
+	for (int from = 0; from < k; from += STRETCH) {                                            \
+		for (int i = 0; i < some; i++, soon += 64)                                         \
+			EDGE_SOON(soon);                                                           \
+		for (int at = from; at < min(k, from + STRETCH); at++, b += WIDTH) {               \
+			EDGE_TILE_LOAD                                                             \
+			EDGE_REPEAT(height, EDGE_TILE_STEP)                                        \
+		}                                                                                  \
+	}
+#else
+#if TRANS_A || STEPS
+#define INPUTS int i = 0, at = 0; i < k; i++, at += TRANS_A ? m1 : a_step, b += WIDTH
+#else
+#define INPUTS int at = 0; at < k; at++, b += WIDTH
+#endif
+#define PRODUCTS(height)                                                                           \
+	for (INPUTS) {                                                                             \
+		EDGE_TILE_LOAD                                                                     \
+		EDGE_REPEAT(height, EDGE_TILE_STEP)                                                \
+	}
+#endif
+
+/* The first `height` rows of t, a vector at a time. */
+#define STORE(height)                                                                              \
+	for (int i = 0; i < height; i++)                                                           \
+		for (int j = 0; j < PART_NV; j++) {                                                \
+			const int n = n0 + j * TILE_LANES;                                         \
+                                                                                                   \
+			if (n < out_n)                                                             \
+				EDGE_STORE16(EDGE_TILE_OUT(t[i * PART_NV + j]), r0 + i, n,         \
+					     min(min(out_n, n0 + PART_WIDTH) - n, TILE_LANES));    \
+		}
+
 __kernel GROUP void KERNEL(__global const float *restrict a, __global const EDGE_WEIGHT *restrict panels,
 				 const int first, const int m, const int m1, const int a_at, const int a_stride,
 				 const int a_step, const int k, const float alpha,
@@ -85,31 +137,24 @@ __kernel GROUP void KERNEL(__global const float *restrict a, __global const EDGE
 		if (rows <= 0 || n0 >= out_n)
 			continue;
 		EDGE_REPEAT(PART_M, ROW)
-		EDGE_REPEAT(PART_M, EDGE_TILE_ZERO)
 #if SHARES
 		const int lines = k * (WIDTH * (int)sizeof(EDGE_WEIGHT)) / 64, tiles = (m + TILE_M - 1) / TILE_M;
 		const int some = part ? 0 : (lines / tiles + k / STRETCH) / (k / STRETCH + 1);
 		__global const char *soon = (__global const char *)(panels + (long)(panel + 1) * k * WIDTH) +
 					    (long)lines * TILE / tiles * 64;
-
-		for (int from = 0; from < k; from += STRETCH) {
-			for (int i = 0; i < some; i++, soon += 64)
-				EDGE_SOON(soon);
-			for (int at = from; at < min(k, from + STRETCH); at++, b += WIDTH) {
-				EDGE_TILE_LOAD
-				EDGE_REPEAT(PART_M, EDGE_TILE_STEP)
-			}
-		}
-#else
-#if TRANS_A || STEPS
-		for (int i = 0, at = 0; i < k; i++, at += TRANS_A ? m1 : a_step, b += WIDTH) {
-#else
-		for (int at = 0; at < k; at++, b += WIDTH) {
 #endif
-			EDGE_TILE_LOAD
-			EDGE_REPEAT(PART_M, EDGE_TILE_STEP)
+#if LAST
+		if (rows == LAST) {
+			EDGE_REPEAT(LAST, EDGE_TILE_ZERO)
+			PRODUCTS(LAST)
+			EDGE_TILE_VECTOR t[LAST * PART_NV];
+			EDGE_REPEAT(LAST, EDGE_TILE_SAVE)
+			STORE(LAST)
+			continue;
 		}
 #endif
+		EDGE_REPEAT(PART_M, EDGE_TILE_ZERO)
+		PRODUCTS(PART_M)
 #if EDGE_LIGHT
 		if (rows == PART_M && n0 + PART_WIDTH <= out_n) {
 			EDGE_REPEAT(PART_M, EDGE_TILE_STORE)
@@ -118,13 +163,6 @@ __kernel GROUP void KERNEL(__global const float *restrict a, __global const EDGE
 #endif
 		EDGE_TILE_VECTOR t[PART_M * PART_NV];
 		EDGE_REPEAT(PART_M, EDGE_TILE_SAVE)
-		for (int i = 0; i < rows; i++)
-			for (int j = 0; j < PART_NV; j++) {
-				const int n = n0 + j * TILE_LANES;
-
-				if (n < out_n)
-					EDGE_STORE16(EDGE_TILE_OUT(t[i * PART_NV + j]), r0 + i, n,
-						     min(min(out_n, n0 + PART_WIDTH) - n, TILE_LANES));
-			}
+		STORE(rows)
 	}
 }

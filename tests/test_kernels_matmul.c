@@ -82,6 +82,16 @@ static void products(struct harness *h)
 	constant(h, 9, 515, 131);
 	constant(h, 21, 2111, 32);
 	constant(h, 30, 75, 901);
+	/* a last tile of fewer rows, one to seven */
+	for (i = 0; i < 7; i++)
+		constant(h, 193 + (int)i, n[i], 7 + (int)i);
+	constant(h, 203, 24, 19);
+	constant(h, 197, 515, 131);
+	harness_text(h, "a last tile of fewer rows, an epilogue that is not short",
+		     "%0 \"x\" = input f32[197,19]\n"
+		     "%1 = const f32[19,45] = random seed 3 mean 0.0 deviation 0.5 f32[19,45]\n"
+		     "%2 = matmul(%0, %1; ) {trans_a = 0, trans_b = 0, alpha = 1.0} [gelu(r0) f32] : f32[197,45]\n"
+		     "output \"y\" %2\n");
 	stored(h, "f16", 19, 270, 257);
 	for (i = 0; i < 2; i++) {
 		const char *type = i ? "bf16" : "f16";

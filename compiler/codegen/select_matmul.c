@@ -15,8 +15,11 @@
 
 #include <string.h>
 
-/* CACHE_FLOATS: what a core's own cache holds beside the rows, 256 KiB on most */
-enum { WORKERS = 16, MAX_DIGITS = 3, CACHE_FLOATS = 64 << 10 };
+/*
+ * CACHE_FLOATS: what a core's own cache holds beside the rows, 256 KiB on most. LAST_ROWS: in more than so many rows it
+ * does not matter how the last few are done.
+ */
+enum { WORKERS = 16, MAX_DIGITS = 3, CACHE_FLOATS = 64 << 10, LAST_ROWS = 1024 };
 
 struct product {
 	const struct node *n;     /* bias in the epilogue */
@@ -117,6 +120,18 @@ bool build_launch_tiles(struct build *b, const struct tile *t, int64_t panels, i
 	return t->rows_first ? build_launch(b, tiles, panels, 1) : build_launch(b, panels, tiles, 1);
 }
 
+/*
+ * The rows of the last tile where they are fewer: computed by themselves. They are a constant, so not for language
+ * models, whose variants of many lengths share their kernels.
+ */
+static void define_last(struct build *b, const struct tile *t, int64_t rows)
+{
+	int64_t last = rows % t->height;
+
+	if (last && rows > t->height && rows <= LAST_ROWS && !b->c->g->language)
+		build_define(b, "LAST_M", last);
+}
+
 bool select_rows_by_panels(struct codegen *c, node_id id, const struct rows_by_panels *p)
 {
 	bool single = p->rows == 1 && !p->tile.gpu;
@@ -135,6 +150,7 @@ bool select_rows_by_panels(struct codegen *c, node_id id, const struct rows_by_p
 		build_tile(&b, &p->tile);
 		build_define(&b, "TRANS_A", p->trans_m != 0);
 		build_define(&b, "STEPS", p->at.step > 1);
+		define_last(&b, &p->tile, p->rows);
 	}
 	if (!build_epilogue(&b, DTYPE_F32))
 		return false;
