@@ -497,9 +497,54 @@ static void test_effort(void)
 	tap_ok(b < 16 * a + 0.2, "8 times the chunks (%u, %u) take %.1f times as long", few, many, b / a);
 }
 
+/* ---- chunks of weights that stay ---- */
+
+/* The largest chunk, and how many are smaller, of layers of about 2 MiB that all stay. */
+static uint64_t largest_chunk(uint32_t layers, bool unified, uint32_t *smaller)
+{
+	struct arena a = { 0 };
+	struct target t = target_host();
+	struct net n = net_new(&a, "stays");
+	value_id x = graph_add_input(n.g, "x", DTYPE_F32, net_shape(768));
+	struct schedule *s;
+	uint64_t most = 0;
+	char why[256];
+
+	for (uint32_t i = 0; i < layers; i++)
+		x = net_linear(&n, x, 1024, 16, 300000000, "layer");
+	graph_add_output(n.g, x, "y");
+	net_finish(&n);
+	t.unified = unified;
+	s = make_schedule(&a, &n, 1, &t, 0, stderr);
+	*smaller = 0;
+	if (s && schedule_replay(s, why, sizeof why)) {
+		for (uint32_t i = 0; i < s->chunks.len; i++)
+			most = s->chunks.data[i].bytes > most ? s->chunks.data[i].bytes : most;
+		for (uint32_t i = 0; i < s->chunks.len; i++)
+			*smaller += s->chunks.data[i].bytes < most;
+	}
+	arena_release(&a);
+	return most;
+}
+
+static void test_pages(void)
+{
+	uint32_t few, many, staged;
+	uint64_t of_few = largest_chunk(30, true, &few), of_many = largest_chunk(100, true, &many),
+		 of_staged = largest_chunk(100, false, &staged);
+
+	tap_ok(of_few > 0 && of_few <= 1 << 20 && few > 0, "where little stays, chunks have at most 1 MiB: %llu bytes",
+	       (unsigned long long)of_few);
+	tap_ok(of_many == 2 << 20 && many <= 1, "where much does, each large page is one: %llu bytes, %u smaller",
+	       (unsigned long long)of_many, many);
+	tap_ok(of_staged > 0 && of_staged <= 1 << 20, "what is staged has no more than stages hold: %llu bytes",
+	       (unsigned long long)of_staged);
+}
+
 int main(void)
 {
 	test_fill();
+	test_pages();
 	test_memory();
 	test_memory_large();
 	test_random();

@@ -15,6 +15,7 @@
 
 enum {
 	CHUNK_LEAST = 256 * 1024, /* a resident chunk ends with the first run that makes it so large */
+	LARGE_PAGE = 2 << 20, LARGE_PAGES = 64, /* a region of so many: each is a chunk */
 	COPY_PIECE = 64 * 1024, COPY_LEAST = 16 * 1024 /* of a block that several threads copy; less is not worth two */
 };
 
@@ -39,6 +40,16 @@ static void resident_chunk_new(struct layout *l, uint32_t region, uint32_t run, 
 	vec_push(l->w->a, &l->chunks, (struct resident_chunk){ region, run, from, to - from });
 }
 
+/*
+ * Two reads into one large page that is new may both begin with clearing it. Where many are read into each has
+ * its own; where few are, kernels would wait for more than they need.
+ */
+static bool chunk_is_page(const struct layout *l, uint32_t region)
+{
+	return l->w->t->unified && l->w->t->weights != TARGET_TEXTURES &&
+	       l->r.region_bytes.data[region] >= (uint64_t)LARGE_PAGES * LARGE_PAGE;
+}
+
 void resident_chunks(struct layout *l)
 {
 	uint32_t first = 0; /* run that begins the chunk */
@@ -47,17 +58,19 @@ void resident_chunks(struct layout *l)
 	for (uint32_t i = 0; i < l->r.runs.len; i++) {
 		const struct run *r = &l->r.runs.data[i];
 		bool last = i + 1 == l->r.runs.len || l->r.runs.data[i + 1].region != r->region;
+		uint64_t most = chunk_is_page(l, r->region) ? LARGE_PAGE : l->chunk_most;
+		uint64_t least = most == LARGE_PAGE ? LARGE_PAGE : CHUNK_LEAST;
 		uint64_t end = round_up(r->offset + r->bytes, SCHED_PAGE);
 
 		if (end > at && l->r.runs.data[first].offset + l->r.runs.data[first].bytes <= at)
 			first = i;
-		while (end - at > l->chunk_most && end > at) {
-			resident_chunk_new(l, r->region, first, at, at + l->chunk_most);
-			at += l->chunk_most;
+		while (end - at > most && end > at) {
+			resident_chunk_new(l, r->region, first, at, at + most);
+			at += most;
 			if (l->r.runs.data[first].offset + l->r.runs.data[first].bytes <= at)
 				first = i;
 		}
-		if (end > at && (last || end - at >= CHUNK_LEAST)) {
+		if (end > at && (last || end - at >= least)) {
 			resident_chunk_new(l, r->region, first, at, end);
 			at = end;
 			first = i;

@@ -113,6 +113,16 @@ void *rt_reserve(uint64_t bytes)
 	return p == MAP_FAILED ? NULL : p;
 }
 
+bool rt_touch(void *p, uint64_t bytes)
+{
+#ifdef MADV_POPULATE_WRITE
+	return madvise(p, (size_t)bytes, MADV_POPULATE_WRITE) == 0;
+#else
+	(void)p, (void)bytes;
+	return false;
+#endif
+}
+
 void rt_release(void *p, uint64_t bytes)
 {
 	if (p)

@@ -46,6 +46,8 @@ void *rt_map(struct rt_account *a, enum rt_space space, uint64_t bytes);
 void rt_unmap(struct rt_account *a, enum rt_space space, void *p, uint64_t bytes);
 /* The same, and not counted: for what several regions share, each of which is then added to the account. */
 void *rt_reserve(uint64_t bytes);
+/* Takes it now what the first touch would take; what it holds stays. False: it could not. */
+bool rt_touch(void *p, uint64_t bytes);
 void rt_release(void *p, uint64_t bytes);
 /* Bytes of [p, p + bytes) that are in RAM now. */
 uint64_t rt_resident(const void *p, uint64_t bytes);

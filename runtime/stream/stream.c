@@ -60,6 +60,7 @@ struct stream {
 	uint32_t begun;	    /* runs that the submitting thread has begun */
 	uint32_t next;	    /* read of this run that is issued next; read_count: all were */
 	uint32_t done;	    /* reads of this run that have arrived and are sound, with all before them */
+	uint32_t cleared;   /* reads before this one need no more memory: see clear_ahead() */
 	uint32_t foreseen;  /* reads of this run that come before this one: plan_file_foresee() knows of them */
 	uint32_t submitted; /* steps of this run whose completion can be waited for */
 	uint32_t wanted;    /* by the submitting thread: this many of `done` */
@@ -486,6 +487,48 @@ static bool read_together(struct stream *s, uint32_t reads)
 	return true;
 }
 
+/* Of a read's place, the large pages that begin in it: those that no other read's place has. False: none. */
+static bool large_pages(const struct stream *s, const struct edge_read *r, uintptr_t *from, uintptr_t *to)
+{
+	const uintptr_t page = RT_LARGE_PAGE - 1, memory = (uintptr_t)s->config.memory[r->region];
+	uintptr_t end = memory + edge_plan_pages(s->config.plan->regions[r->region].bytes);
+
+	if (!memory || r->after_step >= 0) /* the place was another read's before */
+		return false;
+	*from = (memory + r->offset + page) & ~page;
+	*to = (memory + r->offset + s->config.plan->chunks[r->chunk].bytes + page) & ~page;
+	*to = *to < end ? *to : end;
+	return *from < *to;
+}
+
+/*
+ * Who has nothing to do but wait clears memory for reads to come, a large page at a time. Readers would do it
+ * within their reads, two of them the same page where both begin in it, and one after the other where the host
+ * of a virtual machine has to bring the page first. The reads that come next are the readers' own.
+ * False: there is none, or the system cannot.
+ */
+static bool clear_ahead(struct stream *s)
+{
+	uint32_t n = read_count(s), i = s->next + s->readers;
+	uintptr_t from, to;
+	bool done;
+
+	if (s->run > 1 || !plan_file_is_direct(s->config.file))
+		return false;
+	i = s->cleared > i ? s->cleared : i;
+	while (i < n && !large_pages(s, &s->config.plan->reads[i], &from, &to))
+		i++;
+	s->cleared = i < n ? i + 1 : n;
+	if (i >= n)
+		return false;
+	pthread_mutex_unlock(&s->lock);
+	done = rt_touch((void *)from, to - from);
+	pthread_mutex_lock(&s->lock);
+	if (!done)
+		s->cleared = n;
+	return true;
+}
+
 void stream_share_reads(struct stream *s, stream_share share)
 {
 	if (!s->config.staging)
@@ -509,7 +552,7 @@ enum edge_status stream_await(struct stream *s, uint32_t reads, int64_t *arrived
 	pthread_mutex_lock(&s->lock);
 	s->wanted = reads;
 	while (s->done < reads && s->failure.status == EDGE_OK)
-		if (!(s->together ? read_together(s, reads) : help(s, reads)))
+		if (!(s->together ? read_together(s, reads) : help(s, reads) || clear_ahead(s)))
 			pthread_cond_wait(&s->to_submitter, &s->lock);
 	if (s->done < reads)
 		st = rt_fail(f, s->failure.status, "%s", s->failure.text);
@@ -541,7 +584,8 @@ bool stream_preload(struct stream *s, struct failure *f)
 	pthread_mutex_lock(&s->lock);
 	s->wanted = read_count(s);
 	while (s->done < read_count(s) && !(s->blocked && s->busy == 0) && s->failure.status == EDGE_OK)
-		pthread_cond_wait(&s->to_submitter, &s->lock);
+		if (!clear_ahead(s))
+			pthread_cond_wait(&s->to_submitter, &s->lock);
 	all = s->done == read_count(s);
 	if (s->failure.status != EDGE_OK)
 		rt_fail(f, s->failure.status, "%s", s->failure.text);

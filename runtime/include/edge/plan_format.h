@@ -130,8 +130,8 @@ enum { EDGE_REQUESTS_MOST = 32, EDGE_REQUESTS_BUFFERED = 255 };
  * How weights are read where nothing else is said, so that what is predicted is what is done. From so many
  * bytes of weights on, past the page cache: of weights that are read once, since less comes as fast with what
  * surrounds it; of those that are read again, since less stays in the cache. And so many chunks (of up to
- * 1 MiB) at a time: four keep a disk busy; into memory that is new it is six, because readers clear pages and
- * check hashes meanwhile, and the disk would wait for them.
+ * 1 MiB, or of a large page each where many stay) at a time: four keep a disk busy; into memory that is new it
+ * is six, because readers clear pages and check hashes meanwhile, and the disk would wait for them.
  */
 enum {
 	EDGE_DIRECT_FROM = 2 << 20, EDGE_DIRECT_AGAIN_FROM = 16 << 20,
