@@ -16,7 +16,8 @@ struct process {
 
 /*
  * The program gets a process group of its own, which is killed when the time
- * is over or when process_stop() was called. Safe from several threads.
+ * is over or when process_stop() was called, and the environment without the
+ * key of the chat endpoint. Safe from several threads.
  */
 void process_run(const char *const *argv, double limit_s, struct process *out);
 bool process_good(const struct process *p); /* exit status 0 */
