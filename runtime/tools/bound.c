@@ -36,7 +36,8 @@
 #include <string.h>
 
 enum {
-	MOST_READERS = 16, COPY_ROUNDS = 16, /* so short that starting threads would show */
+	MOST_READERS = 16,
+	COPY_BYTES = 64 << 20, /* or it is over before the system has given each thread a CPU */
 	PASSES = 7, PASSES_BYTES = 16 << 20  /* of plans with so many bytes at most, whose reads are over soon */
 };
 
@@ -130,8 +131,9 @@ struct rate {
 	const struct plan_file *file;
 	const struct edge_plan *plan;
 	bool keep; /* when each has come; of passes of one round */
+	bool copies; /* to where a run has them, since what a cache holds is filled sooner; each reader in memory of its own */
 	uint32_t readers, rounds;
-	uint64_t largest;
+	uint64_t room; /* of a reader */
 	int64_t start;
 	struct arrival *arrival; /* of each read */
 	atomic_uint next, arrivals;
@@ -162,12 +164,13 @@ static void *read_all(void *arg)
 
 	while ((i = atomic_fetch_add(&r->next, 1)) < p->read_count * r->rounds) {
 		const struct edge_chunk *chunk = &p->chunks[p->reads[i %= p->read_count].chunk];
+		char *to = self->memory + (r->copies ? p->reads[i].offset : 0);
 
 		if (p->reads[i].flags & EDGE_READ_ONCE)
 			continue;
-		if (r->rounds == 1) /* copies have nothing to foresee */
+		if (!r->copies) /* they have nothing to foresee */
 			told = plan_file_foresee(r->file, p, i, i ? told : 0);
-		if (plan_file_read_chunk(r->file, chunk, p->reads[i].chunk, self->memory, &self->failure) != EDGE_OK)
+		if (plan_file_read_chunk(r->file, chunk, p->reads[i].chunk, to, &self->failure) != EDGE_OK)
 			break;
 		note_arrival(r, chunk->bytes);
 	}
@@ -180,9 +183,9 @@ static enum edge_status read_together(struct rate *r, double *bytes_per_s, struc
 	uint32_t depth = r->readers < MOST_READERS ? r->readers : MOST_READERS, i;
 
 	for (i = 0; i < depth; i++) {
-		char *memory = r->reader[0].memory + i * r->largest;
+		char *memory = r->reader[0].memory + i * r->room;
 
-		memset(memory, 0, r->largest); /* what the first touch takes is not the disk's */
+		memset(memory, 0, r->room); /* what the first touch takes is not the disk's */
 		r->reader[i] = (struct rate_reader){ .rate = r, .memory = memory };
 	}
 	atomic_store(&r->next, 0);
@@ -227,7 +230,7 @@ static void keep_arrivals(struct rate *r, struct storage *out)
 	r->arrival = NULL;
 }
 
-/* The pass of median rate. Of an evicted plan each begins with nothing in the page cache. */
+/* The pass of median rate, of copies that of the highest. Of an evicted plan each begins with nothing in the page cache. */
 static enum edge_status measure_passes(const char *path, struct rate *r, bool evicted, uint32_t passes,
 				       struct storage *out, struct failure *f)
 {
@@ -250,7 +253,7 @@ static enum edge_status measure_passes(const char *path, struct rate *r, bool ev
 	if (st == EDGE_OK)
 		median_ms(sorted, passes);
 	for (i = 0; i < passes; i++) {
-		if (st == EDGE_OK && rate[i] == sorted[passes / 2] && out->bytes_per_s == 0) {
+		if (st == EDGE_OK && rate[i] == sorted[out->copies ? passes - 1 : passes / 2] && out->bytes_per_s == 0) {
 			*out = (struct storage){ rate[i], out->copies, out->ahead, pass[i].arrival, pass[i].arrival_count };
 			pass[i].arrival = NULL;
 		}
@@ -265,16 +268,18 @@ void storage_free(struct storage *s)
 	*s = (struct storage){ 0 };
 }
 
-/* Largest chunk, and bytes of each run. */
-static uint64_t count_bytes(const struct edge_plan *p, uint64_t *largest)
+/* Bytes of each run; the largest chunk, or the end of the places where chunks that stream go. */
+static uint64_t count_bytes(const struct edge_plan *p, bool places, uint64_t *room)
 {
 	uint64_t bytes = 0;
 
 	for (uint32_t i = 0; i < p->read_count; i++) {
 		const struct edge_chunk *c = &p->chunks[p->reads[i].chunk];
+		bool streams = !(p->reads[i].flags & EDGE_READ_ONCE);
+		uint64_t end = c->bytes + (places && streams ? p->reads[i].offset : 0);
 
-		*largest = c->bytes > *largest ? c->bytes : *largest;
-		bytes += p->reads[i].flags & EDGE_READ_ONCE ? 0 : c->bytes;
+		*room = end > *room ? end : *room;
+		bytes += streams ? c->bytes : 0;
 	}
 	return bytes;
 }
@@ -284,7 +289,7 @@ enum edge_status measure_storage(const char *path, const struct edge_plan *p, bo
 {
 	struct rt_account account = { 0 };
 	struct rate r = { .plan = p, .rounds = 1 };
-	uint64_t bytes = count_bytes(p, &r.largest);
+	uint64_t bytes = count_bytes(p, false, &r.room);
 	struct plan_file file;
 	enum edge_status st;
 
@@ -302,15 +307,16 @@ enum edge_status measure_storage(const char *path, const struct edge_plan *p, bo
 	r.keep = evicted || !file.foresees;
 	out->ahead = file.foresees;
 	if (file.foresees && !evicted) {
-		out->copies = true;
+		out->copies = r.copies = true;
+		count_bytes(p, true, &r.room);
 		r.readers = threads;
-		r.rounds = COPY_ROUNDS;
+		r.rounds = 1 + (uint32_t)(COPY_BYTES / bytes);
 	}
-	if (st == EDGE_OK && !(r.reader[0].memory = rt_map(&account, RT_HOST, r.largest * MOST_READERS)))
+	if (st == EDGE_OK && !(r.reader[0].memory = rt_map(&account, RT_HOST, r.room * MOST_READERS)))
 		st = rt_fail(f, EDGE_MEMORY, "out of memory");
 	if (st == EDGE_OK)
-		st = measure_passes(path, &r, evicted, evicted && bytes < PASSES_BYTES ? PASSES : 1, out, f);
-	rt_unmap(&account, RT_HOST, r.reader[0].memory, r.largest * MOST_READERS);
+		st = measure_passes(path, &r, evicted, bytes < PASSES_BYTES && (evicted || out->copies) ? PASSES : 1, out, f);
+	rt_unmap(&account, RT_HOST, r.reader[0].memory, r.room * MOST_READERS);
 	plan_file_close(&file);
 	return st;
 }
