@@ -256,7 +256,7 @@ static void do_read(struct stream *s, uint32_t *at, uint32_t index, bool step_ru
 {
 	struct stream_record when = { 0, 0 };
 	struct failure f = { .status = EDGE_OK };
-	uint32_t told = s->run > 1 ? s->foreseen : NONE;
+	uint32_t told = s->run > 1 && !s->together ? s->foreseen : NONE; /* what is here needs no foresight */
 
 	*at = index;
 	if (s->busy++ == 0)
