@@ -3,7 +3,9 @@
  * bench_kernels.c - each kernel as a share of what this machine can do: of its
  * multiply-add peak or of the rate at which its cores read as many bytes as the
  * kernel touches, whichever allows less; both measured in the same process
- * just before each kernel, through OpenCL and as native code.
+ * just before each kernel, through OpenCL and as native code. Beside the rate
+ * of reading stands that of copying, half of the bytes read and half written:
+ * what writes as much as it reads cannot be faster than that.
  *
  *	bench_kernels [-n|-o|-1] [WORD]   only native code, only OpenCL; only cases
  *	                                  whose name contains WORD
@@ -94,6 +96,7 @@ static void find_width(void)
 
 struct job {
 	const float *from; /* NULL: multiply and add */
+	float *to;         /* NULL: only read */
 	size_t count;      /* floats, a multiple of 64 */
 	int rounds;
 	float result;
@@ -130,6 +133,38 @@ static float read_once(const float *p, size_t n)
 	return read4(p, n);
 }
 
+#define COPY(name, attribute, width)                                                               \
+	attribute static void name(float *to, const float *p, size_t n)                            \
+	{                                                                                          \
+		typedef float lanes __attribute__((vector_size(4 * width), aligned(4)));           \
+												   \
+		for (size_t i = 0; i < n; i += 2 * width) {                                        \
+			*(lanes *)(to + i) = *(const lanes *)(p + i);                              \
+			*(lanes *)(to + i + width) = *(const lanes *)(p + i + width);              \
+		}                                                                                  \
+	}
+
+#ifdef __x86_64__
+COPY(copy16, TARGET("avx512f"), 16)
+COPY(copy8, TARGET("avx2"), 8)
+#endif
+COPY(copy4, __attribute__((noinline)), 4)
+
+static void copy_once(float *to, const float *p, size_t n)
+{
+#ifdef __x86_64__
+	if (width == 16) {
+		copy16(to, p, n);
+		return;
+	}
+	if (width == 8) {
+		copy8(to, p, n);
+		return;
+	}
+#endif
+	copy4(to, p, n);
+}
+
 static void *worker(void *arg)
 {
 	struct job *j = arg;
@@ -137,7 +172,10 @@ static void *worker(void *arg)
 	if (!j->from)
 		j->result = multiply_add();
 	for (int i = 0; j->from && i < j->rounds; i++)
-		j->result += read_once(j->from, j->count);
+		if (j->to)
+			copy_once(j->to, j->from, j->count);
+		else
+			j->result += read_once(j->from, j->count);
 	return NULL;
 }
 
@@ -171,11 +209,14 @@ static double peak(void)
 	return (double)threads * ROUNDS * SUMS * 2 * width / s;
 }
 
-/* Bytes/s at which all cores read `bytes` again and again: from a cache where they fit into one. */
-static double read_rate(uint64_t bytes)
+/*
+ * Bytes/s at which all cores read `bytes` again and again, or copy one half of them to the other: from a cache
+ * where they fit into one.
+ */
+static double memory_rate(uint64_t bytes, bool copy)
 {
 	long threads = one_thread ? 1 : sysconf(_SC_NPROCESSORS_ONLN);
-	size_t each = (bytes / (size_t)threads / 256 + 1) * 64; /* floats */
+	size_t each = (bytes / (size_t)threads / 512 + 1) * 128; /* floats */
 	int rounds = (int)(((size_t)32 << 20) / (each * sizeof(float))) + 1;
 	struct job *job = calloc((size_t)threads, sizeof *job);
 	float *data = calloc(each * (size_t)threads, sizeof *data);
@@ -183,8 +224,11 @@ static double read_rate(uint64_t bytes)
 
 	for (size_t i = 0; i < each * (size_t)threads; i++)
 		data[i] = (float)(i & 7);
-	for (long i = 0; i < threads; i++)
-		job[i] = (struct job){ data + each * (size_t)i, each, rounds, 0 };
+	for (long i = 0; i < threads; i++) {
+		float *from = data + each * (size_t)i;
+
+		job[i] = (struct job){ from, copy ? from + each / 2 : NULL, copy ? each / 2 : each, rounds, 0 };
+	}
 	s = side_by_side(job, threads);
 	free(data);
 	free(job);
@@ -428,22 +472,26 @@ static int graph_file(const char *path, bool native)
 static void one_case(struct harness *h, uint32_t i)
 {
 	const struct kernel_set *ks = h->cases.data[i].ks;
-	double top = peak(), rate, s, compute, memory;
+	double top = peak(), rate, copy, s, compute, memory;
 	uint64_t flops = 0, bytes = 0;
 
 	for (uint32_t j = 0; ks && j < ks->launches.len; j++) {
 		flops += ks->launches.data[j].flops;
 		bytes += ks->launches.data[j].bytes;
 	}
-	rate = read_rate(bytes);
+	rate = memory_rate(bytes, false);
+	copy = memory_rate(bytes, true);
 	s = harness_time(h, i, 25, NULL);
 	if (s <= 0)
 		return;
 	compute = (double)flops / top;
 	memory = (double)bytes / rate;
-	printf("%-40s %10.4f %9.1f %9.1f %6.0f%% of %s\n", h->cases.data[i].name, s * 1e3, (double)flops / s * 1e-9,
+	printf("%-40s %10.4f %9.1f %9.1f %6.0f%% of %s", h->cases.data[i].name, s * 1e3, (double)flops / s * 1e-9,
 	       (double)bytes / s * 1e-9, 100 * (compute > memory ? compute : memory) / s,
 	       compute > memory ? "peak" : "read rate");
+	if (compute <= memory)
+		printf(", %.0f%% of copying", 100 * (double)bytes / copy / s);
+	printf("\n");
 	fflush(stdout);
 }
 
