@@ -207,7 +207,46 @@ static bool uniform_slope(struct rewrite *rw, node_id id)
 					 (struct attr[]){ attr_float(alpha, slope) }, 1, id));
 }
 
-/* A cast of what was just cast from the same type, where the first loses nothing. */
+/* Whether v is whole numbers: rounded ones, and what becomes of them without fractions. */
+static bool is_whole(struct rewrite *rw, value_id v, uint32_t depth)
+{
+	const struct node *n = rewrite_producer(rw, v);
+	double x;
+
+	if (rewrite_scalar(rw, v, &x))
+		return x == rint(x);
+	if (!n || !depth)
+		return false;
+	switch (n->op) {
+	case OP_round:
+	case OP_floor:
+	case OP_ceil:
+		return true;
+	case OP_add:
+	case OP_sub:
+		return is_whole(rw, n->in[0], depth - 1) && is_whole(rw, n->in[1], depth - 1);
+	default:
+		return false;
+	}
+}
+
+/* Whether an integer type holds v as it is: whole numbers within bounds, as what quantises writes them. */
+static bool is_held_by(struct rewrite *rw, value_id v, enum dtype t)
+{
+	static const double most[] = { [DTYPE_U8] = 255, [DTYPE_I8] = 127, [DTYPE_I16] = 32767, [DTYPE_I32] = 1 << 24 };
+	const struct node *n = rewrite_producer_op(rw, v, OP_clip);
+	const struct attr *low = n ? node_attr(n, ATTR_min) : NULL, *high = n ? node_attr(n, ATTR_max) : NULL;
+
+	if (!low || !high || (t != DTYPE_U8 && t != DTYPE_I8 && t != DTYPE_I16 && t != DTYPE_I32))
+		return false;
+	return low->f == rint(low->f) && high->f == rint(high->f) && high->f <= most[t] &&
+	       low->f >= (t == DTYPE_U8 ? 0 : -most[t] - 1) && is_whole(rw, n->in[0], 4);
+}
+
+/*
+ * A cast of what was just cast from the same type, where the first loses nothing. Maps of floats alone
+ * are computed in vectors, so what quantises and turns back at once is left without its bytes.
+ */
 static bool casts(struct rewrite *rw, node_id id)
 {
 	const struct node *n = graph_node(rw->g, id),
@@ -220,6 +259,8 @@ static bool casts(struct rewrite *rw, node_id id)
 		return false;
 	from = graph_value(rw->g, p->in[0])->dtype;
 	middle = graph_value(rw->g, n->in[0])->dtype;
+	if (from == DTYPE_F32 && is_held_by(rw, p->in[0], middle) && same_as_output(rw, n, p->in[0]))
+		return rewrite_become(rw, id, p->in[0]);
 	if (dtype_is_float(from) != dtype_is_float(middle) ||
 	    dtype_size(middle) <= dtype_size(from) || middle == DTYPE_BOOL || from == DTYPE_BOOL)
 		return false;
