@@ -16,6 +16,7 @@
 #include "summary.h"
 
 #include "base/file.h"
+#include "base/size.h"
 #include "generate.h"
 #include "codegen/activations.h"
 #include "codegen/kernel_set.h"
@@ -333,10 +334,9 @@ static void print_json(const struct compilation *c, const char *path, const stru
 
 static void print_summary(const char *path, const struct plan_numbers *n)
 {
-	fprintf(stderr, "%s: %u steps, %u kernels, weights %.2f MiB (resident %.2f, streamed %.2f), "
-		"peak %.2f MiB, smallest budget %.2f MiB\n",
-		path, n->steps, n->kernels, summary_mib(n->weights_bytes), summary_mib(n->resident_bytes),
-		summary_mib(n->streamed_bytes), summary_mib(n->planned_device_bytes), summary_mib(n->smallest_budget_bytes));
+	fprintf(stderr, "%s: %u steps, %u kernels, weights %s (resident %s, streamed %s), peak %s, smallest budget %s\n",
+		path, n->steps, n->kernels, size_text(n->weights_bytes), size_text(n->resident_bytes),
+		size_text(n->streamed_bytes), size_text(n->planned_device_bytes), size_text(n->smallest_budget_bytes));
 }
 
 static int write_plan(struct compilation *c)

@@ -11,6 +11,7 @@
 
 #include "compile_train.h"
 
+#include "base/size.h"
 #include "plan/plan_train.h"
 #include "summary.h"
 
@@ -85,9 +86,9 @@ static void print_json(const struct train_compilation *c, const char *path, cons
 static void print_summary(const char *path, const struct scene *s, const struct timeline *t, const struct plan_numbers *n)
 {
 	fprintf(stderr, "%s: %u steps on %u views of %u x %u (%u held out), from %u points to at most %u Gaussians, "
-		"peak %.2f MiB, smallest budget %.2f MiB\n",
+		"peak %s, smallest budget %s\n",
 		path, n->steps, s->train_count, s->width, s->height, s->held_out_count, t->train.first_gaussians, t->train.cap,
-		summary_mib(n->planned_device_bytes), summary_mib(n->smallest_budget_bytes));
+		size_text(n->planned_device_bytes), size_text(n->smallest_budget_bytes));
 }
 
 int compile_train(const struct train_compilation *c)

@@ -18,11 +18,6 @@ double summary_now_ms(void)
 	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
 }
 
-double summary_mib(uint64_t bytes)
-{
-	return (double)bytes / (1 << 20);
-}
-
 void summary_json_count(struct strbuf *b, const char *key, uint64_t x)
 {
 	strbuf_printf(b, ", \"%s\": %llu", key, (unsigned long long)x);

@@ -15,6 +15,4 @@ void summary_json_ms(struct strbuf *b, const char *key, double x);
 /* Prints the object to stdout and frees the text. started: ms, as of summary_now_ms. */
 void summary_json_end(struct strbuf *b, double started);
 
-double summary_mib(uint64_t bytes);
-
 #endif

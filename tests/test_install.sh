@@ -40,6 +40,11 @@ grep -q 'define EDGE_ASAN' "$EDGE_BUILDDIR/config.h" && sanitize="-fsanitize=add
 tap_run "a program builds against it" ${EDGE_CC:-cc} "$work/user.c" -o "$work/user" $flags $sanitize
 tap_run "and runs" env LD_LIBRARY_PATH="$work/usr/lib" "$work/user"
 
+if command -v g++ >/dev/null; then
+	printf '#include <edge/edgert.h>\n#include <edge/plan_read.h>\n' >"$work/user.cc"
+	tap_run "C++ takes the headers" g++ -std=c++11 -Wall -Wextra -Wpedantic -Werror -fsyntax-only -I"$work/usr/include" "$work/user.cc"
+fi
+
 nm -D --defined-only "$work/usr/lib/libedgert.so" | awk '$2 ~ /[A-Z]/ { print $3 }' | grep -v '^edgert_' >"$work/foreign"
 [ ! -s "$work/foreign" ]
 tap_ok $? "the library exports edgert_ names alone"

@@ -133,23 +133,6 @@ void explain_free(struct explain *e)
 	free(e->wait);
 }
 
-const char *explain_size(uint64_t bytes)
-{
-	static char text[8][32];
-	static unsigned turn;
-	char *s = text[turn++ % 8];
-
-	if (bytes < 10 * 1024)
-		snprintf(s, sizeof text[0], "%llu B", (ull)bytes);
-	else if (bytes < 1024 * 1024)
-		snprintf(s, sizeof text[0], "%.1f KiB", (double)bytes / 1024);
-	else if (bytes < (uint64_t)10 << 30)
-		snprintf(s, sizeof text[0], "%.2f MiB", (double)bytes / (1 << 20));
-	else
-		snprintf(s, sizeof text[0], "%.2f GiB", (double)bytes / (1 << 30));
-	return s;
-}
-
 const char *explain_region_kind(uint32_t kind)
 {
 	static const char *const name[] = {

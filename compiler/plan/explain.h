@@ -3,6 +3,7 @@
 #ifndef EDGE_PLAN_EXPLAIN_H
 #define EDGE_PLAN_EXPLAIN_H
 
+#include "base/size.h"
 #include "plan/plan.h"
 
 #define NO_LOAD UINT32_MAX
@@ -20,8 +21,6 @@ struct explain {
 void explain_init(struct explain *e, const struct edge_plan *p);
 void explain_free(struct explain *e);
 
-/* "12.3 MiB" into one of a few static buffers. */
-const char *explain_size(uint64_t bytes);
 const char *explain_region_kind(uint32_t kind);
 /* "conv 3x3 + relu", or the kernel's name where there is no debug section. */
 const char *explain_what(const struct edge_plan *p, uint32_t step);

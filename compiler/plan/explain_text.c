@@ -30,20 +30,20 @@ static void print_head(const struct edge_plan *p, FILE *out)
 	explain_say(out, "plan %s on %s (%s, %s kernels), compiled by %s", plan_string(p, m->name),
 		plan_string(p, m->device_name), m->backend == EDGE_BACKEND_NATIVE ? "native" : "opencl",
 		m->kernel_style == EDGE_KERNELS_GPU ? "gpu" : "cpu", plan_string(p, m->compiler));
-	fprintf(out, "\n  budget           %s\n", m->device_budget_bytes ? explain_size(m->device_budget_bytes) : "no limit");
-	fprintf(out, "  planned peak     %s device, %s host\n", explain_size(m->planned_device_bytes),
-		explain_size(m->planned_host_bytes));
-	fprintf(out, "  smallest budget  %s\n", explain_size(m->smallest_budget_bytes));
+	fprintf(out, "\n  budget           %s\n", m->device_budget_bytes ? size_text(m->device_budget_bytes) : "no limit");
+	fprintf(out, "  planned peak     %s device, %s host\n", size_text(m->planned_device_bytes),
+		size_text(m->planned_host_bytes));
+	fprintf(out, "  smallest budget  %s\n", size_text(m->smallest_budget_bytes));
 }
 
 static void print_summary(const struct edge_plan *p, FILE *out)
 {
 	const struct edge_meta *m = p->meta;
 
-	fprintf(out, "  weights          %s: %s resident, %s streamed in each run\n", explain_size(m->weights_bytes),
-		explain_size(m->resident_bytes), explain_size(m->streamed_bytes));
-	fprintf(out, "  activations      %s, lower bound %s\n", explain_size(m->activation_peak_bytes),
-		explain_size(m->activation_lower_bound_bytes));
+	fprintf(out, "  weights          %s: %s resident, %s streamed in each run\n", size_text(m->weights_bytes),
+		size_text(m->resident_bytes), size_text(m->streamed_bytes));
+	fprintf(out, "  activations      %s, lower bound %s\n", size_text(m->activation_peak_bytes),
+		size_text(m->activation_lower_bound_bytes));
 	fprintf(out, "  time             %.3f ms predicted for a cold run, %.3f ms for a warm one; lower bound %.3f ms\n",
 		m->predicted_ms, m->predicted_warm_ms, m->lower_bound_ms);
 	fprintf(out, "  work             %.3f GFLOP in %u steps with %u kernels\n", (double)m->flops / 1e9, p->step_count,
@@ -60,7 +60,7 @@ static void print_memory(const struct edge_plan *p, FILE *out)
 	fputs("\nmemory\n", out);
 	for (uint32_t i = 0; i < p->region_count; i++) {
 		fprintf(out, "  region %-3u %-12s %12s", i, explain_region_kind(p->regions[i].kind),
-			explain_size(p->regions[i].bytes));
+			size_text(p->regions[i].bytes));
 		if (things[i])
 			fprintf(out, "   %llu things over the run", (unsigned long long)things[i]);
 		putc('\n', out);
@@ -92,9 +92,9 @@ static void print_reads(const struct explain *e, uint32_t step, FILE *out)
 	for (uint32_t i = first; i < end; i++)
 		bytes += e->p->chunks[e->p->reads[i].chunk].bytes;
 	if (end - first == 1)
-		fprintf(out, "  read %u, %s", first, explain_size(bytes));
+		fprintf(out, "  read %u, %s", first, size_text(bytes));
 	else if (end > first)
-		fprintf(out, "  reads %u-%u, %s", first, end - 1, explain_size(bytes));
+		fprintf(out, "  reads %u-%u, %s", first, end - 1, size_text(bytes));
 }
 
 /* Appends what fits of a text, as it may be shown. */
@@ -127,11 +127,11 @@ static void print_step(const struct explain *e, uint32_t i, FILE *out)
 		fit(what, sizeof what, "  ");
 	fit(what, sizeof what, node);
 	fprintf(out, "  %5u %9.3f %9.3f %8.2f %11s  %-47s", i, s->predicted_start_ms, s->predicted_ms,
-		(double)s->flops / 1e6, e->live ? explain_size(e->live[i]) : "", what);
+		(double)s->flops / 1e6, e->live ? size_text(e->live[i]) : "", what);
 	if (e->wait[i] > 0.0005)
 		fprintf(out, "  waits %.3f ms", e->wait[i]);
 	if (e->load[i] != NO_LOAD)
-		fprintf(out, "  carries %s", explain_size(e->p->loads[e->load[i]].bytes));
+		fprintf(out, "  carries %s", size_text(e->p->loads[e->load[i]].bytes));
 	print_reads(e, i, out);
 	putc('\n', out);
 }

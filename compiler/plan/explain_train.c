@@ -74,14 +74,14 @@ static void print_summary(const struct edge_plan *p, FILE *out)
 
 	explain_say(out, "  scene            %s: %u views to train on, %u held out, at most %u x %u; photographs %s",
 		    plan_string(p, p->models[0].name), t->train_views, t->held_out_views, t->width, t->height,
-		    explain_size(p->meta->weights_bytes));
+		    size_text(p->meta->weights_bytes));
 	fprintf(out, "  training         %u steps, policy %s, seed %llu\n", t->steps, policy_name(t->policy), (ull)t->seed);
 	fprintf(out, "  Gaussians        from %u points to at most %u, room for %u; %s each\n", t->first_gaussians, t->cap,
-		t->capacity, explain_size(t->bytes_per_gaussian));
+		t->capacity, size_text(t->bytes_per_gaussian));
 	fprintf(out, "  each             %u parameters, colour to degree %u, moments of %u bits%s\n", t->parameters, t->sh_degree,
 		t->moment_bits, t->flags & EDGE_TRAIN_GREY ? ", compact and grey" : t->flags ? ", compact" : "");
 	fprintf(out, "  keys             %u of %s; a picture with more is done in bands\n", t->key_capacity,
-		explain_size(t->bytes_per_key));
+		size_text(t->bytes_per_key));
 }
 
 static void print_rates(const struct edge_train *t, FILE *out)
@@ -130,12 +130,12 @@ static void print_memory(const struct edge_plan *p, FILE *out)
 		if (r && r->bytes_per_key)
 			snprintf(each + n, sizeof each - n, "   %u B a key", r->bytes_per_key);
 		explain_say(out, "  %-8s %-26s %12s%s", explain_region_kind(p->regions[p->buffers[i].region].kind),
-			    buffer_name(p, i), explain_size(p->buffers[i].bytes), each);
+			    buffer_name(p, i), size_text(p->buffers[i].bytes), each);
 	}
 	for (uint32_t i = 0; i < p->region_count; i++)
 		if (p->regions[i].space == EDGE_SPACE_HOST)
 			fprintf(out, "  %-8s %-26s %12s\n", "host", explain_region_kind(p->regions[i].kind),
-				explain_size(p->regions[i].bytes));
+				size_text(p->regions[i].bytes));
 }
 
 /* How many events from i on, of its kind, follow at the distance of the first two; *every: that distance. */
@@ -180,7 +180,7 @@ static void print_event(const struct edge_plan *p, const struct train_growth *g,
 	else
 		snprintf(what, sizeof what, "%s", event_name(e->kind));
 	fprintf(out, "  %-26s %-18s %5u %12u %12u %14s\n", when, what, n, e->most, g[last + 1].gaussians,
-		explain_size(g[last + 1].bytes));
+		size_text(g[last + 1].bytes));
 }
 
 static void print_timeline(const struct edge_plan *p, FILE *out)
@@ -192,7 +192,7 @@ static void print_timeline(const struct edge_plan *p, FILE *out)
 	memset(said, 0, p->event_count + 1);
 	fprintf(out, "\ntimeline: what happens after which steps\n  %-26s %-18s %5s %12s %12s %14s\n", "steps", "event", "times",
 		"at most", "planned", "in use by then");
-	fprintf(out, "  %-26s %-18s %5s %12s %12u %14s\n", "0", "start", "", "", g[0].gaussians, explain_size(g[0].bytes));
+	fprintf(out, "  %-26s %-18s %5s %12s %12u %14s\n", "0", "start", "", "", g[0].gaussians, size_text(g[0].bytes));
 	for (uint32_t i = 0; i < p->event_count; i++)
 		if (!said[i])
 			print_event(p, g, i, said, out);

@@ -4,25 +4,11 @@
 
 #include "sched/internal.h"
 
+#include "base/size.h"
+
 #include <stdarg.h>
 
 typedef unsigned long long ull;
-
-/* "12.3 MiB"; four at a time. */
-static const char *size(uint64_t bytes)
-{
-	static char text[4][32];
-	static unsigned turn;
-	char *s = text[turn++ % 4];
-
-	if (bytes < 10 * 1024)
-		snprintf(s, sizeof text[0], "%llu bytes", (ull)bytes);
-	else if (bytes < 1024 * 1024)
-		snprintf(s, sizeof text[0], "%.1f KiB", (double)bytes / 1024);
-	else
-		snprintf(s, sizeof text[0], "%.2f MiB", (double)bytes / (1024 * 1024));
-	return s;
-}
 
 __attribute__((format(printf, 3, 4))) static void note(struct work *w, const char *topic, const char *fmt, ...)
 {
@@ -47,7 +33,7 @@ static void note_activations(struct work *w)
 	note(w, "activations",
 	     "%u values and scratch areas share %s; at most %s are alive at once, so %.1f %% is lost to placement; "
 	     "%u results are computed in place",
-	     items, size(s->activation_peak), size(s->activation_lower_bound),
+	     items, size_text(s->activation_peak), size_text(s->activation_lower_bound),
 	     s->activation_lower_bound ?
 		     100.0 * (double)(s->activation_peak - s->activation_lower_bound) / (double)s->activation_lower_bound :
 		     0.0,
@@ -70,14 +56,14 @@ static void note_smallest(struct work *w)
 		}
 	}
 	note(w, "budget", "the smallest budget that works is %llu bytes: %s of activations and %s of weights at once",
-	     (ull)w->s->smallest_budget, size(w->s->activation_peak),
-	     size(w->s->smallest_budget - w->s->activation_peak));
+	     (ull)w->s->smallest_budget, size_text(w->s->activation_peak),
+	     size_text(w->s->smallest_budget - w->s->activation_peak));
 	if (!worst)
 		return;
 	l = event_launch(w, &w->events.data[worst->event]);
 	note(w, "budget", "the weights of %s decide it: %s of their %s are the least that it can run with",
-	     l->what ? l->what : "a launch", size(most),
-	     size(use_common_bytes(w, worst, NULL) + use_split_bytes(w, worst, worst->granules, NULL)));
+	     l->what ? l->what : "a launch", size_text(most),
+	     size_text(use_common_bytes(w, worst, NULL) + use_split_bytes(w, worst, worst->granules, NULL)));
 }
 
 /* Where kernels are to copy. */
@@ -90,10 +76,10 @@ static void note_carrying(struct work *w, const struct stream_plan *p)
 		*(p->blocks.data[i].carried ? &bytes : &queue) += p->blocks.data[i].pinned ? 0 : p->blocks.data[i].bytes;
 	if (!bytes)
 		note(w, "copies", "no launch can carry weights: the queue writes all that streams into one image of %s",
-		     size(p->image));
+		     size_text(p->image));
 	else
 		note(w, "copies", "%u launches carry %s of weights from a stage of %s into two images of %s; the queue writes %s",
-		     launches, size(bytes), size(p->stage), size(p->image), size(queue));
+		     launches, size_text(bytes), size_text(p->stage), size_text(p->image), size_text(queue));
 	note(w, "copies", "predicted: %.3f ms cold, %.3f ms warm; with the queue alone %.3f ms cold, %.3f ms warm", p->cold_ms,
 	     p->warm_ms, p->queue_cold_ms, p->queue_warm_ms);
 }
@@ -109,18 +95,18 @@ static void note_streaming(struct work *w, const struct stream_plan *p)
 		shared += p->pinned_weight[i];
 	if (!streamed) {
 		note(w, "streaming", "all %s of weights fit and stay; the first run reads them while it computes",
-		     size(s->weights_bytes));
+		     size_text(s->weights_bytes));
 		return;
 	}
 	if (p->queue_cold_ms > 0)
 		note_carrying(w, p);
 	note(w, "streaming", "%s of %s of weights are read again in each run, through a ring of %s in %u blocks of up to %s",
-	     size(s->streamed_bytes), size(s->weights_bytes), size(p->ring), streamed, size(p->block_target));
+	     size_text(s->streamed_bytes), size_text(s->weights_bytes), size_text(p->ring), streamed, size_text(p->block_target));
 	note(w, "residency", "%s stay: %u blocks because the disk could not bring them in time, %u because there was room, "
 	     "and %u weights because several launches use them",
-	     size(s->resident_bytes), p->pinned_late, p->pinned_spare, shared);
+	     size_text(s->resident_bytes), p->pinned_late, p->pinned_spare, shared);
 	note(w, "residency", "with a ring of %s, all but %s of the weights could hide behind compute at %.2f GB/s",
-	     size(p->hide_ring), size(p->hide_minimum), w->t->storage_bytes_per_s / 1e9);
+	     size_text(p->hide_ring), size_text(p->hide_minimum), w->t->storage_bytes_per_s / 1e9);
 	note(w, "choice", "%u pairs of block and ring size were simulated", p->candidates);
 }
 
@@ -134,7 +120,7 @@ static void note_generating(struct work *w)
 		batch = g->rows[i] > batch ? g->rows[i] : batch;
 	if (w->s->streamed_bytes)
 		note(w, "generate", "each token reads %s, at %.2f GB/s %.1f ms; of a prompt %lld tokens share that; about %.3f ms a token",
-		     size(w->s->streamed_bytes), w->t->storage_bytes_per_s / 1e9,
+		     size_text(w->s->streamed_bytes), w->t->storage_bytes_per_s / 1e9,
 		     cost_transfer_ms(w->t, w->s->streamed_bytes), (long long)batch, w->s->warm_ms);
 	else
 		note(w, "generate", "all weights stay: about %.3f ms a token; a prompt goes in %lld tokens at a time", w->s->warm_ms,

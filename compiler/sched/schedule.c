@@ -9,6 +9,8 @@
 
 #include "sched/internal.h"
 
+#include "base/size.h"
+
 #include <assert.h>
 
 typedef unsigned long long ull;
@@ -122,8 +124,8 @@ static bool check_host_budget(struct work *w)
 		return true;
 	if (w->r->host_budget < 2 * SCHED_PAGE) {
 		diag_error(w->d, w->r->budget_span,
-			   "a host budget of %llu bytes is too small for reading; smallest budget that works: %u bytes (%.2f MiB)",
-			   (ull)w->r->host_budget, 2 * SCHED_PAGE, 2.0 * SCHED_PAGE / MIB);
+			   "a host budget of %llu bytes is too small for reading; smallest budget that works: %u bytes (%s)",
+			   (ull)w->r->host_budget, 2 * SCHED_PAGE, size_text(2 * SCHED_PAGE));
 		return false;
 	}
 	if (w->r->host_budget / 2 < w->chunk_most)
@@ -147,9 +149,9 @@ static bool choose(struct work *w, struct stream_plan *p)
 		return true;
 	if (budget < w->s->smallest_budget) {
 		diag_error(w->d, w->r->budget_span,
-			   "a budget of %llu bytes is too small for plan %s; smallest budget that works: %llu bytes (%.2f MiB)",
+			   "a budget of %llu bytes is too small for plan %s; smallest budget that works: %llu bytes (%s)",
 			   (ull)budget, w->r->name, (ull)w->s->smallest_budget,
-			   (double)w->s->smallest_budget / MIB);
+			   size_text(w->s->smallest_budget));
 		return false;
 	}
 	cost_choose_io(w->t, w->s->weights_bytes, true);

@@ -23,6 +23,7 @@
 
 #include "timeline/internal.h"
 
+#include "base/size.h"
 #include "dsl.h"
 
 #include <math.h>
@@ -257,9 +258,9 @@ bool derive_memory(struct plan_maker *k)
 	k->t->smallest_budget = smallest_budget(k);
 	if (!fit_budget(k, r->device_budget)) {
 		diag_error(k->diag, r->budget_span,
-			   "scene %s cannot be trained within %llu bytes; smallest budget that works: %llu bytes (%.2f MiB)",
+			   "scene %s cannot be trained within %llu bytes; smallest budget that works: %llu bytes (%s)",
 			   r->scene->name, (ull)r->device_budget, (ull)k->t->smallest_budget,
-			   (double)k->t->smallest_budget / (1 << 20));
+			   size_text(k->t->smallest_budget));
 		return false;
 	}
 	if (r->host_budget && !r->target->unified && r->host_budget < frame_bytes(r->scene)) {

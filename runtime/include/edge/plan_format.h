@@ -10,6 +10,7 @@
 #ifndef EDGE_PLAN_FORMAT_H
 #define EDGE_PLAN_FORMAT_H
 
+#include <assert.h>
 #include <stdint.h>
 
 #define EDGE_PLAN_MAGIC "\x89" "EDGEPL\n" /* 8 bytes; not text, damaged by newline conversion */
@@ -366,20 +367,20 @@ enum { EDGE_TRAIN_PLACE = 3, EDGE_TRAIN_BASE = 14, EDGE_TRAIN_DEGREE_1 = 9 };
 /* How many of the parameters have moments. */
 static inline uint32_t edge_train_moments(uint32_t parameters, uint32_t flags)
 {
-	return flags & EDGE_TRAIN_COMPACT ? EDGE_TRAIN_BASE : parameters;
+	return flags & EDGE_TRAIN_COMPACT ? (uint32_t)EDGE_TRAIN_BASE : parameters;
 }
 
 /* How many are f32 columns. */
 static inline uint32_t edge_train_whole(uint32_t parameters, uint32_t flags)
 {
-	return flags & EDGE_TRAIN_COMPACT ? EDGE_TRAIN_PLACE : parameters;
+	return flags & EDGE_TRAIN_COMPACT ? (uint32_t)EDGE_TRAIN_PLACE : parameters;
 }
 
 /* How many columns of 16 bits there are for the rest of them. */
 static inline uint32_t edge_train_columns(uint32_t parameters, uint32_t flags)
 {
 	const uint32_t higher = parameters - EDGE_TRAIN_BASE;
-	const uint32_t own = flags & EDGE_TRAIN_GREY ? 0 : higher < EDGE_TRAIN_DEGREE_1 ? higher : EDGE_TRAIN_DEGREE_1;
+	const uint32_t own = flags & EDGE_TRAIN_GREY ? 0 : higher < EDGE_TRAIN_DEGREE_1 ? higher : (uint32_t)EDGE_TRAIN_DEGREE_1;
 
 	if (!(flags & EDGE_TRAIN_COMPACT))
 		return 0;
@@ -512,12 +513,6 @@ struct edge_role {
 	uint32_t bytes_per_key;
 };
 
-_Static_assert(sizeof(struct edge_train) == 296, "train");
-_Static_assert(sizeof(struct edge_view) == 152, "view");
-_Static_assert(sizeof(struct edge_point) == 20, "point");
-_Static_assert(sizeof(struct edge_event) == 24, "event");
-_Static_assert(sizeof(struct edge_role) == 24, "role");
-
 /*
  * A plan that generates does one sweep over a few tokens a run. Its steps are
  * those of several variants, for sweeps of different size, over the same memory
@@ -581,23 +576,30 @@ struct edge_merge {
 	uint32_t left, right, rank, result;
 };
 
-_Static_assert(sizeof(struct edge_generate) == 32, "generate");
-_Static_assert(sizeof(struct edge_tokenizer) == 64, "tokenizer");
-_Static_assert(sizeof(struct edge_prefix) == 32, "prefix is 32 bytes");
-_Static_assert(sizeof(struct edge_header) == 64, "header is 64 bytes");
-_Static_assert(sizeof(struct edge_section) == 48, "section entry is 48 bytes");
-_Static_assert(sizeof(struct edge_meta) == 232, "meta");
-_Static_assert(sizeof(struct edge_region) == 16, "region");
-_Static_assert(sizeof(struct edge_buffer) == 24, "buffer");
-_Static_assert(sizeof(struct edge_code) == 24, "code");
-_Static_assert(sizeof(struct edge_step) == 80, "step");
-_Static_assert(sizeof(struct edge_arg) == 16, "arg");
-_Static_assert(sizeof(struct edge_tensor) == 96, "tensor");
-_Static_assert(sizeof(struct edge_model) == 32, "model");
-_Static_assert(sizeof(struct edge_chunk) == 24, "chunk");
-_Static_assert(sizeof(struct edge_read) == 40, "read");
-_Static_assert(sizeof(struct edge_lookup) == 48, "lookup");
-_Static_assert(sizeof(struct edge_load) == 40, "load");
-_Static_assert(sizeof(struct edge_lifetime) == 32, "lifetime");
+/* As doc/plan-format.txt has them, whatever the compiler. */
+static_assert(sizeof(struct edge_prefix) == 32, "edge_prefix");
+static_assert(sizeof(struct edge_header) == 64, "edge_header");
+static_assert(sizeof(struct edge_section) == 48, "edge_section");
+static_assert(sizeof(struct edge_meta) == 232, "edge_meta");
+static_assert(sizeof(struct edge_region) == 16, "edge_region");
+static_assert(sizeof(struct edge_buffer) == 24, "edge_buffer");
+static_assert(sizeof(struct edge_code) == 24, "edge_code");
+static_assert(sizeof(struct edge_step) == 80, "edge_step");
+static_assert(sizeof(struct edge_arg) == 16, "edge_arg");
+static_assert(sizeof(struct edge_tensor) == 96, "edge_tensor");
+static_assert(sizeof(struct edge_model) == 32, "edge_model");
+static_assert(sizeof(struct edge_chunk) == 24, "edge_chunk");
+static_assert(sizeof(struct edge_read) == 40, "edge_read");
+static_assert(sizeof(struct edge_lookup) == 48, "edge_lookup");
+static_assert(sizeof(struct edge_load) == 40, "edge_load");
+static_assert(sizeof(struct edge_lifetime) == 32, "edge_lifetime");
+static_assert(sizeof(struct edge_train) == 296, "edge_train");
+static_assert(sizeof(struct edge_view) == 152, "edge_view");
+static_assert(sizeof(struct edge_point) == 20, "edge_point");
+static_assert(sizeof(struct edge_event) == 24, "edge_event");
+static_assert(sizeof(struct edge_role) == 24, "edge_role");
+static_assert(sizeof(struct edge_generate) == 32, "edge_generate");
+static_assert(sizeof(struct edge_tokenizer) == 64, "edge_tokenizer");
+static_assert(sizeof(struct edge_merge) == 16, "edge_merge");
 
 #endif
