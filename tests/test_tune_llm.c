@@ -6,6 +6,7 @@
 #include "tap.h"
 #include "tune/chat.h"
 #include "tune/dialogue.h"
+#include "tune/process.h"
 #include "tune/reply.h"
 
 #include <errno.h>
@@ -306,6 +307,30 @@ static void test_replay(struct arena *a)
 	unlink(log);
 }
 
+/* A name before an @ is not the host, and what runs trials has no use for the key. */
+static void test_key(struct arena *a)
+{
+	const char *log = temporary(a, "log"), *env[] = { "env", NULL };
+	struct dialogue_setup d = { 0 };
+	struct process printed;
+	struct server s;
+	struct played p;
+
+	setenv("EDGE_LLM_KEY", "sk-secret-0123456789", 1);
+	process_run(env, 20, &printed);
+	tap_ok(process_good(&printed) && strstr(strbuf_str(&printed.out), "PATH=") &&
+		       !strstr(strbuf_str(&printed.out), "sk-secret"), "a program that prints its environment has no key");
+	process_free(&printed);
+	if (start_server(&s, "good", log)) {
+		d.endpoint = arena_printf(a, "http://127.0.0.1:1@%s", s.url + strlen("http://"));
+		tap_ok(play(a, &d, 4, &p) && file_has(a, log, "key=") && !file_has(a, log, "sk-secret"),
+		       "http://127.0.0.1:1@elsewhere does not get it");
+		stop_server(&s);
+	}
+	unsetenv("EDGE_LLM_KEY");
+	unlink(log);
+}
+
 int main(void)
 {
 	struct arena a = { 0 };
@@ -320,6 +345,7 @@ int main(void)
 		test_hostile(&a);
 		test_dead(&a);
 		test_replay(&a);
+		test_key(&a);
 	}
 	arena_release(&a);
 	return tap_done();
