@@ -32,6 +32,9 @@
 #ifndef VOLUME
 #define VOLUME 0 /* 1: three spatial dims */
 #endif
+#ifndef SPREAD
+#define SPREAD 0 /* 1: taps lie so far apart that some see nothing but padding from a whole tile, and are left out */
+#endif
 #ifndef TRANSPOSED
 #define TRANSPOSED 0
 #endif
@@ -114,6 +117,7 @@
 		INSIDE_Z(i)((uint)(y##i + yy) < (uint)ih) && (whole || (uint)(x##i + xx) < (uint)iw) ? \
 			from + p##i :                                                              \
 			zeros;
+#define SEES_NOTHING(i) &&a##i == zeros
 
 __kernel GROUP void KERNEL(__global const float *restrict x, __global const EDGE_WEIGHT *restrict panels,
 				 __global const float *restrict zeros, const int first, const int per_group,
@@ -169,6 +173,10 @@ __kernel GROUP void KERNEL(__global const float *restrict x, __global const EDGE
 					__global const float *from = x + (((zz * ih + yy) * iw + xx) * xc + group * c);
 					__global const EDGE_WEIGHT *b = weights + (long)((kz * kh + ky) * kw + kx) * c * WIDTH;
 					EDGE_REPEAT(PART_M, ROW)
+#if SPREAD
+					if (true EDGE_REPEAT(PART_M, SEES_NOTHING))
+						continue;
+#endif
 #if RUN
 					if (whole) {
 						_Pragma("unroll") for (int at = 0; at < RUN; at++, b += WIDTH)

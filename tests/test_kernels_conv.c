@@ -58,6 +58,8 @@ static void convolutions(struct harness *h)
 	conv2(h, "conv 3x3, two images, 16 outputs", 2, 5, 6, 16, 16, 3, 1, 1, 1, 1, 1);
 	conv2(h, "conv 3x3 stride 2, padding after only", 1, 12, 12, 3, 24, 3, 2, 1, 0, 1, 1);
 	conv2(h, "conv 5x5 dilation 2", 1, 13, 12, 7, 20, 5, 1, 2, 4, 4, 1);
+	conv2(h, "conv 3x3 dilation 12, many taps outside", 2, 13, 16, 20, 33, 3, 1, 12, 12, 12, 1);
+	conv2(h, "conv 3x3 dilation 20, one tap inside", 1, 13, 11, 19, 40, 3, 1, 20, 20, 20, 1);
 	conv2(h, "conv 7x7 stride 3 without padding", 1, 19, 16, 3, 8, 7, 3, 1, 0, 0, 1);
 	conv2(h, "conv 1x1", 2, 5, 7, 19, 40, 1, 1, 1, 0, 0, 1);
 	conv2(h, "conv 1x1 to three panels of 24", 1, 5, 7, 19, 71, 1, 1, 1, 0, 0, 1);

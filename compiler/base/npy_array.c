@@ -27,7 +27,7 @@ static float from_half(uint16_t h)
 static bool convert(char kind, size_t size, const unsigned char *p, uint64_t n, float *out)
 {
 #define EACH(type) for (uint64_t i = 0; i < n; i++) { type x; memcpy(&x, p + i * sizeof x, sizeof x); out[i] = (float)x; } return true
-	switch (kind << 8 | (int)size) {
+	switch ((unsigned char)kind << 8 | (int)size) {
 	case 'f' << 8 | 4: EACH(float);
 	case 'f' << 8 | 8: EACH(double);
 	case 'i' << 8 | 1: EACH(int8_t);

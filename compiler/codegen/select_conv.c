@@ -186,6 +186,33 @@ static bool select_quant(struct codegen *c, node_id id, const struct convolution
 	return build_launch(&b, v->group * per_group, phases * blocks, 1);
 }
 
+/* Whether some tap sees only padding from a good part of the rows. */
+static bool is_spread(const struct window *w)
+{
+	for (int i = 0; i < 3; i++)
+		if (w->kernel[i] > 1 && w->dilation[i] > 1 && w->begin[i] * 4 >= w->in[i])
+			return true;
+	return false;
+}
+
+/* Outputs times taps along dim i that the kernel computes: of the last dim, in which a tile lies, whole taps. */
+static int64_t spread_taps(const struct window *w, int i)
+{
+	int64_t all = 0;
+
+	for (int64_t k = 0; k < w->kernel[i]; k++) {
+		int64_t seen = 0;
+
+		for (int64_t o = 0; o < w->out[i]; o++) {
+			int64_t at = o * w->stride[i] - w->begin[i] + k * w->dilation[i];
+
+			seen += at >= 0 && at < w->in[i];
+		}
+		all += i == 2 && seen ? w->out[i] : seen;
+	}
+	return all;
+}
+
 static bool select_general(struct codegen *c, node_id id, const struct convolution *v)
 {
 	const struct window *w = &v->w;
@@ -193,6 +220,7 @@ static bool select_general(struct codegen *c, node_id id, const struct convoluti
 	int64_t phases = v->transposed ? product3(w->stride) : 1, pixels = phase_pixels(v), per_group, tiles;
 	struct packing packing = { .kind = PACK_CONV, .dtype = codegen_storage(c, v->n->in[1]), .groups = (uint32_t)v->group,
 				   .transposed = v->transposed };
+	bool spread = !v->transposed && is_spread(w);
 	struct tile tile;
 	struct build b;
 	uint32_t weight;
@@ -218,6 +246,7 @@ static bool select_general(struct codegen *c, node_id id, const struct convoluti
 	build_define_weight(&b, weight);
 	build_define(&b, "VOLUME", w->dims == 3);
 	build_define(&b, "TRANSPOSED", v->transposed);
+	build_define(&b, "SPREAD", spread);
 	build_define(&b, "RUN", v->group == 1 && !v->transposed && w->kernel[2] * cg <= SHORT_RUN ? w->kernel[2] * cg : 0);
 	if (!build_epilogue(&b, DTYPE_F32))
 		return false;
@@ -233,7 +262,11 @@ static bool select_general(struct codegen *c, node_id id, const struct convoluti
 	build_i32(&b, w->images);
 	window_all_args(&b, w);
 	build_out(&b);
-	build_flops(&b, (uint64_t)(2 * pixels * v->outputs * cg * taps));
+	if (spread)
+		build_flops(&b, (uint64_t)(2 * w->images * spread_taps(w, 0) * spread_taps(w, 1) * spread_taps(w, 2) *
+					   v->outputs * cg));
+	else
+		build_flops(&b, (uint64_t)(2 * pixels * v->outputs * cg * taps));
 	return build_launch_tiles(&b, &tile, v->group * per_group, phases * tiles);
 }
 
