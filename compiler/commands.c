@@ -83,8 +83,25 @@ static int explain_command(struct diag *d, const struct options *o)
 	return status;
 }
 
+/* What a command writes, apart from plans, which have a check of their own. */
+static bool spares_its_input(struct diag *d, const struct options *o)
+{
+	bool tune = o->command == COMMAND_TUNE;
+	const char *const written[] = { o->html, tune ? o->lock : NULL, o->tune.record, o->tune.transcript };
+
+	for (size_t i = 0; i < sizeof written / sizeof *written; i++) {
+		if (!written[i] || !same_file(written[i], o->input))
+			continue;
+		diag_error(d, NO_SPAN, "could not write \"%s\": it is the file to read", written[i]);
+		return false;
+	}
+	return true;
+}
+
 int command_run(struct arena *a, struct diag *d, const struct options *o)
 {
+	if (!spares_its_input(d, o))
+		return 1;
 	switch (o->command) {
 	case COMMAND_COMPILE:
 	case COMMAND_CHECK: return command_compile(a, d, o);

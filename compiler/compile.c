@@ -106,7 +106,7 @@ static bool load_tuning(struct compilation *c)
 	struct lock lock = { 0 };
 	const char *path = c->opt->lock ? c->opt->lock : lock_path(c->arena, c->opt->input);
 
-	if (!c->opt->no_lock && !lock_read(c->arena, c->diag, path, &lock))
+	if (!c->opt->no_lock && !lock_read(c->arena, c->diag, path, c->opt->lock != NULL, &lock))
 		return false;
 	for (uint32_t k = 0; k < c->graphs; k++) {
 		uint32_t m = c->model_of[k];
@@ -339,13 +339,16 @@ static void print_summary(const char *path, const struct plan_numbers *n)
 		size_text(n->streamed_bytes), size_text(n->planned_device_bytes), size_text(n->smallest_budget_bytes));
 }
 
+static const char *plan_path(const struct compilation *c)
+{
+	return c->opt->output ? c->opt->output : arena_printf(c->arena, "%s.plan", c->plan->name);
+}
+
 static int write_plan(struct compilation *c)
 {
-	const char *path = c->opt->output;
+	const char *path = plan_path(c);
 	struct plan_numbers n;
 
-	if (!path)
-		path = arena_printf(c->arena, "%s.plan", c->plan->name);
 	if (!plan_write(c->arena, c->schedule, PACKAGE_VERSION, path, &n, c->diag))
 		return 1;
 	stage_done(c, "write");
@@ -462,6 +465,8 @@ static int compile_plan(struct compilation *c)
 
 	c->plan = choose_plan(&choice);
 	if (!c->plan || !choose_target(&choice, c->plan, &c->target))
+		return 1;
+	if (!c->opt->emit && !c->opt->stop_after && !c->opt->print_after && !plan_check_place(plan_path(c), c->diag))
 		return 1;
 	if (c->plan->train)
 		return compile_scene(c);

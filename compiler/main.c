@@ -4,6 +4,8 @@
 
 #include "commands.h"
 
+#include "base/leftover.h"
+
 #include <string.h>
 
 int main(int argc, char **argv)
@@ -15,6 +17,7 @@ int main(int argc, char **argv)
 
 	diag_init(&d, &session, stderr);
 	d.max_errors = 50;
+	leftover_watch();
 	status = options_parse(&session, argc, argv, &o);
 	if (status < 0)
 		status = command_run(&session, &d, &o);

@@ -74,7 +74,7 @@ EDGE_OPENCL=$work/libnone.so expect 0 sound "verify needs none" verify "$work/s.
 
 # ---- tensors
 expect 1 'missing input "x"' "a missing input is named" run "$work/s.plan"
-expect 1 'x : f32\[1,20000\]' "with type and shape" run "$work/s.plan"
+expect 1 'inputs are x f32\[1,20000\]' "with type and shape" run "$work/s.plan"
 expect 1 'no input "z"' "an unknown input" run "$work/s.plan" --input "z=$work/s.plan.x.npy"
 expect 1 'no input "y_0"' "an output is no input" run "$work/s.plan" --input "y_0=$work/s.plan.x.npy"
 expect 1 'given twice' "an input given twice" run "$work/s.plan" --input "$x" --input "$x"

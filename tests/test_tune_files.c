@@ -235,11 +235,11 @@ static void test_lock_damage(struct arena *a)
 		struct lock l, again;
 
 		write_file(path, text, i ? damage(text, sizeof lock_text - 1, &rng) : sizeof lock_text - 1);
-		if (lock_read(&scratch, &d, path, &l)) {
+		if (lock_read(&scratch, &d, path, true, &l)) {
 			taken++;
 			use_lock(&scratch, &d, &l);
 			good &= lock_write(&d, &l, "new", "{\"model\": \"03\", \"device\": \"d\", \"config\": {}}") &&
-				lock_read(&scratch, &d, path, &again) && again.entries.len >= 1 && lock_find(&again, "new");
+				lock_read(&scratch, &d, path, true, &again) && again.entries.len >= 1 && lock_find(&again, "new");
 		}
 		fclose(d.out);
 		arena_release(&scratch);

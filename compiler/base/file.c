@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "base/file.h"
+#include "base/leftover.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +15,7 @@
 
 bool file_map(const char *path, struct mapped_file *out)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe nobody writes to is refused as well */
 	struct stat st;
 	bool ok = false;
 
@@ -50,43 +51,67 @@ void file_unmap(struct mapped_file *f)
 	*f = (struct mapped_file){ NULL, 0 };
 }
 
-bool output_open(struct output_file *o, const char *path)
+static char *copy_text(const char *s)
 {
-	size_t n = strlen(path);
-	int fd;
+	size_t n = strlen(s) + 1;
 
-	o->path = memcpy(xmalloc(n + 1), path, n + 1);
-	o->temporary = xmalloc(n + 16);
-	snprintf(o->temporary, n + 16, "%s.tmpXXXXXX", path);
-	fd = mkstemp(o->temporary);
-	o->stream = NULL;
-	if (fd >= 0) {
-		mode_t mask = umask(0);
-
-		umask(mask);
-		if (fchmod(fd, 0666 & ~mask) == 0)
-			o->stream = fdopen(fd, "w+b");
-		if (!o->stream) {
-			int saved = errno;
-
-			close(fd);
-			unlink(o->temporary);
-			errno = saved;
-		}
-	}
-	if (!o->stream) {
-		free(o->path);
-		free(o->temporary);
-		return false;
-	}
-	return true;
+	return memcpy(xmalloc(n), s, n);
 }
 
 static void forget(struct output_file *o)
 {
+	leftover_gone(o->watched);
 	free(o->path);
 	free(o->temporary);
-	*o = (struct output_file){ 0 };
+	*o = (struct output_file){ .watched = -1 };
+}
+
+/* A file beside the final one, with the rights that a new file has. */
+static FILE *open_temporary(struct output_file *o)
+{
+	size_t n = strlen(o->path) + 16;
+	mode_t mask = umask(0);
+	FILE *f = NULL;
+	int fd, saved;
+
+	umask(mask);
+	o->temporary = xmalloc(n);
+	snprintf(o->temporary, n, "%s.tmpXXXXXX", o->path);
+	fd = mkstemp(o->temporary);
+	if (fd < 0)
+		return NULL;
+	o->watched = leftover_file(o->temporary);
+	if (fchmod(fd, 0666 & ~mask) == 0)
+		f = fdopen(fd, "w+b");
+	if (!f) {
+		saved = errno;
+		close(fd);
+		unlink(o->temporary);
+		errno = saved;
+	}
+	return f;
+}
+
+bool output_open(struct output_file *o, const char *path)
+{
+	struct stat st;
+	bool there = stat(path, &st) == 0;
+	char *target = there ? realpath(path, NULL) : NULL;
+
+	*o = (struct output_file){ .path = target && S_ISREG(st.st_mode) ? target : copy_text(path), .watched = -1 };
+	if (target != o->path)
+		free(target);
+	if (there && S_ISDIR(st.st_mode))
+		errno = EISDIR;
+	else
+		o->stream = there && !S_ISREG(st.st_mode) ? fopen(path, "wb") : open_temporary(o);
+	if (!o->stream) {
+		int saved = errno;
+
+		forget(o);
+		errno = saved;
+	}
+	return o->stream != NULL;
 }
 
 bool output_commit(struct output_file *o)
@@ -94,17 +119,17 @@ bool output_commit(struct output_file *o)
 	bool ok = fflush(o->stream) == 0 && !ferror(o->stream);
 	int saved;
 
-	ok = ok && fsync(fileno(o->stream)) == 0;
+	ok = ok && (!o->temporary || fsync(fileno(o->stream)) == 0);
 	saved = errno;
 	if (fclose(o->stream) != 0 && ok) {
 		saved = errno;
 		ok = false;
 	}
-	if (ok && rename(o->temporary, o->path) != 0) {
+	if (ok && o->temporary && rename(o->temporary, o->path) != 0) {
 		saved = errno;
 		ok = false;
 	}
-	if (!ok)
+	if (!ok && o->temporary)
 		unlink(o->temporary);
 	forget(o);
 	errno = saved;
@@ -116,8 +141,16 @@ void output_abandon(struct output_file *o)
 	if (!o->stream)
 		return;
 	fclose(o->stream);
-	unlink(o->temporary);
+	if (o->temporary)
+		unlink(o->temporary);
 	forget(o);
+}
+
+bool same_file(const char *a, const char *b)
+{
+	struct stat x, y;
+
+	return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
 char *path_directory(struct arena *a, const char *path)

@@ -22,17 +22,23 @@ void file_unmap(struct mapped_file *f);
 
 /*
  * An output file is written beside its final name and renamed when committed;
- * an error or output_abandon() leaves the previous file as it was.
+ * an error or output_abandon() leaves the previous file as it was. Where path is
+ * a link, the file that it leads to is replaced. A device or a pipe is written to.
  */
 struct output_file {
 	FILE *stream;
-	char *path, *temporary;
+	char *path, *temporary; /* temporary: NULL for a device or a pipe */
+	int watched;
 };
 
+/* On failure returns false and sets errno. */
 bool output_open(struct output_file *o, const char *path);
 /* Flushes, syncs and renames. On failure removes the temporary, sets errno, returns false. */
 bool output_commit(struct output_file *o);
 void output_abandon(struct output_file *o);
+
+/* Both are there and are one file, whatever they are called. */
+bool same_file(const char *a, const char *b);
 
 /* "dir/of/file" of "dir/of/file/x", "." where there is no slash. */
 char *path_directory(struct arena *a, const char *path);

@@ -14,6 +14,7 @@
 #include "codegen/native.h"
 
 #include "base/file.h"
+#include "base/leftover.h"
 #include "codegen/native_elf.h"
 #include "edge/plan_format.h"
 #include "embedded.h"
@@ -160,6 +161,7 @@ static pid_t start_tool(struct work *w, const char *const *argv, const char *log
 			  "EDGE_CLANG and EDGE_LLD name other ones.");
 		return 0;
 	}
+	leftover_tool(pid);
 	return pid;
 }
 
@@ -167,10 +169,13 @@ static bool wait_tool(struct work *w, pid_t pid, const char *tool, const char *l
 {
 	struct mapped_file text;
 	int status = 0;
+	pid_t ended;
 
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return false;
+	while ((ended = waitpid(pid, &status, 0)) < 0 && errno == EINTR)
+		;
+	leftover_tool_gone(pid);
+	if (ended < 0)
+		return false;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return true;
 	diag_error(w->diag, NO_SPAN, "could not compile the kernels: %s ended with status %d", tool,
@@ -288,6 +293,7 @@ bool native_compile(struct arena *a, const struct kernel *const *kernels, uint32
 {
 	const char *tmp = getenv("TMPDIR");
 	struct work w = { .arena = a, .diag = d, .parts = kernel_count / KERNELS_OF_PART };
+	int watched;
 	bool ok;
 
 	w.parts = w.parts < 1 ? 1 : w.parts > PARTS ? PARTS : w.parts;
@@ -296,9 +302,11 @@ bool native_compile(struct arena *a, const struct kernel *const *kernels, uint32
 		diag_error(d, NO_SPAN, "could not make a temporary folder \"%s\": %s", w.folder, strerror(errno));
 		return false;
 	}
+	watched = leftover_folder(w.folder);
 	ok = write_sources(&w, kernels, kernel_count, prelude) && compile_parts(&w, isa, isa_count);
 	for (uint32_t i = 0; i < isa_count && ok; i++)
 		ok = read_block(&w, isa[i], kernels, kernel_count, &out[i]);
 	remove_folder(&w);
+	leftover_gone(watched);
 	return ok;
 }

@@ -26,6 +26,12 @@ struct plan_numbers {
 bool plan_write(struct arena *a, const struct schedule *s, const char *version, const char *path,
 		struct plan_numbers *numbers, struct diag *d);
 
+/*
+ * Whether a plan may be written to path: said before the work rather than after
+ * it. What exists there must be a plan, or empty: sources and models are safe.
+ */
+bool plan_check_place(const char *path, struct diag *d);
+
 /* What the plan does, where, and why. The plan has passed plan_check(). 0, or -1: out failed. */
 int explain_text(const struct edge_plan *p, FILE *out);
 int explain_json(const struct edge_plan *p, FILE *out);

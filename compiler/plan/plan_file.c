@@ -9,12 +9,14 @@
  */
 #include "config.h"
 
+#include "plan/plan.h"
 #include "plan/sections.h"
 
 #include "base/file.h"
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static uint64_t align_to(uint64_t x, uint64_t to)
 {
@@ -109,6 +111,48 @@ static bool write_file(struct sections *x, const struct chunk_writer *c, FILE *o
 		return false;
 	*size = place(x, c->bytes, table, &count); /* again, for the hash of the chunk records */
 	return fseeko(out, 0, SEEK_SET) == 0 && write_front(x, table, count, *size, out);
+}
+
+static bool is_other_file(const char *path)
+{
+	struct mapped_file f;
+	bool other;
+
+	if (!file_map(path, &f))
+		return false;
+	other = f.data && (f.size < sizeof EDGE_PLAN_MAGIC - 1 ||
+			   memcmp(f.data, EDGE_PLAN_MAGIC, sizeof EDGE_PLAN_MAGIC - 1) != 0);
+	file_unmap(&f);
+	return other;
+}
+
+/* Chunks are written before what lies in front of them. */
+static bool is_pipe(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode));
+}
+
+bool plan_check_place(const char *path, struct diag *d)
+{
+	struct output_file o;
+
+	if (is_pipe(path)) {
+		diag_error(d, NO_SPAN, "cannot write a plan to \"%s\": it is a pipe", path);
+		return false;
+	}
+	if (is_other_file(path)) {
+		diag_error(d, NO_SPAN, "could not write \"%s\": it exists and is no plan", path);
+		diag_hint(d, "Name another file, or remove this one first.");
+		return false;
+	}
+	if (!output_open(&o, path)) {
+		diag_error(d, NO_SPAN, "could not create \"%s\": %s", path, strerror(errno));
+		return false;
+	}
+	output_abandon(&o);
+	return true;
 }
 
 bool sections_write(struct sections *x, const struct chunk_writer *c, const char *path, uint64_t *size, struct diag *d)

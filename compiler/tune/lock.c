@@ -39,14 +39,14 @@ static bool read_entry(struct arena *a, const struct jtree *j, struct lock_entry
 	return true;
 }
 
-bool lock_read(struct arena *a, struct diag *d, const char *path, struct lock *out)
+bool lock_read(struct arena *a, struct diag *d, const char *path, bool required, struct lock *out)
 {
 	const struct jtree *root = NULL, *models;
 	struct mapped_file f;
 
 	*out = (struct lock){ .path = path };
 	if (!file_map(path, &f)) {
-		if (errno == ENOENT)
+		if (errno == ENOENT && !required)
 			return true;
 		diag_error(d, NO_SPAN, "could not open \"%s\": %s", path, strerror(errno));
 		return false;

@@ -40,8 +40,8 @@ struct lock {
 
 /* "dir/net.tune.json" for "dir/net.edge". */
 const char *lock_path(struct arena *a, const char *edge_file);
-/* A file that is not there has no entries. False: said why. */
-bool lock_read(struct arena *a, struct diag *d, const char *path, struct lock *out);
+/* A file that is not there has no entries, unless it is required. False: said why. */
+bool lock_read(struct arena *a, struct diag *d, const char *path, bool required, struct lock *out);
 const struct lock_entry *lock_find(const struct lock *l, const char *model);
 /* Replaces or adds the model's entry, given as the text of its JSON object. */
 bool lock_write(struct diag *d, const struct lock *l, const char *model, const char *entry);

@@ -242,7 +242,7 @@ static bool write_lock(struct tuning_run *t, const char *path)
 	bool good;
 
 	report_lock(t, &entry);
-	good = lock_read(t->arena, t->diag, path, &lock) &&
+	good = lock_read(t->arena, t->diag, path, false, &lock) &&
 	       lock_write(t->diag, &lock, t->tune->name, strbuf_str(&entry));
 	strbuf_free(&entry);
 	return good;

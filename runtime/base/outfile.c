@@ -18,38 +18,72 @@ static void forget(struct rt_outfile *o)
 	*o = (struct rt_outfile){ NULL, NULL, NULL };
 }
 
-enum edge_status rt_outfile_open(struct rt_outfile *o, const char *path, struct failure *f)
+static bool is_plan(const char *path)
+{
+	char magic[sizeof(((struct edge_prefix *)0)->magic)];
+	FILE *f = fopen(path, "rb");
+	bool is = f && fread(magic, sizeof(magic), 1, f) == 1 && !memcmp(magic, EDGE_PLAN_MAGIC, sizeof(magic));
+
+	if (f)
+		fclose(f);
+	return is;
+}
+
+/* What path leads to is replaced, not the link. */
+static char *target_of(const char *path, bool is_file)
+{
+	char *target = is_file ? realpath(path, NULL) : NULL;
+	char *copy = rt_strdup(target ? target : path);
+
+	free(target);
+	return copy;
+}
+
+static enum edge_status open_temporary(struct rt_outfile *o, const char *path, struct failure *f)
 {
 	static const char suffix[] = ".tmpXXXXXX";
-	size_t n = strlen(path);
+	size_t n = strlen(o->path);
 	mode_t mask;
 	int fd;
 
-	*o = (struct rt_outfile){ NULL, rt_strdup(path), rt_alloc(n + sizeof(suffix), 1) };
-	if (!o->path || !o->temporary) {
-		forget(o);
+	o->temporary = rt_alloc(n + sizeof(suffix), 1);
+	if (!o->temporary)
 		return rt_fail(f, EDGE_MEMORY, "out of memory");
-	}
-	memcpy(o->temporary, path, n);
+	memcpy(o->temporary, o->path, n);
 	memcpy(o->temporary + n, suffix, sizeof(suffix));
 	fd = mkstemp(o->temporary);
-	if (fd < 0) {
-		rt_fail_errno(f, EDGE_IO, "could not create \"%s\"", path);
-		forget(o);
-		return EDGE_IO;
-	}
+	if (fd < 0)
+		return rt_fail_errno(f, EDGE_IO, "could not create \"%s\"", path);
 	mask = umask(0);
 	umask(mask);
-	if (fchmod(fd, 0666 & ~mask) == 0)
-		o->stream = fdopen(fd, "wb");
-	if (!o->stream) {
-		rt_fail_errno(f, EDGE_IO, "could not open \"%s\"", path);
-		close(fd);
-		unlink(o->temporary);
+	if (fchmod(fd, 0666 & ~mask) == 0 && (o->stream = fdopen(fd, "wb")))
+		return EDGE_OK;
+	rt_fail_errno(f, EDGE_IO, "could not open \"%s\"", path);
+	close(fd);
+	unlink(o->temporary);
+	return EDGE_IO;
+}
+
+enum edge_status rt_outfile_open(struct rt_outfile *o, const char *path, struct failure *f)
+{
+	struct stat info;
+	bool there = stat(path, &info) == 0, is_file = there && S_ISREG(info.st_mode);
+	enum edge_status st = EDGE_OK;
+
+	*o = (struct rt_outfile){ NULL, target_of(path, is_file), NULL };
+	if (!o->path)
+		st = rt_fail(f, EDGE_MEMORY, "out of memory");
+	else if (there && S_ISDIR(info.st_mode))
+		st = rt_fail(f, EDGE_IO, "could not write \"%s\": it is a folder", path);
+	else if (is_file && is_plan(path))
+		st = rt_fail(f, EDGE_ARGUMENT, "could not write \"%s\": it is a plan", path);
+	else if (!there || is_file)
+		st = open_temporary(o, path, f);
+	else if (!(o->stream = fopen(path, "wb")))
+		st = rt_fail_errno(f, EDGE_IO, "could not open \"%s\"", path);
+	if (st != EDGE_OK)
 		forget(o);
-		return EDGE_IO;
-	}
-	return EDGE_OK;
+	return st;
 }
 
 enum edge_status rt_outfile_commit(struct rt_outfile *o, struct failure *f)
@@ -60,10 +94,10 @@ enum edge_status rt_outfile_commit(struct rt_outfile *o, struct failure *f)
 		st = rt_fail_errno(f, EDGE_IO, "could not write \"%s\"", o->path);
 	if (fclose(o->stream) != 0 && st == EDGE_OK)
 		st = rt_fail_errno(f, EDGE_IO, "could not write \"%s\"", o->path);
-	if (st == EDGE_OK && rename(o->temporary, o->path) != 0)
+	if (st == EDGE_OK && o->temporary && rename(o->temporary, o->path) != 0)
 		st = rt_fail_errno(f, EDGE_IO, "could not rename \"%s\" to \"%s\"", o->temporary,
 				   o->path);
-	if (st != EDGE_OK)
+	if (st != EDGE_OK && o->temporary)
 		unlink(o->temporary);
 	forget(o);
 	return st;
@@ -74,7 +108,8 @@ void rt_outfile_abandon(struct rt_outfile *o)
 	if (!o->stream)
 		return;
 	fclose(o->stream);
-	unlink(o->temporary);
+	if (o->temporary)
+		unlink(o->temporary);
 	forget(o);
 }
 

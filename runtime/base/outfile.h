@@ -9,10 +9,13 @@
 
 struct rt_outfile {
 	FILE *stream; /* NULL: not open */
-	char *path, *temporary;
+	char *path, *temporary; /* temporary: NULL for a device or a pipe */
 };
 
-/* Opens a temporary file beside path. */
+/*
+ * Opens a temporary file beside path, or beside the file that a link leads to; a
+ * device or a pipe is opened itself. A plan is no place for anything else: refused.
+ */
 enum edge_status rt_outfile_open(struct rt_outfile *o, const char *path, struct failure *f);
 /* Writes what is left and renames. On failure only the temporary file is gone. */
 enum edge_status rt_outfile_commit(struct rt_outfile *o, struct failure *f);

@@ -15,7 +15,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* "; inputs: x f32[1,3], h f32[2]" */
+/* "; the plan's inputs are x f32[1,3], h f32[2]" */
 static void list_inputs(const struct edgert_session *s, char *out, size_t size)
 {
 	struct edgert_tensor t;
@@ -27,8 +27,8 @@ static void list_inputs(const struct edgert_session *s, char *out, size_t size)
 	for (i = 0; i < edgert_tensor_count(s) && n < size; i++) {
 		edgert_tensor_info(s, i, &t);
 		if (!t.output)
-			n += (size_t)snprintf(out + n, size - n, "%s\n  %s : %s",
-					      inputs++ ? "" : "; the plan's inputs are", t.name,
+			n += (size_t)snprintf(out + n, size - n, "%s %s %s",
+					      inputs++ ? "," : "; the plan's inputs are", t.name,
 					      npy_shape_text(t.dtype, t.rank, t.dim, shape,
 							     sizeof(shape)));
 	}

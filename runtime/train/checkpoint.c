@@ -211,9 +211,12 @@ enum edge_status checkpoint_save(const char *path, struct train *t, const struct
 {
 	struct passage p = { .path = path, .f = f, .buffer = rt_alloc(1, BLOCK) };
 	char *partial = partial_name(path);
+	struct stat info;
 	enum edge_status st;
 
-	if (!p.buffer || !partial) {
+	if (stat(path, &info) == 0 && !S_ISREG(info.st_mode)) {
+		st = rt_fail(f, EDGE_ARGUMENT, "cannot keep a checkpoint in \"%s\": it is no file", path);
+	} else if (!p.buffer || !partial) {
 		st = rt_fail(f, EDGE_MEMORY, "out of memory");
 	} else if (!(p.file = fopen(partial, "wb"))) {
 		st = rt_fail_errno(f, EDGE_IO, "could not create \"%s\"", partial);
