@@ -92,7 +92,11 @@ compile_plan() {
 budget_of() {
 	awk -v plan="$2" '
 	$1 == "plan" { inside = $2 == plan }
-	inside && match($0, /within +[0-9]+ MiB/) { split(substr($0, RSTART), word); print word[2] * 1048576; exit }' "$1"
+	inside && match($0, /within +[0-9]+ [KM]iB/) {
+		split(substr($0, RSTART), word)
+		print word[2] * (word[3] ~ /^K/ ? 1024 : 1048576)
+		exit
+	}' "$1"
 }
 
 # same_output A B

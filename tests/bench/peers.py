@@ -150,6 +150,10 @@ def svg(width, height, body):
             f'font-size="12">\n<rect width="{width}" height="{height}" fill="white"/>\n{body}\n</svg>\n')
 
 
+def amount(value):
+    return f"{value:.3g}" if value < 1000 else f"{value:,.0f}"
+
+
 def bars(title, unit, groups, logarithmic=True):
     """groups: [(name, [(label, value, colour)])]"""
     row, gap, left, width = 14, 16, 150, 760
@@ -162,68 +166,84 @@ def bars(title, unit, groups, logarithmic=True):
             part = math.log(value / low) / math.log(top / low) if logarithmic else value / top
             w = max(1.0, part * (width - left - 170))
             out.append(f'<rect x="{left}" y="{y}" width="{w:.1f}" height="{row - 2}" fill="{colour}"/>')
-            out.append(f'<text x="{left + w + 5:.1f}" y="{y + row - 4}" font-size="10">{label} {value:.3g} {unit}</text>')
+            out.append(f'<text x="{left + w + 5:.1f}" y="{y + row - 4}" font-size="10">{label} {amount(value)} {unit}</text>')
             y += row
         y += gap
     return svg(width, y, "\n".join(out))
 
 
-def curves(title, networks):
-    """Cold time over device memory, each relative to resident."""
-    width, height, left, bottom = 620, 380, 60, 50
-    top = 1.2
-    lines = []
-    for n in networks:
-        base = n.mine("resident", "cold_ms")
-        full = n.ours["resident"]["compile"]["planned_peak_bytes"]["device"]
-        points = sorted((n.ours[s]["compile"]["planned_peak_bytes"]["device"] / full, n.mine(s, "cold_ms") / base)
-                        for s in SHARES)
-        top = max(top, *(p[1] for p in points))
-        lines.append((n.name, points))
-    x = lambda v: left + v * (width - left - 150)
-    y = lambda v: height - bottom - v / (top * 1.05) * (height - bottom - 40)
+def pen(i):
+    """A colour and, after all colours, a dash: line i looks like no other."""
+    return PALETTE[i % len(PALETTE)], ("", "6 3", "2 3")[i // len(PALETTE) % 3]
+
+
+def cold_over_memory(n):
+    """Device memory and cold time of each share of the weights, relative to resident."""
+    full = n.ours["resident"]["compile"]["planned_peak_bytes"]["device"]
+    base = n.mine("resident", "cold_ms")
+    return sorted((n.ours[s]["compile"]["planned_peak_bytes"]["device"] / full, n.mine(s, "cold_ms") / base)
+                  for s in SHARES)
+
+
+def curves(title, lines):
+    """lines: [(name, [(memory, time)])], relative to resident"""
+    width, height, left, bottom = 640, 380, 60, 50
+    step = 0.25
+    low = step * math.floor(min(0.75, *(b for _, p in lines for _, b in p)) / step)
+    high = step * math.ceil(max(1.25, *(b for _, p in lines for _, b in p)) / step)
+    x = lambda v: left + v * (width - left - 180)
+    y = lambda v: height - bottom - (v - low) / (high - low) * (height - bottom - 40)
     out = [f'<text x="12" y="24" font-size="16">{title}</text>',
-           f'<line x1="{left}" y1="{y(0)}" x2="{x(1)}" y2="{y(0)}" stroke="#333"/>',
-           f'<line x1="{left}" y1="{y(0)}" x2="{left}" y2="36" stroke="#333"/>',
-           f'<line x1="{left}" y1="{y(1)}" x2="{x(1)}" y2="{y(1)}" stroke="#ccc" stroke-dasharray="4"/>',
            f'<text x="{x(0.5)}" y="{height - 14}" text-anchor="middle">device memory / resident</text>',
-           f'<text x="{left - 8}" y="{y(1) + 4}" text-anchor="end">1.0</text>',
-           f'<text x="16" y="{y(top / 2)}" transform="rotate(-90 16 {y(top / 2)})" text-anchor="middle">cold run / resident</text>']
+           f'<text x="16" y="{height / 2}" transform="rotate(-90 16 {height / 2})" text-anchor="middle">cold run / resident</text>']
     for tick in (0.25, 0.5, 0.75, 1.0):
-        out.append(f'<text x="{x(tick)}" y="{y(0) + 16}" text-anchor="middle">{tick}</text>')
+        out.append(f'<text x="{x(tick)}" y="{y(low) + 16}" text-anchor="middle">{tick:.2f}</text>')
+    for i in range(round((high - low) / step) + 1):
+        tick = low + i * step
+        colour = "#333" if i == 0 else "#999" if tick == 1 else "#e5e5e5"
+        out.append(f'<line x1="{left}" y1="{y(tick):.1f}" x2="{x(1)}" y2="{y(tick):.1f}" stroke="{colour}"/>')
+        out.append(f'<text x="{left - 8}" y="{y(tick) + 4:.1f}" text-anchor="end">{tick:.2f}</text>')
     for i, (name, points) in enumerate(lines):
-        colour = PALETTE[i % len(PALETTE)]
+        colour, dash = pen(i)
         path = " ".join(f"{x(a):.1f},{y(b):.1f}" for a, b in points)
-        out.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        style = f'fill="none" stroke="{colour}" stroke-width="2" stroke-dasharray="{dash}"'
+        out.append(f'<polyline points="{path}" {style}/>')
         out += [f'<circle cx="{x(a):.1f}" cy="{y(b):.1f}" r="3" fill="{colour}"/>' for a, b in points]
-        out.append(f'<text x="{x(1) + 8}" y="{44 + 16 * i}" fill="{colour}">{name}</text>')
+        at = 48 + 16 * i
+        out.append(f'<polyline points="{x(1) + 12},{at - 4} {x(1) + 36},{at - 4}" {style}/>')
+        out.append(f'<text x="{x(1) + 42}" y="{at}" fill="{colour}">{name}</text>')
     return svg(width, height, "\n".join(out))
 
 
-def scatter(title, networks):
-    """Predicted over measured time of each step, both logarithmic."""
-    size, left, bottom, width = 420, 60, 50, 640
-    points = [p for n in networks for p in n.steps]
-    low = math.floor(math.log10(min(min(p) for p in points)))
-    high = math.ceil(math.log10(max(max(p) for p in points)))
-    scale = lambda v: (math.log10(v) - low) / (high - low)
+SHORTEST_MS = 1e-4  # what is shorter is drawn as long: no clock tells it
+
+
+def scatter(title, clouds):
+    """clouds: [(name, [(predicted, measured)])] in ms, both drawn logarithmically"""
+    size, left, bottom, width = 420, 60, 50, 660
+    low = math.log10(SHORTEST_MS)
+    high = math.ceil(math.log10(max(max(p) for _, cloud in clouds for p in cloud)))
+    scale = lambda v: (math.log10(max(v, SHORTEST_MS)) - low) / (high - low)
     x = lambda v: left + scale(v) * (size - left)
     y = lambda v: size - bottom - scale(v) * (size - bottom - 40)
     out = [f'<text x="12" y="24" font-size="16">{title}</text>',
            f'<text x="{(left + size) / 2}" y="{size - 10}" text-anchor="middle">measured, ms</text>',
-           f'<text x="16" y="{size / 2}" transform="rotate(-90 16 {size / 2})" text-anchor="middle">predicted, ms</text>',
-           f'<line x1="{x(10**low)}" y1="{y(10**low)}" x2="{x(10**high)}" y2="{y(10**high)}" stroke="#999"/>']
-    for power in range(low, high + 1):
+           f'<text x="16" y="{size / 2}" transform="rotate(-90 16 {size / 2})" text-anchor="middle">predicted, ms</text>']
+    for power in range(round(low), high + 1):
         v = 10**power
         out.append(f'<line x1="{x(v):.1f}" y1="{y(10**low)}" x2="{x(v):.1f}" y2="{y(10**high)}" stroke="#eee"/>')
         out.append(f'<line x1="{left}" y1="{y(v):.1f}" x2="{size}" y2="{y(v):.1f}" stroke="#eee"/>')
         out.append(f'<text x="{x(v):.1f}" y="{size - bottom + 16}" text-anchor="middle" font-size="10">{v:g}</text>')
         out.append(f'<text x="{left - 4}" y="{y(v) + 4:.1f}" text-anchor="end" font-size="10">{v:g}</text>')
-    for i, n in enumerate(n for n in networks if n.steps):
-        colour = PALETTE[i % len(PALETTE)]
-        out += [f'<circle cx="{x(m):.1f}" cy="{y(p):.1f}" r="2" fill="{colour}" fill-opacity="0.6"/>' for p, m in n.steps]
-        share = sum(p for p, _ in n.steps) / sum(m for _, m in n.steps)
-        out.append(f'<text x="{size + 16}" y="{54 + 16 * i}" fill="{colour}">{n.name}: sum {share:.2f}</text>')
+    out.append(f'<line x1="{x(10**low)}" y1="{y(10**low)}" x2="{x(10**high)}" y2="{y(10**high)}" stroke="#999"/>')
+    out.append(f'<text x="{size + 16}" y="36" fill="#333">predicted / measured, all steps</text>')
+    for i, (name, cloud) in enumerate(clouds):
+        colour, dash = pen(i)
+        fill = f'fill="{colour}" fill-opacity="0.6"' if not dash else f'fill="none" stroke="{colour}"'
+        out += [f'<circle cx="{x(m):.1f}" cy="{y(p):.1f}" r="2" {fill}/>' for p, m in cloud]
+        share = sum(p for p, _ in cloud) / sum(m for _, m in cloud)
+        out.append(f'<circle cx="{size + 21}" cy="{54 + 16 * i - 4}" r="3" {fill}/>')
+        out.append(f'<text x="{size + 30}" y="{54 + 16 * i}" fill="{colour}">{name} {share:.2f}</text>')
     return svg(width, size, "\n".join(out))
 
 
@@ -293,9 +313,9 @@ def write_report(args, networks):
                    [(e, n.their(e, key), COLOURS.get(e, "#999")) for e in args.engines if n.their(e, key)]) for n in networks]
         title = {"memory": "Peak memory (logarithmic)", "cold": "Cold start (logarithmic)", "warm": "Warm run (logarithmic)"}[name]
         (pictures / f"{name}.svg").write_text(bars(title, unit, groups))
-    (pictures / "budget.svg").write_text(curves("Cold run over memory", networks))
+    (pictures / "budget.svg").write_text(curves("Cold run over memory", [(n.name, cold_over_memory(n)) for n in networks]))
     if any(n.steps for n in networks):
-        (pictures / "steps.svg").write_text(scatter("Steps of a warm run", [n for n in networks if n.steps]))
+        (pictures / "steps.svg").write_text(scatter("Steps of a warm run", [(n.name, n.steps) for n in networks if n.steps]))
     probe = networks[0].device.read_text()
     rounds = sorted({len(o["runs"]) for n in networks for o in n.ours.values()})
     base = pictures.name
