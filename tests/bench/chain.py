@@ -146,7 +146,7 @@ def report(args, chain):
     failed = "\n".join(f"- {n}: {e}: {v['error']}" for (e, n), v in chain.theirs.items() if isinstance(v, dict))
     text = f"""# Several networks in one budget
 
-Made by `make bench-chain`: {len(r['networks'])} networks in one plan, {args.rounds} rounds of one cold and {args.repeat}
+Made by `make bench-chain`: {len(r['networks'])} networks in one plan, {args.rounds} round{'s' if args.rounds > 1 else ''} of one cold and {args.repeat}
 more runs each, {args.threads} threads; medians over the rounds, largest values of memory.
 
 | | |

@@ -61,39 +61,54 @@ class Network:
         source = self.folder / "net.edge"
         source.write_text(f'include "{self.device}";\nmodel net {{ import onnx "{self.link}"; }}\n'
                           f'plan {word(self.name)} {{ on here; run net; }}\n')
-        whole = None
-        for share, part in SHARES.items():
-            budget = []
-            if part is not None:
-                size = whole["activation_peak_bytes"] + int(part * whole["weights_bytes"])
-                budget = ["--budget", str(max(size, whole["smallest_budget_bytes"]))]
-            numbers = tool([self.args.edgec, "compile", source, "-o", self.plan(share), "--json", *budget], self.name)
-            whole = whole or numbers
-            self.ours.setdefault(share, {"runs": []})["compile"] = numbers
+        for share in SHARES:
+            self.ours.setdefault(share, {"runs": []})["compile"] = self.write_plan(share)
+            self.release(share)
         if QUARTER in self.ours:
             self.plan(QUARTER).unlink(missing_ok=True)
             self.quarter()
+            self.release(QUARTER)
+
+    def write_plan(self, share):
+        """Writes the plan of a share of the memory; returns what edgec says of it."""
+        budget = self.budget(share)
+        limit = [] if budget is None else ["--budget", str(budget)]
+        return tool([self.args.edgec, "compile", self.folder / "net.edge", "-o", self.plan(share), "--json", *limit], self.name)
+
+    def release(self, share):
+        if self.args.one_plan:
+            self.plan(share).unlink(missing_ok=True)
+
+    def budget(self, share):
+        """Bytes, or None for no limit."""
+        if share == "resident":
+            return None
+        whole = self.ours["resident"]["compile"]
+        if share == QUARTER:
+            beside = self.mine("resident", "peak_rss_bytes") - whole["planned_peak_bytes"]["device"]
+            size = min(int(self.best("rss_mib")[0] * 2**20 / 4 - max(beside, 0) - 2 * 2**20), whole["planned_peak_bytes"]["device"])
+        else:
+            size = whole["activation_peak_bytes"] + int(SHARES[share] * whole["weights_bytes"])
+        return max(size, whole["smallest_budget_bytes"])
 
     def quarter(self):
         """Compiles for a process that takes at most a quarter of the best peer's memory, once there is one."""
-        whole, best = self.ours["resident"]["compile"], self.best("rss_mib")
-        if whole["weights_bytes"] < LARGE or not best or (QUARTER in self.ours and self.plan(QUARTER).exists()):
-            return
-        beside = self.mine("resident", "peak_rss_bytes") - whole["planned_peak_bytes"]["device"]
-        budget = int(best[0] * 2**20 / 4 - max(beside, 0) - 2 * 2**20)
-        budget = max(min(budget, whole["planned_peak_bytes"]["device"]), whole["smallest_budget_bytes"])
-        numbers = tool([self.args.edgec, "compile", self.folder / "net.edge", "-o", self.plan(QUARTER), "--json",
-                        "--budget", str(budget)], self.name)
-        self.ours[QUARTER] = {"runs": [], "compile": numbers}
+        large = self.ours["resident"]["compile"]["weights_bytes"] >= LARGE
+        if large and self.best("rss_mib") and not (QUARTER in self.ours and self.plan(QUARTER).exists()):
+            self.ours[QUARTER] = {"runs": [], "compile": self.write_plan(QUARTER)}
 
     def settle(self):
         """All start on memory that the machine has at hand, every engine alike: without, small ones take up to twice as long."""
         settle(min(max(2 * self.ours["resident"]["compile"]["weights_bytes"], 256 << 20), 6 << 30))
 
     def bench(self, share):
+        if not self.plan(share).exists():
+            self.write_plan(share)
         self.settle()
-        return tool([self.args.edgert, "bench", self.plan(share), "--cold", "-n", self.args.warm, "--json",
+        row = tool([self.args.edgert, "bench", self.plan(share), "--cold", "-n", self.args.warm, "--json",
                      "--threads", self.args.threads, *self.inputs()], f"{self.name}, {share}")
+        self.release(share)
+        return row
 
     def inputs(self):
         return [a for n in self.names for a in ("--input", f"{n}={self.folder / 'inputs' / (safe(n) + '.npy')}")]
@@ -119,9 +134,12 @@ class Network:
     def trace(self):
         """The steps of a warm resident run beside what the plan predicted for them."""
         trace = self.folder / "trace.json"
+        if not self.plan("resident").exists():
+            self.write_plan("resident")
         command = [self.args.edgert, "run", self.plan("resident"), *self.inputs(), "--output-dir", self.folder / "out",
                    "--repeat", "5", "--trace", trace, "--threads", self.args.threads]
         subprocess.run([str(c) for c in command], check=True, capture_output=True)
+        self.release("resident")
         times = {1: {}, 2: {}}
         for e in json.loads(trace.read_text())["traceEvents"]:
             if e["ph"] == "X" and "step" in e["args"]:
@@ -321,7 +339,7 @@ def write_report(args, networks):
     base = pictures.name
     out.write_text(f"""# Benchmarks
 
-Made by `make bench-peers`; medians of {" to ".join(str(r) for r in {rounds[0], rounds[-1]})} rounds in which everything is
+Made by `make bench-peers`; medians of {" to ".join(str(r) for r in sorted({rounds[0], rounds[-1]}))} round{"s" if rounds[-1] > 1 else ""} in which everything is
 measured in turn, {args.threads} threads. Cold: from the start of the process (for the peers, from after their import) to the
 first output, files evicted from the page cache; where weights are large, on memory that another process had just taken and let go
 (a virtual machine's host takes back what is free). Memory: peak resident memory of the whole process (for the
@@ -367,6 +385,8 @@ def main():
     ap.add_argument("--rounds", type=int, default=3)
     ap.add_argument("-o", "--output", type=Path, default=Path("benchmarks.md"))
     ap.add_argument("--work", type=Path, help="folder for plans, conversions and what was measured, kept; default: a temporary one")
+    ap.add_argument("--one-plan", action="store_true",
+                    help="have one plan on the disk at a time, compiled again before each measurement (networks of gigabytes)")
     args = ap.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         work = args.work or Path(temporary)
@@ -375,7 +395,7 @@ def main():
             subprocess.run([args.edgert, "probe", "-o", work / "device.edge"], check=True, capture_output=True)
         networks = [Network(args, m.resolve(), work.resolve()) for m in args.models]
         for n in networks if args.rounds else ():
-            if not all(n.plan(share).exists() and share in n.ours for share in n.ours.keys() | SHARES.keys()):
+            if not all((n.plan(share).exists() or args.one_plan) and share in n.ours for share in n.ours.keys() | SHARES.keys()):
                 print(f"compiling {n.name}", file=sys.stderr, flush=True)
                 n.compile()
                 n.save()
