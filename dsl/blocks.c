@@ -20,6 +20,7 @@ static const struct setting_spec device_settings[] = {
 	{ "cached", "v:RATE", SETTING_ONCE },
 	{ "request", "v:TIME", SETTING_ONCE },
 	{ "requests", "v:INT", SETTING_ONCE },
+	{ "reading", "v:threads|uring", SETTING_ONCE },
 	{ "weights", "v:texture|buffer", SETTING_ONCE },
 	{ "kernels", "v:cpu|gpu", SETTING_ONCE },
 	{ "image", "v:INT", SETTING_ONCE },

@@ -115,6 +115,8 @@ void resolve_device(struct sema *s, const struct ast_decl *decl)
 			out.weights = strcmp(v->text, "buffer") ? DECL_WEIGHTS_TEXTURE : DECL_WEIGHTS_BUFFER;
 		else if (sema_is(&m, "requests"))
 			device_requests(s, &out, v);
+		else if (sema_is(&m, "reading"))
+			out.uring = !strcmp(v->text, "uring");
 		else if (sema_is(&m, "image"))
 			device_image(s, &out, v);
 		else if (sema_is(&m, "copies"))

@@ -46,6 +46,7 @@ struct decl_device {
 	double touch_bytes_per_s;   /* touch 9 GB/s; */
 	double cached_bytes_per_s;  /* cached 8 GB/s; */
 	double request_ms;          /* request 15 us; */
+	bool uring;                 /* reading uring */
 	bool requests_set;
 	uint32_t requests;          /* requests 4; 0: one, through the page cache */
 };

@@ -20,6 +20,7 @@ libruntime_la_SOURCES = %D%/version.c \
 	%D%/device/native.c %D%/device/native.h %D%/device/pool.c %D%/device/pool.h \
 	%D%/device/isa.c %D%/device/isa.h %D%/exec/code.c %D%/exec/lookup.c \
 	%D%/stream/plan_file.c %D%/stream/plan_file.h %D%/stream/stream.c %D%/stream/stream.h \
+	%D%/stream/uring.c %D%/stream/uring.h \
 	%D%/exec/open.c %D%/exec/place.c %D%/exec/prepare.c %D%/exec/report.c %D%/exec/run.c %D%/exec/session.h \
 	%D%/image/deflate.c %D%/image/deflate.h %D%/image/huffman.c %D%/image/huffman.h \
 	%D%/image/metrics.c %D%/image/metrics.h %D%/image/png.c %D%/image/png.h \

@@ -26,7 +26,7 @@ work=$(tap_folder aarch64)
 trap 'rm -rf "$work"' EXIT
 export EDGE_OPENCL=/nonexistent
 
-if ! "$EDGE_SRCDIR/build-aux/cross.sh" "$build" $host CFLAGS=-O1 >"$work/build.log" 2>&1; then
+if ! "$EDGE_SRCDIR/build-aux/cross.sh" "$build" $host --without-uring CFLAGS=-O1 >"$work/build.log" 2>&1; then
 	tail -n 30 "$work/build.log" | sed 's/^/# /'
 	tap_ok 1 "the runtime builds for $host"
 	tap_done
@@ -101,6 +101,9 @@ for plan in there anywhere; do
 done
 image=image=$digits/digit-3.npy
 tap_run "a plan for three instruction sets runs here" "$EDGERT" run "$work/anywhere.plan" --input "$image" --output-dir "$work/here"
+"${run[@]}" "$build/edgert" run "$work/anywhere.plan" --io uring --input "$image" --output-dir "$work/here" --report "$work/here.json" >"$work/run.log" 2>&1 &&
+	! grep -q '"io": "uring"' "$work/here.json"
+tap_log $? "a runtime that was built without io_uring reads with threads" "$work/run.log"
 for plan in there anywhere; do
 	check_run "digits: $plan, as here" "$work/$plan.plan" probability "$work/here/probability.npy" 1e-5 -- --input "$image"
 done

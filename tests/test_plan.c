@@ -512,6 +512,7 @@ static const struct record_mangle record_mangles[] = {
 	{ "flags", "flags", EDGE_SECTION_META, FIELD(edge_meta, 0, flags), 1, EDGE_UNSUPPORTED },
 	{ "name", "strings", EDGE_SECTION_META, FIELD(edge_meta, 0, name), 0xffffff, EDGE_BAD },
 	{ "planned", "sum", EDGE_SECTION_META, FIELD(edge_meta, 0, planned_device_bytes), 128, EDGE_BAD },
+	{ "reading", "way of reading", EDGE_SECTION_META, FIELD(edge_meta, 0, reading), 2, EDGE_BAD },
 	{ "flops", "operations", EDGE_SECTION_META, FIELD(edge_meta, 0, flops), 1, EDGE_BAD },
 	{ "infinite time", "no number", EDGE_SECTION_META, FIELD(edge_meta, 0, predicted_ms), 0x7ff0000000000000, EDGE_BAD },
 	{ "streamed", "streamed", EDGE_SECTION_META, FIELD(edge_meta, 0, streamed_bytes), 4096, EDGE_BAD },

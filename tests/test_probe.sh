@@ -39,6 +39,8 @@ network() { # FILE DEVICE UNITS: a device block and a network on it
 ok $? "a probe of this CPU"
 has native.edge threads storage requests memory compute launch latency start seek request cached page touch
 ok $? "it measures everything that schedules of native plans ask for"
+! grep -q '^	requests [2-9]' native.edge || grep -q '^	reading \(threads\|uring\);$' native.edge
+ok $? "several reads at a time go through what was faster: $(grep '^	reading' native.edge)"
 grep -q '^device bench_1 {' native.edge && grep -q '^	threads 1;' native.edge && grep -q '^	backend native;' native.edge
 ok $? "name and threads are as asked"
 network native.edge bench_1 8192

@@ -9,15 +9,22 @@
 
 #include "exec/session.h"
 #include "fake_device.h"
+#include "stream/uring.h"
 #include "plan_builder.h"
 #include "tap.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -158,6 +165,19 @@ static struct edgert_session *open_streamed(void)
 	return s;
 }
 
+static int64_t as_it_is(int64_t got)
+{
+	return got;
+}
+
+/* The same of what a ring brings, which then is read once more. */
+static int64_t faulty_outcome(int64_t got)
+{
+	if (__atomic_sub_fetch(&reads_before_fault, 1, __ATOMIC_RELAXED) >= 0)
+		return got;
+	return fault == READ_SHORT ? got / 3 : fault == READ_ERROR ? -EIO : fault == READ_INTERRUPTED && rand() % 2 ? -EINTR : got;
+}
+
 static void check_harmless_faults(void)
 {
 	static const char *const names[] = { [READ_SHORT] = "short reads",
@@ -174,10 +194,12 @@ static void check_harmless_faults(void)
 		fault = i;
 		reads_before_fault = 0;
 		plan_file_pread = faulty_pread;
+		uring_outcome = faulty_outcome;
 		s = open_streamed();
 		tap_ok(s && runs_as_expected(&streamed, s, 2), "%s change nothing", names[i]);
 		edgert_close(s);
 		plan_file_pread = pread;
+		uring_outcome = as_it_is;
 	}
 }
 
@@ -189,8 +211,24 @@ static ssize_t pread_now_and_then(int fd, void *out, size_t bytes, off_t offset)
 	return pread(fd, out, bytes, offset);
 }
 
+static bool reads_by_ring(struct edgert_session *s)
+{
+	struct edgert_report r;
+
+	edgert_report(s, &r);
+	return r.uring;
+}
+
+static int64_t now_and_then(int64_t got)
+{
+	struct timespec some = { 0, rand() % 1000000 };
+
+	nanosleep(&some, NULL);
+	return got;
+}
+
 /* Past the page cache four are read at a time, which arrive in any order. */
-static void check_side_by_side(void)
+static void check_side_by_side(enum edgert_io io)
 {
 	static const struct axpy_plan plans[] = {
 		{ .chunks = 60, .chunk_floats = 4096, .slots = 7 },
@@ -201,15 +239,78 @@ static void check_side_by_side(void)
 	struct edgert_session *s;
 	size_t i;
 
-	streamed_io = EDGERT_IO_DIRECT;
+	streamed_io = io;
 	for (i = 0; i < sizeof(plans) / sizeof(plans[0]); i++) {
 		write_axpy(&plans[i]);
 		plan_file_pread = pread_now_and_then;
+		uring_outcome = now_and_then;
 		s = open_streamed();
-		tap_ok(s && runs_as_expected(&plans[i], s, 4), "%u slots, read side by side", plans[i].slots);
+		tap_ok(s && runs_as_expected(&plans[i], s, 4), "%u slots, read side by side%s", plans[i].slots,
+		       s && reads_by_ring(s) ? " in a ring" : "");
 		edgert_close(s);
 		plan_file_pread = pread;
+		uring_outcome = as_it_is;
 	}
+	streamed_io = EDGERT_IO_AUTO;
+}
+
+/* Closing in the middle of everything. */
+static void check_early_close(void)
+{
+	struct edgert_session *s;
+	int i;
+
+	write_axpy(&streamed);
+	for (i = 0; i < 20; i++) {
+		s = open_streamed();
+		usleep((unsigned)i * 50);
+		edgert_close(s);
+	}
+	tap_ok(true, "a session can be closed while it reads");
+}
+
+/* The system says that it has none of these calls, or that they are not allowed. */
+static bool forbid_ring(int code)
+{
+	struct sock_filter program[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)code),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog filter = { sizeof(program) / sizeof(*program), program };
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
+}
+
+/* In a process of its own, which cannot get out of it. */
+static void check_no_ring(int code)
+{
+	pid_t child = fork();
+	int status = -1;
+
+	if (child == 0) {
+		struct edgert_session *s = forbid_ring(code) ? open_streamed() : NULL;
+
+		_exit(!s ? 2 : reads_by_ring(s) || !runs_as_expected(&streamed, s, 3));
+	}
+	waitpid(child, &status, 0);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 2)
+		tap_skip("no filters of system calls here");
+	else
+		tap_ok(status == 0, "refused with \"%s\", threads read", strerror(code));
+}
+
+/* The same through io_uring, where it is to be had; where not, threads read. */
+static void check_ring(void)
+{
+	check_side_by_side(EDGERT_IO_URING);
+	streamed_io = EDGERT_IO_URING;
+	check_harmless_faults();
+	write_axpy(&streamed);
+	check_no_ring(ENOSYS);
+	check_no_ring(EPERM);
+	check_early_close();
 	streamed_io = EDGERT_IO_AUTO;
 }
 
@@ -321,12 +422,14 @@ static void check_file_faults(void)
 {
 	struct edgert_session *s;
 
-	for (streamed_io = EDGERT_IO_BUFFERED; streamed_io <= EDGERT_IO_DIRECT; streamed_io++) {
+	for (streamed_io = EDGERT_IO_BUFFERED; streamed_io <= EDGERT_IO_URING; streamed_io++) {
 		write_axpy(&streamed);
 		fault = READ_ERROR;
 		reads_before_fault = 6;
 		plan_file_pread = faulty_pread;
+		uring_outcome = faulty_outcome;
 		expect_failure(EDGE_IO, "Input/output error", "a read error");
+		uring_outcome = as_it_is;
 	}
 	streamed_io = EDGERT_IO_AUTO;
 
@@ -374,21 +477,6 @@ static void check_device_faults(void)
 	tap_ok(session_open(&options, &fake_ops, &s) == EDGE_UNSUPPORTED && !s,
 	       "a device of the wrong kind: %s", edgert_last_error(NULL));
 	fake_settings.discrete = false;
-}
-
-/* Closing in the middle of everything. */
-static void check_early_close(void)
-{
-	struct edgert_session *s;
-	int i;
-
-	write_axpy(&streamed);
-	for (i = 0; i < 20; i++) {
-		s = open_streamed();
-		usleep((unsigned)i * 50);
-		edgert_close(s);
-	}
-	tap_ok(true, "a session can be closed while it reads");
 }
 
 /* ---- arguments */
@@ -500,7 +588,8 @@ int main(void)
 		   "staging", 3);
 	fake_settings.discrete = false;
 	check_harmless_faults();
-	check_side_by_side();
+	check_side_by_side(EDGERT_IO_DIRECT);
+	check_ring();
 	check_help();
 	check_file_faults();
 	check_device_faults();

@@ -47,6 +47,12 @@ tap_run "as with the shared C library" "$EDGERT" run "$work/native.plan" --input
 cmp "$work/static/probability.npy" "$work/shared/probability.npy"
 tap_ok $? "the same bytes"
 
+"$static" run "$work/native.plan" --io uring --input "$image" --output-dir "$work/ring" --report "$work/ring.json" >"$work/log" 2>&1 &&
+	cmp "$work/ring/probability.npy" "$work/shared/probability.npy" &&
+	"$EDGERT" run "$work/native.plan" --io uring --input "$image" --output-dir "$work/ring" --report "$work/shared.json" >>"$work/log" 2>&1 &&
+	[ "$(grep '"io"' "$work/ring.json")" = "$(grep '"io"' "$work/shared.json")" ]
+tap_ok $? "reads go through a ring where they do in the other build:$(grep '"io"' "$work/ring.json")"
+
 "$static" run "$work/opencl.plan" --input "$image" --output-dir "$work/none" 2>"$work/err"
 [ $? = 1 ] && grep -q 'no OpenCL driver: ' "$work/err" && [ ! -e "$work/none" ]
 tap_ok $? "a plan for OpenCL is refused: $(cat "$work/err")"
@@ -56,6 +62,9 @@ if [ "$(uname -m)" = x86_64 ] && [ -n "$qemu" ]; then
 	"$qemu" -cpu Haswell "$static" run "$work/native.plan" --input "$image" --output-dir "$work/v3" >"$work/log" 2>/dev/null &&
 		"$EDGE_BUILDDIR/tests/compare_npy" "$work/v3/probability.npy" "$work/shared/probability.npy" 1e-5 >>"$work/log"
 	tap_ok $? "a CPU without 512-bit registers runs the code for x86-64-v3"
+	"$qemu" -cpu Haswell "$static" run "$work/native.plan" --io uring --input "$image" --output-dir "$work/v3" --report "$work/v3.json" >"$work/log" 2>&1 &&
+		! grep -q '"io": "uring"' "$work/v3.json"
+	tap_ok $? "and threads read where the system has no ring"
 	"$qemu" -cpu Nehalem "$static" run "$work/native.plan" --input "$image" --output-dir "$work/none" 2>"$work/err"
 	[ $? = 1 ] && grep -q 'plan holds native code for x86-64-v3, x86-64-v4, this CPU is x86-64 ' "$work/err"
 	tap_ok $? "a CPU that is older than both is told so"

@@ -387,6 +387,7 @@ static void put_meta(struct writer *w, const char *version)
 		.memory_bytes_per_s = t->memory_bytes_per_s,
 		.launch_ms = t->launch_ms,
 		.requests = t->requests,
+		.reading = t->uring ? EDGE_READING_URING : EDGE_READING_THREADS,
 	};
 
 	put(w, SECTION_META, &m);

@@ -111,6 +111,7 @@ struct target target_from_decl(const struct decl_device *d)
 		t.request_ms = d->request_ms;
 	if (d->touch_bytes_per_s > 0)
 		t.touch_bytes_per_s = d->touch_bytes_per_s;
+	t.uring = d->uring;
 	if (d->requests_set)
 		t.requests = d->requests ? d->requests : EDGE_REQUESTS_BUFFERED;
 	fill_capacity(&t, d);

@@ -41,6 +41,7 @@ struct target {
 	double touch_bytes_per_s;    /* the first touch of regions that consist of large pages */
 	double cached_bytes_per_s;   /* copies out of the page cache, by all threads together, each checked */
 	double request_ms;           /* of the disk for each direct read beside its bytes */
+	bool uring;                  /* reads go through io_uring where the runtime can */
 	uint32_t requests;           /* as in a plan's meta: reads on their way at once */
 	uint32_t image_rows;         /* textures: of the largest image */
 	uint64_t max_region_bytes;   /* largest single allocation that is safe (1 GiB) */

@@ -25,7 +25,10 @@ static enum edge_status out_of_memory(struct edgert_session *s)
 
 static enum plan_io session_io(const struct edgert_options *o)
 {
-	return o->io == EDGERT_IO_DIRECT ? PLAN_IO_DIRECT : o->io == EDGERT_IO_BUFFERED ? PLAN_IO_BUFFERED : PLAN_IO_AUTO;
+	static const enum plan_io kinds[] = { [EDGERT_IO_AUTO] = PLAN_IO_AUTO, [EDGERT_IO_BUFFERED] = PLAN_IO_BUFFERED,
+					      [EDGERT_IO_DIRECT] = PLAN_IO_DIRECT, [EDGERT_IO_URING] = PLAN_IO_DIRECT };
+
+	return o->io < sizeof kinds / sizeof *kinds ? kinds[o->io] : PLAN_IO_AUTO;
 }
 
 static enum edge_status bad_plan(struct edgert_session *s, enum edge_status st, const char *why)
@@ -160,6 +163,8 @@ static enum edge_status start_reading(struct edgert_session *s,
 		.wait_step = wait_step,
 		.upload = upload,
 		.ctx = s,
+		.ring = options->io == EDGERT_IO_URING ||
+			(options->io == EDGERT_IO_AUTO && s->plan.meta->reading == EDGE_READING_URING),
 		.record = options->profile,
 	};
 

@@ -42,6 +42,7 @@ void edgert_report(const struct edgert_session *s, struct edgert_report *out)
 		.bytes_streamed = s->runs ? streamed_bytes(&s->plan) + s->looked_up : 0,
 		.bytes_read = totals.bytes,
 		.direct = plan_file_is_direct(&s->file),
+		.uring = stream_has_ring(s->stream),
 		.programs_cached = info->programs_cached,
 		.load_ms = session_ms(s->ready - s->opened),
 		.first_ms = s->runs ? session_ms(s->first_end - s->opened) : 0,

@@ -65,8 +65,8 @@ static enum edge_status check_meta(struct check *c)
 		BAD("meta: a time or rate is no number");
 	if (m->requests > EDGE_REQUESTS_MOST && m->requests != EDGE_REQUESTS_BUFFERED)
 		BAD("meta: %u reads at once", m->requests);
-	if (m->reserved32 && c->p->header->prefix.minor == EDGE_PLAN_MINOR)
-		BAD("meta: a reserved field is not zero");
+	if (m->reading >= EDGE_READINGS && c->p->header->prefix.minor == EDGE_PLAN_MINOR)
+		BAD("meta: way of reading %u", m->reading);
 	for (size_t i = 0; i < sizeof m->reserved / sizeof *m->reserved; i++)
 		if (m->reserved[i] && c->p->header->prefix.minor == EDGE_PLAN_MINOR)
 			BAD("meta: a reserved field is not zero");

@@ -66,6 +66,8 @@ static void dump_meta(FILE *out, const struct edge_plan *p)
 		fprintf(out, "  reads one at a time, through the page cache\n");
 	else if (m->requests)
 		fprintf(out, "  %u reads at a time\n", m->requests);
+	if (m->reading == EDGE_READING_URING)
+		fprintf(out, "  reads through io_uring\n");
 }
 
 static const char *region_name(uint32_t kind)

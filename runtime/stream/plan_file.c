@@ -109,7 +109,7 @@ static enum edge_status read_checked(const struct plan_file *p, const struct edg
 
 	if (st != EDGE_OK)
 		return st;
-	if (edge_xxh3(out, (size_t)chunk->bytes) == chunk->xxh3)
+	if (plan_file_is_sound(chunk, out))
 		return EDGE_OK;
 	if (!unchanged(p, f))
 		return f->status;
@@ -119,13 +119,21 @@ static enum edge_status read_checked(const struct plan_file *p, const struct edg
 		       p->path, index, chunk->offset);
 }
 
+bool plan_file_suits(const struct plan_file *p, const struct edge_chunk *chunk, const void *out)
+{
+	return plan_file_is_direct(p) && chunk->offset % EDGE_PLAN_PAGE == 0 && chunk->bytes % EDGE_PLAN_PAGE == 0 &&
+	       (uintptr_t)out % EDGE_PLAN_PAGE == 0;
+}
+
+bool plan_file_is_sound(const struct edge_chunk *chunk, const void *data)
+{
+	return edge_xxh3(data, (size_t)chunk->bytes) == chunk->xxh3;
+}
+
 enum edge_status plan_file_read_chunk(const struct plan_file *p, const struct edge_chunk *chunk,
 				      uint32_t index, void *out, struct failure *f)
 {
-	bool direct = plan_file_is_direct(p) && chunk->offset % EDGE_PLAN_PAGE == 0 &&
-		      chunk->bytes % EDGE_PLAN_PAGE == 0 && (uintptr_t)out % EDGE_PLAN_PAGE == 0;
-
-	return read_checked(p, chunk, index, direct, out, f);
+	return read_checked(p, chunk, index, plan_file_suits(p, chunk, out), out, f);
 }
 
 enum edge_status plan_file_read_expected(const struct plan_file *p, const struct edge_chunk *chunk,

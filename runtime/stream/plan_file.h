@@ -56,6 +56,10 @@ void plan_file_close(struct plan_file *p);
 enum edge_status plan_file_read_chunk(const struct plan_file *p, const struct edge_chunk *chunk,
 				      uint32_t index, void *out, struct failure *f);
 
+/* Whether the chunk comes past the page cache into that place, and what has arrived there is whole. */
+bool plan_file_suits(const struct plan_file *p, const struct edge_chunk *chunk, const void *out);
+bool plan_file_is_sound(const struct edge_chunk *chunk, const void *data);
+
 /* Whether chunks come past the page cache. */
 bool plan_file_is_direct(const struct plan_file *p);
 /* How many chunks to read at a time. */

@@ -14,6 +14,9 @@
  * the step that it waits for needed them. The thread that reads also checks: what
  * one read costs the processor passes while the disk works on the others.
  *
+ * With a ring one thread has as many reads on their way as it would have had
+ * company. It takes what has arrived before it looks for what may be read next.
+ *
  * The first run's reads start with the threads, before the device exists. Reads
  * with EDGE_READ_ONCE count as done in later runs; a plan that only has those
  * never wakes a thread again.
@@ -31,6 +34,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "stream/stream.h"
+#include "stream/uring.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -45,12 +49,14 @@ struct reader {
 	pthread_t thread;
 	uint32_t at; /* the read that it is busy with, or NONE; under the lock */
 	int away;    /* from this CPU; -1: from none */
+	int64_t begin; /* of the read, where it is in the ring */
 };
 
 struct stream {
 	struct stream_config config;
 	struct reader reader[READERS_MAX];
-	uint32_t readers; /* started */
+	uint32_t readers; /* started; with a ring reads that it may hold, all of them one thread's */
+	struct uring *ring;
 	cpu_set_t cpus;	  /* that the process may use */
 
 	pthread_mutex_t lock;
@@ -157,8 +163,11 @@ static bool waits(const struct stream *s)
 	return read_waits(s, s->next);
 }
 
-/* The next read, when its place is free or will be once a step is complete that runs; NONE: no more. */
-static uint32_t next_read(struct stream *s, bool *step_runs)
+/*
+ * The next read, when its place is free or will be once a step is complete that runs. NONE: no more, or none
+ * yet, where nobody is patient.
+ */
+static uint32_t next_read(struct stream *s, bool patient, bool *step_runs)
 {
 	const struct edge_read *r;
 	uint32_t index = NONE;
@@ -168,7 +177,7 @@ static uint32_t next_read(struct stream *s, bool *step_runs)
 	s->taken = true;
 	while (!over(s)) {
 		r = s->next < read_count(s) && !s->together ? &s->config.plan->reads[s->next] : NULL;
-		if (!r && s->first_streamed == read_count(s))
+		if (!r && (!patient || s->first_streamed == read_count(s)))
 			break;
 		s->blocked = r && waits(s);
 		if (r && !s->blocked) {
@@ -177,6 +186,8 @@ static uint32_t next_read(struct stream *s, bool *step_runs)
 			s->next = skip_resident(s, index + 1, s->run);
 			break;
 		}
+		if (!patient)
+			break;
 		if (s->blocked)
 			pthread_cond_broadcast(&s->to_submitter);
 		pthread_cond_wait(&s->to_first, &s->lock);
@@ -251,6 +262,18 @@ static void keep_off(const struct stream *s, pthread_t reader, int cpu)
 		pthread_setaffinity_np(reader, sizeof(set), &set);
 }
 
+static void count_busy(struct stream *s)
+{
+	if (s->busy++ == 0)
+		s->busy_since = rt_now();
+}
+
+static void count_idle(struct stream *s)
+{
+	if (--s->busy == 0)
+		s->totals.busy_ns += rt_now() - s->busy_since;
+}
+
 /* Does one read; `at` says meanwhile which. The lock is free while the disk works. */
 static void do_read(struct stream *s, uint32_t *at, uint32_t index, bool step_runs)
 {
@@ -259,8 +282,7 @@ static void do_read(struct stream *s, uint32_t *at, uint32_t index, bool step_ru
 	uint32_t told = s->run > 1 && !s->together ? s->foreseen : NONE; /* what is here needs no foresight */
 
 	*at = index;
-	if (s->busy++ == 0)
-		s->busy_since = rt_now();
+	count_busy(s);
 	pthread_mutex_unlock(&s->lock);
 	if (told != NONE)
 		told = plan_file_foresee(s->config.file, s->config.plan, index, told);
@@ -269,8 +291,7 @@ static void do_read(struct stream *s, uint32_t *at, uint32_t index, bool step_ru
 	if (told != NONE && told > s->foreseen)
 		s->foreseen = told;
 	*at = NONE;
-	if (--s->busy == 0)
-		s->totals.busy_ns += rt_now() - s->busy_since;
+	count_idle(s);
 	finish_read(s, index, &when, &f);
 }
 
@@ -283,13 +304,98 @@ static void *reader(void *arg)
 
 	rt_seal(true);
 	pthread_mutex_lock(&s->lock);
-	while ((index = next_read(s, &step_runs)) != NONE) {
+	while ((index = next_read(s, true, &step_runs)) != NONE) {
 		if (self->away != s->home)
 			keep_off(s, pthread_self(), self->away = s->home);
 		do_read(s, &self->at, index, step_runs);
 	}
 	/* what has no more reads must not keep the others waiting for their turn */
 	pthread_cond_broadcast(&s->to_readers);
+	pthread_mutex_unlock(&s->lock);
+	return NULL;
+}
+
+/* ---- one reader with a ring; under the lock where nothing is said */
+
+/* A read has ended. What is not whole or not sound is read again without the ring, which says what is wrong. */
+static void land(struct stream *s, struct reader *slot, int64_t got, bool step_runs)
+{
+	const struct edge_read *r = &s->config.plan->reads[slot->at];
+	const struct edge_chunk *chunk = &s->config.plan->chunks[r->chunk];
+	struct stream_record when = { slot->begin, 0 };
+	struct failure f = { .status = EDGE_OK };
+	uint32_t index = slot->at;
+
+	pthread_mutex_unlock(&s->lock);
+	if (got == (int64_t)chunk->bytes && plan_file_is_sound(chunk, (char *)s->config.memory[r->region] + r->offset))
+		when.arrived = rt_now();
+	else
+		perform(s, index, step_runs, &when, &f);
+	pthread_mutex_lock(&s->lock);
+	slot->at = NONE;
+	count_idle(s);
+	finish_read(s, index, &when, &f);
+}
+
+/* Begins a read; false: it is over already, because it is none for the ring or the ring did not take it. */
+static bool fly(struct stream *s, struct reader *slot, uint32_t index, bool step_runs)
+{
+	const struct edge_read *r = &s->config.plan->reads[index];
+	const struct edge_chunk *chunk = &s->config.plan->chunks[r->chunk];
+	char *to = (char *)s->config.memory[r->region] + r->offset;
+	struct failure f = { .status = EDGE_OK };
+	bool begun = false;
+
+	if (!plan_file_suits(s->config.file, chunk, to)) {
+		do_read(s, &slot->at, index, step_runs);
+		return false;
+	}
+	slot->at = index;
+	count_busy(s);
+	pthread_mutex_unlock(&s->lock);
+	if (!step_runs || s->config.wait_step(s->config.ctx, (uint32_t)r->after_step, &f) == EDGE_OK) {
+		slot->begin = rt_now();
+		begun = uring_read(s->ring, (uint32_t)(slot - s->reader), s->config.file->direct_fd, to, chunk->bytes, chunk->offset);
+	}
+	pthread_mutex_lock(&s->lock);
+	if (!begun)
+		land(s, slot, -1, step_runs);
+	return begun;
+}
+
+static struct reader *free_slot(struct stream *s)
+{
+	uint32_t i = 0;
+
+	while (s->reader[i].at != NONE)
+		i++;
+	return &s->reader[i];
+}
+
+static void *ring_reader(void *arg)
+{
+	struct reader *self = arg;
+	struct stream *s = self->stream;
+	uint32_t flying = 0, index, slot = 0;
+	int64_t got = -1;
+	bool step_runs;
+
+	rt_seal(true);
+	pthread_mutex_lock(&s->lock);
+	for (;;) {
+		while (flying < s->readers && (index = next_read(s, flying == 0, &step_runs)) != NONE) {
+			if (self->away != s->home)
+				keep_off(s, pthread_self(), self->away = s->home);
+			flying += fly(s, free_slot(s), index, step_runs);
+		}
+		if (flying == 0)
+			break;
+		pthread_mutex_unlock(&s->lock);
+		uring_wait(s->ring, &slot, &got);
+		pthread_mutex_lock(&s->lock);
+		land(s, &s->reader[slot], got, false);
+		flying--;
+	}
 	pthread_mutex_unlock(&s->lock);
 	return NULL;
 }
@@ -313,28 +419,48 @@ static void count_reader(struct stream *s, int change)
 	pthread_mutex_unlock(&s->lock);
 }
 
-/* One reader is enough; the first that cannot be started ends the attempt. */
+static uint32_t thread_count(const struct stream *s)
+{
+	return s->ring ? s->readers > 0 : s->readers;
+}
+
+/* One reader is enough; the first that cannot be started ends the attempt. With a ring one thread has all their reads. */
 static int start_readers(struct stream *s)
 {
-	uint32_t depth = choose_depth(s);
+	uint32_t depth = choose_depth(s), each = s->ring ? depth : 1;
 	pthread_attr_t attr;
 	int code = pthread_attr_init(&attr);
 
 	if (code != 0)
 		return code;
 	pthread_attr_setstacksize(&attr, STACK);
-	/* the lock is free while a thread is made: the first of them read meanwhile */
-	for (uint32_t i = 0; i < depth && code == 0; i++) {
+	for (uint32_t i = 0; i < depth; i++)
 		s->reader[i] = (struct reader){ .stream = s, .at = NONE, .away = s->home };
-		count_reader(s, 1);
-		code = pthread_create(&s->reader[i].thread, &attr, reader, &s->reader[i]);
+	/* the lock is free while a thread is made: the first of them read meanwhile */
+	for (uint32_t i = 0; i < depth && code == 0; i += each) {
+		count_reader(s, (int)each);
+		code = pthread_create(&s->reader[i].thread, &attr, s->ring ? ring_reader : reader, &s->reader[i]);
 		if (code == 0 && s->home >= 0)
 			keep_off(s, s->reader[i].thread, s->home);
 		if (code != 0)
-			count_reader(s, -1);
+			count_reader(s, -(int)each);
 	}
 	pthread_attr_destroy(&attr);
 	return s->readers > 0 || depth == 0 ? 0 : code;
+}
+
+/* Where several threads would read past the page cache, and the system lets us. */
+static void open_ring(struct stream *s)
+{
+	uint32_t depth = choose_depth(s);
+
+	if (s->config.ring && !s->config.staging && depth > 1)
+		s->ring = uring_open(depth);
+}
+
+bool stream_has_ring(const struct stream *s)
+{
+	return s && s->ring;
 }
 
 enum edge_status stream_start(const struct stream_config *config, struct stream **out,
@@ -361,6 +487,7 @@ enum edge_status stream_start(const struct stream_config *config, struct stream 
 	pthread_cond_init(&s->to_first, NULL);
 	pthread_cond_init(&s->to_readers, NULL);
 	pthread_cond_init(&s->to_submitter, NULL);
+	open_ring(s);
 	code = start_readers(s);
 	if (code != 0) {
 		stream_stop(s);
@@ -379,8 +506,9 @@ void stream_stop(struct stream *s)
 	pthread_cond_broadcast(&s->to_first);
 	pthread_cond_broadcast(&s->to_readers);
 	pthread_mutex_unlock(&s->lock);
-	for (uint32_t i = 0; i < s->readers; i++)
+	for (uint32_t i = 0; i < thread_count(s); i++)
 		pthread_join(s->reader[i].thread, NULL);
+	uring_close(s->ring);
 	pthread_cond_destroy(&s->to_first);
 	pthread_cond_destroy(&s->to_readers);
 	pthread_cond_destroy(&s->to_submitter);

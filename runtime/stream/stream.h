@@ -37,6 +37,7 @@ struct stream_config {
 	enum edge_status (*upload)(void *ctx, uint32_t region, uint64_t offset, const void *data,
 				   uint64_t bytes, struct failure *f);
 	void *ctx;
+	bool ring;   /* one thread with a ring (uring.h) where several would read, if there is one */
 	bool record; /* keep a stream_record per read */
 };
 
@@ -72,6 +73,8 @@ enum edge_status stream_end(struct stream *s, struct failure *f);
 /* Waits until every read is done that waits for no step. False: some wait for one. */
 bool stream_preload(struct stream *s, struct failure *f);
 
+/* Whether reads go through a ring. */
+bool stream_has_ring(const struct stream *s);
 void stream_totals(struct stream *s, struct stream_totals *out);
 /* One per read of the plan, or NULL. Stable between stream_end() and stream_begin(). */
 const struct stream_record *stream_records(const struct stream *s);

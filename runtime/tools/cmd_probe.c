@@ -285,6 +285,8 @@ static void write_block(FILE *out, const struct probe *p, const struct probe_opt
 		fprintf(out, "\tcpu %s;\n", isa_cpu_name());
 	if (p->disk.bytes_per_s > 0)
 		fprintf(out, "\tstorage %.0f MB/s;\n\trequests %u;\n", p->disk.bytes_per_s / 1e6, p->disk.requests);
+	if (p->disk.requests > 1)
+		fprintf(out, "\treading %s;\n", p->disk.uring ? "uring" : "threads");
 	fprintf(out, "\tmemory %.1f GB/s;\n\tcompute %.1f GFLOP/s;\n\tlaunch %.3f us;\n",
 		p->memory_bytes_per_s / 1e9, p->flops_per_s / 1e9, p->launch_s * 1e6);
 	if (p->latency_s > 0)

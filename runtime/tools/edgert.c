@@ -29,7 +29,7 @@ static const char usage[] =
 	"      --pin                       keep each of these threads on one CPU (native plans)\n"
 	"      --no-native                 refuse a plan that holds machine code\n"
 	"      --device TEXT               only a device whose name contains TEXT\n"
-	"      --io auto|buffered|direct   read weights through the page cache, or past it\n"
+	"      --io auto|buffered|direct|uring   read weights through the page cache, or past it\n"
 	"      --no-cache                  build every OpenCL program anew, and keep none\n"
 	"  bench PLAN [--cold] [-n N] [--json] [--input NAME=FILE.npy] [--threads N] [--pin] [--device "
 	"TEXT] [--io KIND] [--no-native] [--no-cache]\n"

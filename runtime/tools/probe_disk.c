@@ -6,12 +6,14 @@
  * two, four and eight reads at a time: the ways in which a plan can be read. Past
  * the cache costs the processor next to nothing, so it is chosen unless it is
  * clearly slower; of its depths, the smallest that is nearly as fast as the best,
- * because each has a thread.
+ * because each has a thread. One thread with a ring may have as many reads on
+ * their way: it is chosen where that is clearly faster, measured in turn.
  */
 #include "config.h"
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "stream/uring.h"
 #include "tools/probe_cold.h"
 #include "tools/probe_disk.h"
 #include "tools/tool.h"
@@ -30,12 +32,15 @@ enum {
 	COPY_PLACES = 16
 };
 
+#define RING_GAIN 1.05 /* what does not reach it changes from probe to probe */
+
 /* Reads of a file, shared by several threads. */
 struct passage {
 	int fd;
 	uint64_t bytes, again; /* again: of a file that is read over and over; 0: once */
 	uint64_t piece;	       /* of each read */
-	char *ring;	       /* of COPY_PLACES pieces, or NULL: each reader has its own memory */
+	char *places;	       /* COPY_PLACES of them, or NULL: each reader has its own memory */
+	struct uring *uring;   /* one thread reads through it, or NULL */
 	atomic_uint_fast64_t next; /* offset */
 	atomic_bool failed;
 };
@@ -54,7 +59,7 @@ static void *read_pieces(void *arg)
 	uint64_t at;
 
 	while ((at = atomic_fetch_add(&p->next, p->piece)) + p->piece <= p->bytes) {
-		char *to = p->ring ? p->ring + at / p->piece % COPY_PLACES * p->piece : r->memory;
+		char *to = p->places ? p->places + at / p->piece % COPY_PLACES * p->piece : r->memory;
 		ssize_t n;
 
 		do
@@ -69,22 +74,70 @@ static void *read_pieces(void *arg)
 	return NULL;
 }
 
-/* Bytes in a second; 0: it cannot be read like that. */
-static double pass(struct passage *passage, uint32_t depth, char *memory)
+/* Begins the next read of the file. False: there is none. */
+static bool ask(struct passage *p, uint32_t place, char *to)
+{
+	uint64_t at = atomic_load(&p->next);
+
+	if (at + p->piece > p->bytes || atomic_load(&p->failed))
+		return false;
+	atomic_store(&p->next, at + p->piece);
+	if (uring_read(p->uring, place, p->fd, to, p->piece, at))
+		return true;
+	atomic_store(&p->failed, true);
+	return false;
+}
+
+static bool read_by_ring(struct passage *p, uint32_t depth, char *memory)
+{
+	struct reader r = { .passage = p };
+	uint32_t flying = 0, place;
+	int64_t got;
+
+	for (place = 0; place < depth; place++)
+		flying += ask(p, place, memory + (size_t)place * READ_BYTES);
+	while (flying > 0) {
+		uring_wait(p->uring, &place, &got);
+		flying--;
+		if (got != (int64_t)p->piece)
+			atomic_store(&p->failed, true);
+		r.hash ^= edge_xxh3(memory + (size_t)place * READ_BYTES, p->piece);
+		flying += ask(p, place, memory + (size_t)place * READ_BYTES);
+	}
+	return !atomic_load(&p->failed);
+}
+
+static bool read_by_threads(struct passage *p, uint32_t depth, char *memory)
 {
 	struct reader r[READERS];
 	uint32_t started = 1;
-	int64_t start = rt_now();
 
 	for (uint32_t i = 0; i < depth; i++)
-		r[i] = (struct reader){ .passage = passage, .memory = memory + (size_t)i * READ_BYTES };
+		r[i] = (struct reader){ .passage = p, .memory = memory + (size_t)i * READ_BYTES };
 	while (started < depth && pthread_create(&r[started].thread, NULL, read_pieces, &r[started]) == 0)
 		started++;
 	read_pieces(&r[0]);
 	for (uint32_t i = 1; i < started; i++)
 		pthread_join(r[i].thread, NULL);
-	return atomic_load(&passage->failed) || started < depth ? 0 :
-	       (double)(passage->bytes / passage->piece * passage->piece) / ((double)(rt_now() - start) / 1e9);
+	return !atomic_load(&p->failed) && started == depth;
+}
+
+/* Bytes in a second; 0: it cannot be read like that. */
+static double pass(struct passage *p, uint32_t depth, char *memory)
+{
+	int64_t start = rt_now();
+
+	if (!(p->uring ? read_by_ring(p, depth, memory) : read_by_threads(p, depth, memory)))
+		return 0;
+	return (double)(p->bytes / p->piece * p->piece) / ((double)(rt_now() - start) / 1e9);
+}
+
+static double cold_pass(int fd, struct passage p, uint32_t depth, char *memory)
+{
+	posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+	if (p.fd == fd)
+		posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+	return pass(&p, depth, memory);
 }
 
 static double rate(int fd, int by, uint64_t bytes, uint64_t piece, uint32_t depth, char *memory)
@@ -93,15 +146,26 @@ static double rate(int fd, int by, uint64_t bytes, uint64_t piece, uint32_t dept
 
 	if (by < 0)
 		return 0;
-	for (int i = 0; i < TRIES; i++) {
-		struct passage p = { .fd = by, .bytes = bytes, .piece = piece };
-
-		posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
-		if (by == fd)
-			posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
-		tries[i] = pass(&p, depth, memory);
-	}
+	for (int i = 0; i < TRIES; i++)
+		tries[i] = cold_pass(fd, (struct passage){ .fd = by, .bytes = bytes, .piece = piece }, depth, memory);
 	return median_ms(tries, TRIES);
+}
+
+/* Of a ring, in turn with as many threads; 0: there is none, or it is not faster. */
+static double ring_rate(int fd, int direct, uint64_t bytes, uint32_t depth, char *memory)
+{
+	struct passage threads = { .fd = direct, .bytes = bytes, .piece = READ_BYTES }, ring = threads;
+	double by_threads[TRIES], by_ring[TRIES], best;
+
+	if (!(ring.uring = uring_open(depth)))
+		return 0;
+	for (int i = 0; i < TRIES; i++) {
+		by_threads[i] = cold_pass(fd, threads, depth, memory);
+		by_ring[i] = cold_pass(fd, ring, depth, memory);
+	}
+	uring_close(ring.uring);
+	best = median_ms(by_ring, TRIES);
+	return best >= RING_GAIN * median_ms(by_threads, TRIES) ? best : 0;
 }
 
 /* A few MiB that lie in the page cache, over and over into a few places, as threads that run kernels do it. */
@@ -113,7 +177,7 @@ static double copy_rate(int fd, uint64_t bytes, uint32_t threads, char *memory)
 		bytes = COPIED_BYTES;
 	bytes = bytes / COPY_BYTES * COPY_BYTES;
 	for (int i = -1; i < COPY_TRIES; i++) {
-		struct passage p = { .fd = fd, .bytes = bytes * COPY_PASSES, .again = bytes, .piece = COPY_BYTES, .ring = memory };
+		struct passage p = { .fd = fd, .bytes = bytes * COPY_PASSES, .again = bytes, .piece = COPY_BYTES, .places = memory };
 		double rate = pass(&p, threads < READERS ? threads : READERS, memory);
 
 		if (i >= 0)
@@ -142,7 +206,7 @@ static int open_direct(int fd)
 static void choose(int fd, uint64_t bytes, char *memory, struct probe_disk *out)
 {
 	int direct = open_direct(fd);
-	double through = rate(fd, fd, bytes, READ_BYTES, 1, memory), past[4], best = 0;
+	double through = rate(fd, fd, bytes, READ_BYTES, 1, memory), past[4], best = 0, ring;
 
 	for (uint32_t i = 0; i < 4; i++) {
 		past[i] = rate(fd, direct, bytes, READ_BYTES, 1u << i, memory);
@@ -152,6 +216,8 @@ static void choose(int fd, uint64_t bytes, char *memory, struct probe_disk *out)
 	for (uint32_t i = 0; i < 4 && out->requests == 0 && best >= 0.8 * through; i++)
 		if (past[i] >= 0.95 * best)
 			*out = (struct probe_disk){ .bytes_per_s = past[i], .requests = 1u << i };
+	if (out->requests > 1 && (ring = ring_rate(fd, direct, bytes, out->requests, memory)) > 0)
+		*out = (struct probe_disk){ .bytes_per_s = ring, .requests = out->requests, .uring = true };
 	if (out->requests)
 		out->request_s = request_seconds(out->bytes_per_s, rate(fd, direct, bytes, SMALL_READ_BYTES, out->requests, memory));
 	if (direct >= 0)

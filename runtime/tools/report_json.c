@@ -67,7 +67,7 @@ void report_json(FILE *out, const struct edgert_session *s, const struct tool_ti
 	json_u64(&j, "steps", r.steps);
 	json_u64(&j, "kernels", r.kernels);
 	json_u64(&j, "bytes_streamed", r.bytes_streamed);
-	json_string(&j, "io", r.direct ? "direct" : "buffered");
+	json_string(&j, "io", !r.direct ? "buffered" : r.uring ? "uring" : "direct");
 	json_number(&j, "stall_ms", r.stall_ms);
 	positive(&j, "predicted_ms", r.predicted_ms);
 	positive(&j, "predicted_warm_ms", r.predicted_warm_ms);

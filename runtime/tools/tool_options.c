@@ -72,15 +72,15 @@ static bool add_input(struct tool_options *o, const char *text)
 bool tool_io(const char *text, enum edgert_io *out)
 {
 	static const char *const names[] = { [EDGERT_IO_AUTO] = "auto", [EDGERT_IO_BUFFERED] = "buffered",
-					     [EDGERT_IO_DIRECT] = "direct" };
+					     [EDGERT_IO_DIRECT] = "direct", [EDGERT_IO_URING] = "uring" };
 
-	for (int i = EDGERT_IO_AUTO; i <= EDGERT_IO_DIRECT; i++) {
+	for (int i = EDGERT_IO_AUTO; i <= EDGERT_IO_URING; i++) {
 		if (!strcmp(text, names[i])) {
 			*out = (enum edgert_io)i;
 			return true;
 		}
 	}
-	tool_usage_error("--io is auto, buffered or direct, not \"%s\"", text);
+	tool_usage_error("--io is auto, buffered, direct or uring, not \"%s\"", text);
 	return false;
 }
 

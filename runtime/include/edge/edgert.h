@@ -38,7 +38,8 @@ struct edgert_session;
 enum edgert_io {
 	EDGERT_IO_AUTO = 0,	/* large plans that are not in the page cache: direct, else buffered */
 	EDGERT_IO_BUFFERED = 1, /* weights are read through the page cache */
-	EDGERT_IO_DIRECT = 2	/* past the page cache, several at a time, where the file system can */
+	EDGERT_IO_DIRECT = 2,	/* past the page cache, several at a time, where the file system can */
+	EDGERT_IO_URING = 3	/* so, through io_uring where program and system have it */
 };
 
 /* Zero is the default of each field. */
@@ -116,6 +117,7 @@ struct edgert_report {
 	uint64_t bytes_streamed; /* read in the last run, rows of tables included, not counting what stays */
 	uint64_t bytes_read;	 /* read in the last run */
 	bool direct;		 /* past the page cache */
+	bool uring;		 /* through io_uring */
 	uint32_t programs_cached; /* programs that the driver had built in a run before this one */
 	double load_ms;		 /* edgert_open() */
 	double first_ms; /* from the begin of edgert_open() to the first run's end; 0 before */

@@ -120,9 +120,12 @@ struct edge_meta {
 	double storage_bytes_per_s, flops_per_s, memory_bytes_per_s, launch_ms; /* assumed by the schedule */
 	double predicted_warm_ms; /* one run after the first */
 	uint32_t requests; /* reads on their way at once; 0: as the runtime likes; or EDGE_REQUESTS_BUFFERED */
-	uint32_t reserved32;
+	uint32_t reading; /* enum edge_reading: a wish; a runtime that cannot uses threads */
 	uint64_t reserved[6];
 };
+
+/* What has so many reads on their way: as many threads, or one with io_uring. */
+enum edge_reading { EDGE_READING_THREADS = 0, EDGE_READING_URING = 1, EDGE_READINGS };
 
 /* One read at a time, through the page cache. */
 enum { EDGE_REQUESTS_MOST = 32, EDGE_REQUESTS_BUFFERED = 255 };
