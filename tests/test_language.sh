@@ -94,6 +94,9 @@ tap_run "activations in 8 bits" "$EDGEC" compile "$work/p.edge" -o "$work/p.plan
 p=$(json_number "$work/perplexity.json" perplexity)
 less "$p" 3.5883
 tap_ok $? "perplexity with them: $p, at most 0.1 % above 3.5847"
+"$EDGERT" generate "$work/p.plan" --prompt "Once upon a time" -n 1000 --ignore-end >/dev/null 2>"$work/log" &&
+	grep -q "stopped: the plan's context of 512 tokens is full" "$work/log"
+tap_ok $? "text that fills the context: $(tail -n 1 "$work/log")"
 tap_run "a cache in 8 bits" story f32 q8
 "$EDGERT" perplexity "$work/p.plan" --text "$data/text/tinystories_sample.txt" --json >"$work/perplexity.json"
 p=$(json_number "$work/perplexity.json" perplexity)

@@ -5,6 +5,7 @@
 #include "tap.h"
 
 #include "ir/block.h"
+#include "quant/fast.h"
 #include "quant/quant.h"
 #include "quant/solve.h"
 
@@ -327,6 +328,61 @@ static void test_calibration(void)
 	unlink(path);
 }
 
+/* y of a transposed convolution, x [1, 4, 5, 3]: windows that meet and windows with holes. */
+static struct graph *transposed(void)
+{
+	static const int64_t strides[] = { 2, 3 }, pads[] = { 1, 0, 2, 1 }, dilations[] = { 2, 1 }, extra[] = { 1, 0 };
+	struct graph *g = graph_new(&arena, "net");
+	struct data d = { .where = DATA_RANDOM, .source_dtype = DTYPE_F32, .deviation = 0.3, .seed = 5,
+			  .source_shape = { 4, { 3, 7, 3, 2 } } };
+	struct attr a[] = { attr_ints(strides, strides, 2), attr_ints(pads, pads, 4), attr_ints(dilations, dilations, 2),
+			    attr_int(group, 1), attr_ints(output_padding, extra, 2) };
+	value_id in[2] = { graph_add_input(g, "x", DTYPE_F32, (struct shape){ 4, { 1, 4, 5, 3 } }) };
+
+	in[1] = graph_add_const(g, "up.weight", DTYPE_F32, d.source_shape, d);
+	in[0] = graph_op(g, &diag, OP_conv_transpose, in, 2, a, 5, NO_SPAN, "up");
+	graph_add_output(g, in[0], "y");
+	return g;
+}
+
+static void test_transposed(void)
+{
+	struct quant_rule r = { .format = QUANT_Q3, .method = QUANT_GPTQ };
+	struct quant_config c = { .rules = &r, .rule_count = 1 };
+	struct graph *g = transposed();
+	const struct node *n = graph_node(g, 0);
+	struct shape out = graph_value(g, n->out[0])->shape;
+	size_t elements = (size_t)shape_elements(&out);
+	float x[60], w[126], *y = calloc(elements, sizeof *y), *want = calloc(elements, sizeof *want), worst = 0;
+	struct ref_tensor in[2] = { { DTYPE_F32, graph_value(g, n->in[0])->shape, x },
+				    { DTYPE_F32, graph_value(g, n->in[1])->shape, w } };
+	struct ref_tensor to = { DTYPE_F32, out, want };
+	struct quant_report report;
+	struct fast_product f;
+	uint32_t count;
+	char path[] = "/tmp/test_quant.XXXXXX";
+	int fd = mkstemp(path);
+
+	quiet();
+	for (int i = 0; i < 60; i++)
+		x[i] = uniform();
+	tap_ok(data_read_f32(g, n->in[1], w, &diag) && fast_prepare(&arena, g, quant_matrices(&arena, g, &count), n, &f, &diag) &&
+	       ref_node(n, in, 2, &to, 1), "a transposed convolution is prepared");
+	fast_run(&f, x, y);
+	fast_release(&f);
+	for (size_t i = 0; i < elements; i++)
+		worst = fmaxf(worst, fabsf(y[i] - want[i]));
+	tap_ok(worst < 1e-5f, "its result is the reference's: %g", (double)worst);
+	close(fd);
+	c.calibrate = path;
+	write_npy(path, 50, 60);
+	tap_ok(quant_apply(&arena, g, &c, &report, &diag) && report.count == 1 && report.result[0].method == QUANT_GPTQ,
+	       "its weights are rounded with what they are multiplied with");
+	unlink(path);
+	free(want);
+	free(y);
+}
+
 int main(void)
 {
 	diag_init(&diag, &arena, stderr);
@@ -335,6 +391,7 @@ int main(void)
 	test_rules();
 	test_errors();
 	test_calibration();
+	test_transposed();
 	if (diag.out)
 		fclose(diag.out);
 	free(said);

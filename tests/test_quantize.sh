@@ -87,4 +87,9 @@ refused "needs calibration inputs" 'quantize m { weights q4 method gptq; }'
 refused "no product with weights in few bits" 'quantize m { activations q8; }'
 refused "32, 64 or 128" 'quantize m { weights q8 group 16; }'
 refused "numbers a sample" 'quantize m { weights q8 method weighted calibrate "samples.npy"; }'
+ramp wide.npy "1, 4100" 4100
+printf 'model m { weights random seed 3; input x : f32[1, 4100]; output y = linear(x, "fc", 5); }\n%s\nplan p { run m; }\n' \
+	'quantize m { weights q4 method gptq calibrate "wide.npy"; }' > wide.edge
+"$EDGEC" compile wide.edge -o wide.plan 2> log && grep -q 'warning: method gptq was not possible for "fc' log && grep -q 'method weighted' log
+ok $? "a method that was not possible: $(head -n 1 log)"
 echo "1..$count"

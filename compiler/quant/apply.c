@@ -269,6 +269,30 @@ static bool keep_storage(struct graph *g, const struct quant_matrix *m, uint32_t
 	return true;
 }
 
+/* A method that could not be used as asked. */
+static void say_fallback(const struct quant_matrix *m, const struct quant_rule *const *rule, uint32_t count,
+			 const struct quant_result *result, struct diag *d)
+{
+	uint32_t first = NO_ID, others = 0;
+
+	for (uint32_t i = 0, r = 0; i < count; i++) {
+		if (!rule[i])
+			continue;
+		if (has_method(&m[i], rule[i]) && result[r].method != rule[i]->method) {
+			first = first == NO_ID ? i : first;
+			others += first != i;
+		}
+		r++;
+	}
+	if (first == NO_ID)
+		return;
+	diag_warning(d, rule[first]->span, "method %s was not possible for \"%s\"%s", quant_method_name(rule[first]->method),
+		     m[first].tensor.name, others ? arena_printf(d->arena, " and %u other weights", others) : "");
+	if (m[first].tensor.row > MOST_HESSIAN)
+		diag_note(d, rule[first]->span, "its rows have %lld numbers, more than %d; it was rounded by method weighted",
+			  (long long)m[first].tensor.row, MOST_HESSIAN);
+}
+
 bool quant_apply(struct arena *a, struct graph *g, const struct quant_config *config, struct quant_report *report,
 		 struct diag *d)
 {
@@ -304,6 +328,7 @@ bool quant_apply(struct arena *a, struct graph *g, const struct quant_config *co
 		r->bytes = quant_bytes(f, r->group, r->asymmetric, m[i].tensor.rows, m[i].tensor.row);
 		results++;
 	}
+	say_fallback(m, rule, count, result, d);
 	if (report)
 		*report = (struct quant_report){ result, results };
 	return true;

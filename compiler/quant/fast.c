@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fast.c - products and convolutions as tiles of four rows by eight outputs. */
+/* fast.c - products and convolutions (transposed ones too) as tiles of four rows by eight outputs. */
 #include "config.h"
 
 #include "quant/fast.h"
@@ -43,10 +43,10 @@ bool fast_prepare(struct arena *a, const struct graph *g, const struct quant_mat
 
 	*f = (struct fast_product){ .n = n, .groups = 1, .alpha = 1 };
 	(void)a;
-	if (!m->blocks || (n->op != OP_matmul && n->op != OP_conv) ||
-	    (n->op == OP_conv && graph_value(g, n->in[0])->shape.rank > 5))
+	if (!m->blocks || (n->op != OP_matmul && n->op != OP_conv && n->op != OP_conv_transpose) ||
+	    (n->op != OP_matmul && graph_value(g, n->in[0])->shape.rank > 5))
 		return false;
-	if (n->op == OP_conv) {
+	if (n->op != OP_matmul) {
 		f->groups = node_int(n, ATTR_group, 1);
 		window_of(g, f);
 	} else {
@@ -73,6 +73,20 @@ void fast_release(struct fast_product *f)
 	f->weights = NULL;
 }
 
+/* On axis i: the input that kernel position k brings to output o; -1: none. */
+static int64_t input_at(const struct fast_product *f, int i, int64_t o, int64_t k)
+{
+	int64_t x;
+
+	if (f->n->op == OP_conv) {
+		x = o * f->stride[i] - f->begin[i] + k * f->dilation[i];
+	} else { /* spread over every stride-th output */
+		x = o + f->begin[i] - k * f->dilation[i];
+		x = x % f->stride[i] ? -1 : x / f->stride[i];
+	}
+	return x < f->in[i] ? x : -1;
+}
+
 const float *fast_row(const struct fast_product *f, const float *x, int64_t row, int64_t group, float *room)
 {
 	int64_t each, o[3], at = row;
@@ -88,11 +102,10 @@ const float *fast_row(const struct fast_product *f, const float *x, int64_t row,
 	for (int64_t z = 0; z < f->kernel[0]; z++)
 		for (int64_t y = 0; y < f->kernel[1]; y++)
 			for (int64_t t = 0; t < f->kernel[2]; t++, to += each) {
-				int64_t iz = o[0] * f->stride[0] - f->begin[0] + z * f->dilation[0];
-				int64_t iy = o[1] * f->stride[1] - f->begin[1] + y * f->dilation[1];
-				int64_t ix = o[2] * f->stride[2] - f->begin[2] + t * f->dilation[2];
+				int64_t iz = input_at(f, 0, o[0], z), iy = input_at(f, 1, o[1], y);
+				int64_t ix = input_at(f, 2, o[2], t);
 
-				if (iz < 0 || iz >= f->in[0] || iy < 0 || iy >= f->in[1] || ix < 0 || ix >= f->in[2])
+				if (iz < 0 || iy < 0 || ix < 0)
 					memset(to, 0, (size_t)each * sizeof *to);
 				else
 					memcpy(to, x + (((at * f->in[0] + iz) * f->in[1] + iy) * f->in[2] + ix) * f->channels +

@@ -227,7 +227,6 @@ static bool prepare(struct arena *a, struct run *r, uint32_t count, struct diag 
 		r->tensor_of[i] = NO_ID;
 		for (uint32_t t = 0; !n->dead && t < count; t++)
 			if (n->in_count > 1 && n->in[1] == r->tensors[t].tensor.value &&
-			    (n->op == OP_matmul || n->op == OP_conv) &&
 			    fast_prepare(a, g, &r->tensors[t], n, &r->fast[i], d))
 				r->tensor_of[i] = t;
 		for (uint32_t k = 0; !n->dead && k < n->in_count; k++) {

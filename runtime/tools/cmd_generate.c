@@ -259,6 +259,8 @@ static void report(const struct generate *g)
 		fprintf(stderr, "%u tokens; first after %.1f ms, prompt %.1f tokens/s, then %.1f tokens/s\n", g->made,
 			g->first_ms, g->prefill_ms > 0 ? (double)g->tokens.count * 1e3 / g->prefill_ms : 0,
 			g->decode_ms > 0 ? decoded * 1e3 / g->decode_ms : 0);
+		if (!strcmp(g->stop, "context"))
+			fprintf(stderr, "stopped: the plan's context of %u tokens is full\n", g->l.context);
 		return;
 	}
 	full = malloc(n + g->text_bytes + 1);
