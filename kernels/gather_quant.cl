@@ -33,6 +33,11 @@
 /* Of a panel; bytes of scales, and of a column, with its lanes side by side. */
 #define WIDTH (LANES == 1 ? 1 : 16 * TILE_NV)
 #define SCALES (QUANT_SCALES / 16 * LANES)
+#if QUANT_WIDE
+#define HEAD(i, p) ((__global const float *)(p))[i]
+#else
+#define HEAD(i, p) vload_half(i, (__global const half *)(p))
+#endif
 #define COLUMN(e) (QUANT_COLUMN(e) / 16 * LANES)
 #define FIELD(p, bits, i)                                                                          \
 	(((p)[((i) / (32 / bits) * LANES + lane) * 4 + (i) % 4] >> ((i) % (32 / bits) / 4 * bits)) & ((1 << bits) - 1))
@@ -58,7 +63,7 @@ EDGE_OVERLOAD int EDGE_FN(code)(__global const uchar *p, int lane, int i, int e)
 
 EDGE_OVERLOAD float EDGE_FN(one)(__global const uchar *p, int lane, int i, int e)
 {
-	const float d = vload_half(lane, (__global const half *)p);
+	const float d = HEAD(lane, p);
 	const float q = (float)EDGE_FN(code)(p + SCALES, lane, i, e);
 #if QUANT_KIND == 4
 	return d * (float)(char)FIELD(p + 2 * LANES, 8, i / 16) * (q - 32.0f);
@@ -67,11 +72,11 @@ EDGE_OVERLOAD float EDGE_FN(one)(__global const uchar *p, int lane, int i, int e
 	const int scale = FIELD(p + 4 * LANES, 4, j) | FIELD(p + 12 * LANES, 2, j) << 4;
 	const int minimum = FIELD(p + 8 * LANES, 4, j) | FIELD(p + 12 * LANES, 2, j + 8) << 4;
 
-	return d * (float)scale * q - vload_half(LANES + lane, (__global const half *)p) * (float)minimum;
+	return d * (float)scale * q - HEAD(LANES + lane, p) * (float)minimum;
 #elif QUANT_KIND == 2
 	return d * q;
 #elif QUANT_KIND == 1
-	return d * q + vload_half(LANES + lane, (__global const half *)p);
+	return d * q + HEAD(LANES + lane, p);
 #else
 	return d * (q - (float)(1 << (QUANT_BITS - 1)));
 #endif

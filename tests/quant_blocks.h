@@ -22,6 +22,17 @@ static inline void quant_half(uint8_t *p, uint32_t *state, float low, float high
 	p[1] = (uint8_t)(h >> 8);
 }
 
+/* Scales and minima are halves, or floats. */
+static inline void quant_head(uint8_t *p, bool wide, uint32_t *state, float low, float high)
+{
+	float f = low + (high - low) * (float)quant_random(state) / (1 << 24);
+
+	if (wide)
+		memcpy(p, &f, 4);
+	else
+		quant_half(p, state, low, high);
+}
+
 /* A constant of rows by row (the source is seen as `source`), of dtype t. */
 static inline struct data quant_random_data(struct arena *a, enum dtype t, struct shape source, uint32_t seed)
 {
@@ -31,17 +42,18 @@ static inline struct data quant_random_data(struct arena *a, enum dtype t, struc
 	uint64_t row_bytes = block_row_bytes(t, k);
 	uint8_t *bytes = arena_alloc(a, rows * row_bytes), *p = bytes;
 	bool asymmetric = f.kind == BLOCK_ASYMMETRIC;
+	int64_t each = f.wide ? 4 : 2;
 
 	for (uint64_t i = 0; i < rows * row_bytes; i++)
 		bytes[i] = (uint8_t)quant_random(&seed);
 	for (int64_t r = 0; r < rows && f.grouped; r++, p += row_bytes) {
 		for (int64_t g = 0; g < groups; g++) {
-			quant_half(p + 2 * g, &seed, 0.01f, 0.05f);
+			quant_head(p + g * each, f.wide, &seed, 0.01f, 0.05f);
 			if (asymmetric)
-				quant_half(p + 2 * (groups + g), &seed, -0.5f, 0.1f);
+				quant_head(p + (groups + g) * each, f.wide, &seed, -0.5f, 0.1f);
 		}
 		for (int64_t i = 0; i < k; i++)
-			p[groups * (asymmetric ? 4 : 2) + i] &= (uint8_t)((1u << f.bits) - 1);
+			p[groups * block_head(&f) + i] &= (uint8_t)((1u << f.bits) - 1);
 	}
 	for (uint64_t i = 0; i < rows * row_bytes && !f.grouped; i += f.bytes) {
 		quant_half(bytes + i + (f.kind == BLOCK_SUPER ? 208 : 0), &seed, 0.01f, 0.05f);

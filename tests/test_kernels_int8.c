@@ -19,8 +19,33 @@ static value_id constant(struct graph *g, enum dtype t, int64_t rows, int64_t k)
 	return graph_add_const(g, "w", DTYPE_F32, s, quant_random_data(g->arena, t, s, seed++));
 }
 
+/* The source as a file that packs codes of eight bits has it. */
+static const struct packed_rows *pack(struct graph *g, struct data *d, uint32_t group)
+{
+	struct block_format f = block_format(d->source_dtype);
+	struct packed_rows *p = arena_new(g->arena, struct packed_rows);
+	int64_t k = data_row(d), rows = shape_elements(&d->source_shape) / k;
+	uint64_t all = block_row_bytes(d->source_dtype, k);
+	const uint8_t *from = d->bytes;
+	uint8_t *heads, *codes = arena_alloc(g->arena, (size_t)(rows * k));
+
+	p->bits = 8;
+	p->rows_in_groups = group;
+	p->rows = (uint64_t)rows;
+	p->row_bytes = (uint64_t)k;
+	p->head_bytes = all - (uint64_t)k;
+	p->heads = heads = arena_alloc(g->arena, (size_t)rows * p->head_bytes);
+	harness_ok(p->head_bytes == (uint64_t)((k + f.elements - 1) / f.elements) * block_head(&f), "a row is scales and codes");
+	for (int64_t r = 0; r < rows; r++, from += all) {
+		memcpy(heads + (uint64_t)r * p->head_bytes, from, p->head_bytes);
+		memcpy(codes + r * k, from + p->head_bytes, (size_t)k);
+	}
+	d->bytes = codes;
+	return p;
+}
+
 /* x[m,k] w' / 2 + b twice, with the same codes of x. */
-static void product(struct harness *h, enum dtype t, int m, int n, int k)
+static void product_in_groups(struct harness *h, enum dtype t, int m, int n, int k, uint32_t group)
 {
 	struct graph *g = graph_new(&h->arena, "g");
 	struct data d = { .where = DATA_RANDOM, .source_dtype = DTYPE_F32, .source_shape = { 1, { n } }, .deviation = 1 };
@@ -34,9 +59,19 @@ static void product(struct harness *h, enum dtype t, int m, int n, int k)
 	z = graph_op(g, &h->diag, OP_matmul, in, 3, attr, 2, NO_SPAN, NULL);
 	graph_add_output(g, y, "y");
 	graph_add_output(g, z, "z");
-	harness_ok(activations_quantize(g, ACTIVATIONS_INT8, &h->target, NO_SPAN, &h->diag) && g->nodes.len == 3,
+	for (uint32_t i = 0; group && i < 2; i++) { /* as a file asks for it */
+		struct data *w = graph_value(g, graph_node(g, i)->in[1])->data;
+
+		w->packed = pack(g, w, group);
+	}
+	harness_ok(activations_quantize(g, group ? ACTIVATIONS_AUTO : ACTIVATIONS_INT8, &h->target, NO_SPAN, &h->diag) && g->nodes.len == 3,
 	       "the products share their rows");
 	harness_graph(h, arena_printf(&h->arena, "%d x %d x %d of %s", m, n, k, dtype_name(t)), g)->tolerance = 2e-5;
+}
+
+static void product(struct harness *h, enum dtype t, int m, int n, int k)
+{
+	product_in_groups(h, t, m, n, k, 0);
 }
 
 struct window { int dims, kernel, stride, dilation, begin, end, group; };
@@ -124,6 +159,10 @@ static void formats(struct harness *h)
 	product(h, DTYPE_Q4_0, 65, 70, 416);
 	product(h, block_grouped(3, 64, false), 7, 47, 171);
 	product(h, block_grouped(4, 32, true), 1, 64, 1);
+	product(h, block_wide(4, 32, true), 2, 40, 96);
+	product_in_groups(h, block_wide(8, 32, true), 3, 20, 150, 64);
+	product_in_groups(h, block_grouped(8, 128, false), 7, 17, 300, 256);
+	product(h, block_wide(8, 128, false), 9, 33, 140);
 	product(h, block_grouped(8, 128, false), 1, 50, 300);
 	product(h, block_grouped(5, 128, true), 3, 18, 130);
 }

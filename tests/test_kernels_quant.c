@@ -118,6 +118,15 @@ static void formats(struct harness *h)
 		else
 			product(h, t, m[i % 8], 5 + (int)i * 11 % 60, k, i & 1);
 	}
+	for (i = 0; i < 12; i += 1 + i % 2) { /* scales of floats */
+		enum dtype t = (enum dtype)(DTYPE_WIDE + i);
+
+		product(h, t, m[(i + 1) % 8], 17 + (int)i * 5, 148 + (int)i * 9, i & 1);
+		if (i % 3 == 1)
+			lookup(h, t, 9, 45 + (int)i, 7);
+	}
+	conv(h, block_wide(4, 32, true), 6, 8, 20, 3, 1, 1, false);
+	shared(h, block_wide(4, 64, true), 35, 70, 3);
 	conv(h, block_grouped(4, 32, false), 9, 5, 20, 3, 1, 1, false);
 	conv(h, block_grouped(8, 128, true), 13, 48, 40, 3, 2, 1, false);
 	conv(h, block_grouped(5, 64, false), 7, 12, 20, 3, 1, 2, false);

@@ -21,14 +21,15 @@ enum { MOST_ELEMENTS = 256, LANES = 16 };
 /* One block of one row: its codes and whatever scales it has. */
 struct block {
 	uint8_t code[MOST_ELEMENTS];
-	uint16_t scale, minimum;
+	uint32_t scale, minimum; /* as the format has them: two bytes or four */
 	uint8_t scales[16], minima[8];
 };
 
-static uint32_t scale_bytes(enum block_kind kind)
+static uint32_t scale_bytes(const struct block_format *f)
 {
-	switch (kind) {
-	case BLOCK_ASYMMETRIC: return 4;
+	switch (f->kind) {
+	case BLOCK_ASYMMETRIC:
+	case BLOCK_SYMMETRIC: return block_head(f);
 	case BLOCK_SUPER_MIN: return 16;
 	case BLOCK_SUPER: return 18;
 	default: return 2;
@@ -47,10 +48,10 @@ uint64_t quant_row_bytes(enum dtype t, int64_t k)
 {
 	struct block_format f = block_format(t);
 	int64_t full = k / f.elements, rest = k % f.elements;
-	uint64_t bytes = (uint64_t)full * (scale_bytes(f.kind) + f.elements * f.bits / 8);
+	uint64_t bytes = (uint64_t)full * (scale_bytes(&f) + f.elements * f.bits / 8);
 
 	if (rest)
-		bytes += scale_bytes(f.kind) + (uint64_t)stored_elements(&f, rest) * f.bits / 8;
+		bytes += scale_bytes(&f) + (uint64_t)stored_elements(&f, rest) * f.bits / 8;
 	return bytes;
 }
 
@@ -106,13 +107,14 @@ static void load_block(const struct block_format *f, const uint8_t *row, int64_t
 {
 	int64_t groups = ceil_div(n, f->elements), first = at * f->elements;
 	bool asymmetric = f->kind == BLOCK_ASYMMETRIC;
+	int64_t each = 2 << f->wide; /* little-endian: the low bytes */
 
 	memset(b, 0, sizeof *b);
 	if (f->grouped) {
-		b->scale = half_bits(row + 2 * at);
+		memcpy(&b->scale, row + each * at, (size_t)each);
 		if (asymmetric)
-			b->minimum = half_bits(row + 2 * (groups + at));
-		memcpy(b->code, row + groups * (asymmetric ? 4 : 2) + first,
+			memcpy(&b->minimum, row + each * (groups + at), (size_t)each);
+		memcpy(b->code, row + groups * block_head(f) + first,
 		       (size_t)(n - first < f->elements ? n - first : f->elements));
 	} else if (f->kind == BLOCK_SUPER_MIN) {
 		load_super_min(f, row + at * f->bytes, b);
@@ -138,11 +140,12 @@ static void put_block(const struct block_format *f, const struct block *b, int64
 	static const struct { uint8_t low, high; } planes[9] = { [3] = { 2, 1 }, [4] = { 4, 0 }, [5] = { 4, 1 },
 								 [6] = { 4, 2 }, [8] = { 8, 0 } };
 	uint32_t low = planes[f->bits].low, high = planes[f->bits].high;
-	uint8_t *at = column + 2 * lane;
+	uint32_t each = 2u << f->wide;
+	uint8_t *at = column + each * lane;
 
-	memcpy(at, &b->scale, 2);
+	memcpy(at, &b->scale, each);
 	if (f->kind == BLOCK_ASYMMETRIC || f->kind == BLOCK_SUPER_MIN)
-		memcpy(at + 2 * lanes, &b->minimum, 2);
+		memcpy(at + each * lanes, &b->minimum, each);
 	if (f->kind == BLOCK_SUPER_MIN)
 		for (int j = 0; j < 8; j++) {
 			put_field(column + 4 * lanes, 4, lanes, lane, j, b->scales[j] & 15);
@@ -152,7 +155,7 @@ static void put_block(const struct block_format *f, const struct block *b, int64
 		}
 	for (int j = 0; f->kind == BLOCK_SUPER && j < 16; j++)
 		put_field(column + 2 * lanes, 8, lanes, lane, j, b->scales[j]);
-	at = column + scale_bytes(f->kind) * lanes;
+	at = column + scale_bytes(f) * lanes;
 	for (int64_t i = 0; i < e; i++) {
 		put_field(at, low, lanes, lane, i, b->code[i] & ((1u << low) - 1));
 		if (high)
@@ -170,7 +173,7 @@ static void put_row(const struct block_format *f, const uint8_t *row, int64_t k,
 	for (int64_t at = 0; at * f->elements < k; at++) {
 		int64_t left = k - at * f->elements;
 		int64_t e = stored_elements(f, left < f->elements ? left : f->elements);
-		uint64_t column = lanes * (scale_bytes(f->kind) + (uint64_t)e * f->bits / 8);
+		uint64_t column = lanes * (scale_bytes(f) + (uint64_t)e * f->bits / 8);
 
 		load_block(f, row, k, at, &b);
 		put_block(f, &b, e, lanes, lane % lanes, panel + lane / lanes * column);
@@ -290,6 +293,8 @@ void build_define_format(struct build *b, enum dtype t, uint32_t width)
 	build_define(b, "QUANT_BITS", f.bits);
 	build_define(b, "QUANT_KIND", kind[f.kind]);
 	build_define(b, "QUANT_ELEMENTS", f.elements);
+	if (f.wide)
+		build_define(b, "QUANT_WIDE", 1);
 	build_define(b, "TILE_NV", width < 16 ? 1 : width / 16);
 }
 

@@ -20,6 +20,7 @@ bool select_quantize_rows(struct codegen *c, node_id id)
 	const struct node *n = graph_node(c->g, id);
 	const struct shape *s = value_shape(c, n->in[0]);
 	int64_t k = s->dim[s->rank - 1], parts = value_elements(c, n->out[0]) / ROWS_PART_BYTES, block = PARTS_AN_ITEM;
+	int64_t share = node_int(n, ATTR_group, ROWS_PART) / ROWS_PART;
 	struct build b;
 
 	while (block > 8 && ceil_div(parts, block) < 8)
@@ -27,6 +28,8 @@ bool select_quantize_rows(struct codegen *c, node_id id)
 	build_begin(&b, c, id, "quantize_rows");
 	b.in_place = false;
 	build_what(&b, "rows of %lld in 8 bits", (long long)k);
+	if (share > 1)
+		build_define(&b, "SHARE", share);
 	build_value_f32(&b, n->in[0]);
 	build_value(&b, n->out[0]);
 	build_i32(&b, parts);
@@ -90,7 +93,15 @@ bool activations_pay(const struct target *t)
 	return t->backend == TARGET_NATIVE && t->kernels == TARGET_CPU_KERNELS && t->isas & 1u << NATIVE_X86_64_V4;
 }
 
-static bool takes(const struct graph *g, const struct node *n, bool all)
+/* What the file asks for: elements of a row that have one scale; 0: it asks for nothing. */
+static int64_t asked(const struct graph *g, const struct node *n)
+{
+	const struct data *x = graph_value(g, n->in[1])->data;
+
+	return x && x->packed ? x->packed->rows_in_groups : 0;
+}
+
+static bool takes(const struct graph *g, const struct node *n, enum activations mode, bool pays)
 {
 	const struct codegen c = { .g = g };
 	const struct value *w;
@@ -103,19 +114,25 @@ static bool takes(const struct graph *g, const struct node *n, bool all)
 	if (graph_value(g, n->in[0])->kind == VALUE_CONST || graph_value(g, n->in[0])->dtype != DTYPE_F32 ||
 	    w->shape.rank != 2 || !codegen_quant(&c, n->in[1], 1 - turned, turned))
 		return false;
-	return all || shape_elements(&w->shape) >= LEAST_WEIGHTS;
+	if (asked(g, n) || mode == ACTIVATIONS_INT8)
+		return true;
+	return g->language && pays && shape_elements(&w->shape) >= LEAST_WEIGHTS;
 }
 
-static value_id rows_of(struct graph *g, value_id x, value_id *made)
+/* Products that read the same rows share their codes, as long as they want the same ones. */
+static value_id rows_of(struct graph *g, value_id x, int64_t group, value_id *made)
 {
-	if (made[x] == NO_ID)
-		made[x] = graph_op(g, NULL, OP_quantize_rows, &x, 1, NULL, 0, graph_value(g, x)->span, NULL);
+	struct attr attr = attr_int(group, group ? group : ROWS_PART);
+	bool same = made[x] != NO_ID && node_int(graph_node(g, graph_value(g, made[x])->producer), ATTR_group, 0) == attr.i;
+
+	if (!same)
+		made[x] = graph_op(g, NULL, OP_quantize_rows, &x, 1, &attr, 1, graph_value(g, x)->span, NULL);
 	return made[x];
 }
 
 static void take(struct graph *g, node_id id, value_id *made)
 {
-	value_id rows = rows_of(g, graph_node(g, id)->in[0], made);
+	value_id rows = rows_of(g, graph_node(g, id)->in[0], asked(g, graph_node(g, id)), made);
 	struct node *n = graph_node(g, id);
 	struct attr *attr = arena_new_array(g->arena, struct attr, 2);
 
@@ -133,13 +150,13 @@ bool activations_quantize(struct graph *g, enum activations mode, const struct t
 	struct arena tmp = { 0 };
 	value_id *made;
 
-	if (mode == ACTIVATIONS_F32 || (mode == ACTIVATIONS_AUTO && (!g->language || !activations_pay(t))))
+	if (mode == ACTIVATIONS_F32)
 		return true;
 	made = arena_new_array(&tmp, value_id, values);
 	for (uint32_t i = 0; i < values; i++)
 		made[i] = NO_ID;
 	for (uint32_t i = 0; i < nodes; i++)
-		if (takes(g, graph_node(g, i), mode == ACTIVATIONS_INT8)) {
+		if (takes(g, graph_node(g, i), mode, activations_pay(t))) {
 			take(g, i, made);
 			taken++;
 		}

@@ -30,6 +30,10 @@ bool op_dropout(struct call *c);
 bool op_dequantize(struct call *c);
 bool op_quantize(struct call *c);
 
+/* onnx_ops_bits.c */
+bool op_matmul_bits(struct call *c);
+bool op_gather_bits(struct call *c);
+
 /* onnx_ops_shape.c */
 bool op_reshape(struct call *c);
 bool op_flatten(struct call *c);

@@ -300,88 +300,6 @@ static bool op_dynamic_lstm(struct call *c)
 	return !c->failed && onnx_rnn(c, w, r);
 }
 
-/* ---- MatMulNBits: a[.., K] times b[N][K] in blocks of 2 to 8 bits, each with a scale */
-
-struct bits {
-	int64_t n, k, bits, block, blocks; /* blocks in a row */
-};
-
-static unsigned code_at(const unsigned char *p, int64_t i, int64_t bits)
-{
-	int64_t at = i * bits;
-
-	return p[at / 8] >> at % 8 & ((1u << bits) - 1);
-}
-
-static bool read_bits(struct call *c, struct bits *b)
-{
-	*b = (struct bits){ call_int(c, "N", 0), call_int(c, "K", 0), call_int(c, "bits", 4), call_int(c, "block_size", 0), 0 };
-	call_int(c, "accuracy_level", 0);
-	if (b->n < 1 || b->k < 1 || b->n > 1 << 24 || b->k > 1 << 24 || b->n * b->k > INT64_C(1) << 30)
-		return call_fail(c, "a matrix of %lld by %lld is not supported", (long long)b->n, (long long)b->k);
-	if ((b->bits != 2 && b->bits != 4 && b->bits != 8) || b->block < 16 || b->block > 1 << 16 || b->block & (b->block - 1))
-		return call_fail(c, "blocks of %lld weights of %lld bits are not supported", (long long)b->block, (long long)b->bits);
-	b->blocks = (b->k + b->block - 1) / b->block;
-	for (uint32_t i = 1; i < 4; i++)
-		if (call_in(c, i) != NO_ID && !is_known(c, call_in(c, i)))
-			return call_fail(c, "input %u must be known when compiling", i);
-	if (call_has(c, 4))
-		return call_fail(c, "input 4 (g_idx) is not supported");
-	return true;
-}
-
-/* The weights as floats; NO_ID: said why. */
-static value_id unpack_bits(struct call *c, const struct bits *b)
-{
-	struct shape ws = shape_of(c, call_in(c, 1)), ss = shape_of(c, call_in(c, 2)), zs = shape_of(c, call_in(c, 3));
-	bool packed = call_in(c, 3) != NO_ID && dtype_of(c, call_in(c, 3)) == DTYPE_U8;
-	int64_t blob = b->block * b->bits / 8, zero_row = packed ? (b->blocks * b->bits + 7) / 8 : b->blocks;
-	const unsigned char *codes = known_data(c, call_in(c, 1)), *zeros = NULL;
-	uint32_t n_scales, n_zeros = 0;
-	const double *scales = call_known_floats(c, 2, "scales", &n_scales), *numbers = NULL;
-	struct shape s = { 2, { b->n, b->k } };
-	float *out;
-
-	if (call_in(c, 3) != NO_ID && packed)
-		zeros = known_data(c, call_in(c, 3));
-	else if (call_in(c, 3) != NO_ID)
-		numbers = call_known_floats(c, 3, "zero points", &n_zeros);
-	if (!codes || !scales || dtype_of(c, call_in(c, 1)) != DTYPE_U8 || shape_elements(&ws) != b->n * b->blocks * blob ||
-	    shape_elements(&ss) != b->n * b->blocks ||
-	    (call_in(c, 3) != NO_ID && (shape_elements(&zs) != b->n * zero_row || (!zeros && !numbers)))) {
-		call_fail(c, "its weights, scales and zero points do not fit its sizes");
-		return NO_ID;
-	}
-	out = arena_alloc(&c->im->scratch, (size_t)(b->n * b->k) * sizeof *out);
-	for (int64_t r = 0; r < b->n; r++) {
-		for (int64_t i = 0; i < b->k; i++) {
-			int64_t at = r * b->blocks + i / b->block;
-			double zero = zeros   ? code_at(zeros + r * zero_row, i / b->block, b->bits) :
-				      numbers ? numbers[at] :
-						(double)(1u << (b->bits - 1));
-
-			out[r * b->k + i] = (float)((code_at(codes + at * blob, i % b->block, b->bits) - zero) * scales[at]);
-		}
-	}
-	return graph_add_const_bytes(c->g, DTYPE_F32, s, out);
-}
-
-static bool op_matmul_bits(struct call *c)
-{
-	struct attr turn = attr_int(trans_b, 1);
-	struct bits b;
-	value_id in[2];
-
-	if (!read_bits(c, &b))
-		return false;
-	in[0] = call_in(c, 0);
-	in[1] = emit_cast(c, unpack_bits(c, &b), dtype_of(c, in[0]));
-	if (shape_of(c, in[0]).rank < 2)
-		return call_fail(c, "its input must be a matrix");
-	call_out(c, 0, plus(c, emit(c, OP_matmul, in, 2, &turn, 1), 5));
-	return !c->failed;
-}
-
 /* clang-format off */
 #define NEW(name, convert) { name, 1, 0, convert, OP_identity }
 /* clang-format on */
@@ -405,6 +323,7 @@ const struct onnx_op onnx_contrib_ops[] = {
 	NEW("FusedConv", op_fused_conv),
 	NEW("FusedGemm", op_fused_gemm),
 	NEW("FusedMatMul", op_fused_matmul),
+	{ "GatherBlockQuantized", 1, 0, op_gather_bits, OP_gather },
 	NEW("GroupQueryAttention", op_group_query_attention),
 	NEW("MatMulIntegerToFloat", op_matmul_integer_to_float),
 	NEW("MatMulNBits", op_matmul_bits),

@@ -9,6 +9,7 @@
 
 #include "ir/block.h"
 
+#include <assert.h>
 #include <string.h>
 
 const int8_t block_table[16] = { -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113 };
@@ -25,7 +26,7 @@ static const struct block_format formats[] = {
 	[DTYPE_IQ4_NL - DTYPE_Q8_0] = { BLOCK_TABLE, 4, 32, 18, false },
 };
 
-static const uint32_t grouped_bits[5] = { 3, 4, 5, 6, 8 };
+static const uint32_t grouped_bits[5] = { 3, 4, 5, 6, 8 }, wide_bits[2] = { 4, 8 };
 
 bool dtype_is_block(enum dtype t)
 {
@@ -34,25 +35,41 @@ bool dtype_is_block(enum dtype t)
 
 struct block_format block_format(enum dtype t)
 {
-	unsigned i = (unsigned)t - DTYPE_GROUPED;
+	bool wide = t >= DTYPE_WIDE;
+	unsigned i = (unsigned)t - (wide ? DTYPE_WIDE : DTYPE_GROUPED);
 
 	if (!dtype_is_block(t))
 		return (struct block_format){ .kind = BLOCK_NONE };
 	if (t < DTYPE_GROUPED)
 		return formats[t - DTYPE_Q8_0];
-	return (struct block_format){ i & 1 ? BLOCK_ASYMMETRIC : BLOCK_SYMMETRIC, grouped_bits[i / 6],
-				      32u << (i / 2 % 3), 0, true };
+	return (struct block_format){ i & 1 ? BLOCK_ASYMMETRIC : BLOCK_SYMMETRIC, wide ? wide_bits[i / 6] : grouped_bits[i / 6],
+				      32u << (i / 2 % 3), 0, true, wide };
+}
+
+static enum dtype find(enum dtype from, enum dtype to, uint32_t bits, uint32_t group, bool asymmetric)
+{
+	for (unsigned t = from; t < (unsigned)to; t++) {
+		struct block_format f = block_format((enum dtype)t);
+
+		if (f.bits == bits && f.elements == group && (f.kind == BLOCK_ASYMMETRIC) == asymmetric)
+			return (enum dtype)t;
+	}
+	return DTYPE_COUNT;
 }
 
 enum dtype block_grouped(uint32_t bits, uint32_t group, bool asymmetric)
 {
-	for (unsigned i = 0; i < 30; i++) {
-		struct block_format f = block_format((enum dtype)(DTYPE_GROUPED + i));
+	return find(DTYPE_GROUPED, DTYPE_WIDE, bits, group, asymmetric);
+}
 
-		if (f.bits == bits && f.elements == group && (f.kind == BLOCK_ASYMMETRIC) == asymmetric)
-			return (enum dtype)(DTYPE_GROUPED + i);
-	}
-	return DTYPE_COUNT;
+enum dtype block_wide(uint32_t bits, uint32_t group, bool asymmetric)
+{
+	return find(DTYPE_WIDE, DTYPE_COUNT, bits, group, asymmetric);
+}
+
+uint32_t block_head(const struct block_format *f)
+{
+	return (f->kind == BLOCK_ASYMMETRIC ? 4 : 2) << f->wide;
 }
 
 uint64_t block_row_bytes(enum dtype t, int64_t n)
@@ -65,7 +82,7 @@ uint64_t block_row_bytes(enum dtype t, int64_t n)
 		return (uint64_t)n * dtype_size(t);
 	if (!f.grouped)
 		return n % f.elements ? 0 : (uint64_t)n / f.elements * f.bytes;
-	return ((uint64_t)n + f.elements - 1) / f.elements * (f.kind == BLOCK_ASYMMETRIC ? 4 : 2) + (uint64_t)n;
+	return ((uint64_t)n + f.elements - 1) / f.elements * block_head(&f) + (uint64_t)n;
 }
 
 int64_t data_row(const struct data *d)
@@ -86,12 +103,24 @@ bool data_source_bytes(const struct data *d, uint64_t *bytes)
 {
 	int64_t n = shape_elements(&d->source_shape), row = n > 0 ? data_row(d) : 1;
 
-	*bytes = n >= 0 ? block_row_bytes(d->source_dtype, row) : 0;
+	*bytes = n < 0 ? 0 : d->packed ? d->packed->row_bytes : block_row_bytes(d->source_dtype, row);
 	if (n > 0 && (!*bytes || __builtin_mul_overflow(*bytes, (uint64_t)(n / row), bytes)))
 		return false;
 	if (n <= 0)
 		*bytes = 0;
 	return n >= 0;
+}
+
+void packed_row(const struct packed_rows *p, const struct block_format *f, uint64_t row, const uint8_t *codes, int64_t n,
+		uint8_t *out)
+{
+	unsigned mask = (1u << p->bits) - 1, each = 8 / p->bits;
+
+	assert(p->head_bytes == ((uint64_t)n + f->elements - 1) / f->elements * block_head(f));
+	memcpy(out, p->heads + row * p->head_bytes, p->head_bytes);
+	out += p->head_bytes;
+	for (int64_t i = 0; i < n; i++)
+		out[i] = (uint8_t)((codes[i / each] >> i % each * p->bits & mask) + p->more);
 }
 
 static float half_at(const uint8_t *p)
@@ -158,17 +187,28 @@ static void decode_super(const uint8_t *p, float *out)
 	}
 }
 
+/* Number i of the scales of a row, then its minima. */
+static float head_at(const struct block_format *f, const uint8_t *p, int64_t i)
+{
+	float x;
+
+	if (!f->wide)
+		return half_at(p + 2 * i);
+	memcpy(&x, p + 4 * i, 4);
+	return x;
+}
+
 static void decode_grouped(const struct block_format *f, const uint8_t *p, int64_t n, float *out)
 {
 	int64_t groups = (n + f->elements - 1) / f->elements;
 	bool asymmetric = f->kind == BLOCK_ASYMMETRIC;
-	const uint8_t *code = p + groups * (asymmetric ? 4 : 2);
+	const uint8_t *code = p + groups * block_head(f);
 
 	for (int64_t i = 0; i < n; i++) {
 		int64_t g = i / f->elements;
-		float scale = half_at(p + 2 * g);
+		float scale = head_at(f, p, g);
 
-		out[i] = asymmetric ? scale * (float)code[i] + half_at(p + 2 * (groups + g)) :
+		out[i] = asymmetric ? scale * (float)code[i] + head_at(f, p, groups + g) :
 				      scale * (float)(code[i] - (1 << (f->bits - 1)));
 	}
 }

@@ -16,6 +16,9 @@
  *
  * with x = scale * (code - 2^(bits - 1)), or x = scale * code + minimum. This
  * spends a byte on each code: packing into the final bits is for the plan.
+ * Wide ones have f32 in the place of f16: what an ONNX file says is kept.
+ * Where that file packs codes in its own way, apart from their scales, rows are
+ * put together as they are read (struct packed_rows).
  */
 #ifndef EDGE_IR_BLOCK_H
 #define EDGE_IR_BLOCK_H
@@ -36,7 +39,7 @@ struct block_format {
 	uint32_t bits;      /* of a code */
 	uint32_t elements;  /* of a block, or of a full group */
 	uint32_t bytes;     /* of a block; 0: grouped */
-	bool grouped;
+	bool grouped, wide;
 };
 
 extern const int8_t block_table[16]; /* IQ4_NL */
@@ -45,6 +48,10 @@ bool dtype_is_block(enum dtype t);
 struct block_format block_format(enum dtype t); /* kind BLOCK_NONE: none */
 /* bits 3, 4, 5, 6, 8; group 32, 64, 128. DTYPE_COUNT: there is no such format. */
 enum dtype block_grouped(uint32_t bits, uint32_t group, bool asymmetric);
+/* With scales of f32: bits 4, 8. */
+enum dtype block_wide(uint32_t bits, uint32_t group, bool asymmetric);
+/* Bytes of scales and minima of one group. */
+uint32_t block_head(const struct block_format *f);
 
 /* Bytes of a row in a source; plain dtypes too. 0: n is no whole number of blocks, or too large. */
 uint64_t block_row_bytes(enum dtype t, int64_t n);
@@ -53,5 +60,8 @@ void block_decode(enum dtype t, const void *row, int64_t n, float *out);
 /* Elements of a row of the source, and bytes of all of it (0 and false: it cannot be). */
 int64_t data_row(const struct data *d);
 bool data_source_bytes(const struct data *d, uint64_t *bytes);
+/* One row of a grouped source from the codes of a packed one. */
+void packed_row(const struct packed_rows *p, const struct block_format *f, uint64_t row, const uint8_t *codes, int64_t n,
+		uint8_t *out);
 
 #endif

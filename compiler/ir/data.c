@@ -262,6 +262,34 @@ static void apply_scale(const struct value *v, size_t first, float *out, size_t 
 	}
 }
 
+/* Rows [row, row + rows) of a source in blocks: in the bytes of its format. */
+static bool source_rows(const struct graph *g, const struct value *v, uint64_t row, uint64_t rows, void *out, struct diag *d)
+{
+	const struct data *x = v->data;
+	uint64_t bytes = block_row_bytes(x->source_dtype, data_row(x)), stored = x->packed ? x->packed->row_bytes : bytes;
+	struct block_format f = block_format(x->source_dtype);
+	const uint8_t *from = x->where == DATA_MEMORY ? (const uint8_t *)x->bytes + row * stored : NULL;
+	uint8_t *read = NULL;
+
+	if (!x->packed && from) {
+		memcpy(out, from, rows * bytes);
+		return true;
+	}
+	if (!x->packed)
+		return read_file(g, v, x, row * stored, rows * stored, out, d);
+	if (!from) {
+		from = read = xmalloc(rows * stored + 1);
+		if (!read_file(g, v, x, row * stored, rows * stored, read, d)) {
+			free(read);
+			return false;
+		}
+	}
+	for (uint64_t i = 0; i < rows; i++)
+		packed_row(x->packed, &f, row + i, from + i * stored, data_row(x), (uint8_t *)out + i * bytes);
+	free(read);
+	return true;
+}
+
 /* Rows [row, row + rows) of a source in blocks, as floats. False: said why. */
 static bool decode_rows(const struct graph *g, const struct value *v, uint64_t row, uint64_t rows, float *out,
 			struct diag *d)
@@ -271,9 +299,9 @@ static bool decode_rows(const struct graph *g, const struct value *v, uint64_t r
 	char *read = NULL;
 	const char *from = (const char *)x->bytes + (x->where == DATA_MEMORY ? row * bytes : 0);
 
-	if (x->where == DATA_FILE) {
+	if (x->where == DATA_FILE || x->packed) {
 		from = read = xmalloc(rows * bytes + 1);
-		if (!read_file(g, v, x, row * bytes, rows * bytes, read, d)) {
+		if (!source_rows(g, v, row, rows, read, d)) {
 			free(read);
 			return false;
 		}
@@ -445,13 +473,7 @@ bool data_read_stored(const struct graph *g, value_id v, void *out, struct diag 
 
 bool data_read_rows(const struct graph *g, value_id id, uint64_t row, uint64_t rows, void *out, struct diag *d)
 {
-	const struct value *v = graph_value(g, id);
-	uint64_t bytes = block_row_bytes(v->data->source_dtype, data_row(v->data));
-
-	if (v->data->where == DATA_FILE)
-		return read_file(g, v, v->data, row * bytes, rows * bytes, out, d);
-	memcpy(out, (const char *)v->data->bytes + row * bytes, rows * bytes);
-	return true;
+	return source_rows(g, graph_value(g, id), row, rows, out, d);
 }
 
 const void *data_bytes(const struct graph *g, value_id id)

@@ -42,7 +42,8 @@ enum dtype {
 	/* Blocks of few bits: dtypes of a constant's source only, never of a value (ir/block.h). */
 	DTYPE_Q8_0, DTYPE_Q4_0, DTYPE_Q4_1, DTYPE_Q5_0, DTYPE_Q5_1, DTYPE_Q4_K, DTYPE_Q5_K, DTYPE_Q6_K, DTYPE_IQ4_NL,
 	DTYPE_GROUPED, /* thirty of our own: block_grouped() */
-	DTYPE_COUNT = DTYPE_GROUPED + 30
+	DTYPE_WIDE = DTYPE_GROUPED + 30, /* twelve more: block_wide() */
+	DTYPE_COUNT = DTYPE_WIDE + 12
 };
 
 size_t dtype_size(enum dtype t); /* 0: of a block format, whose elements have no bytes of their own */
@@ -79,6 +80,16 @@ enum data_where {
 	DATA_RANDOM  /* element i = mean + deviation * normal(seed, i) */
 };
 
+/* Rows of codes whose scales lie apart, as a file has them; the rows that they stand for are of a grouped format. */
+struct packed_rows {
+	uint32_t bits;	     /* of a code: 2, 4, 8; the lowest bits of a byte come first */
+	uint32_t more;	     /* added to each */
+	uint64_t rows, row_bytes; /* of codes */
+	uint64_t head_bytes; /* of a row's scales and minima */
+	const uint8_t *heads; /* of all rows */
+	uint32_t rows_in_groups; /* products want what they multiply with in bytes, so many with a scale; 0: as floats */
+};
+
 struct data {
 	enum data_where where;
 	enum dtype source_dtype;
@@ -91,6 +102,7 @@ struct data {
 	bool perm_set;
 	uint8_t perm[MAX_RANK];
 	const float *scale; /* NULL: none */
+	const struct packed_rows *packed; /* what lies at the place; NULL: rows of source_dtype */
 	uint32_t scale_axis;
 };
 

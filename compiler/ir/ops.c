@@ -104,7 +104,16 @@ static const struct {
 	[DTYPE_GROUPED + (i) + 3] = { "q" #bits "g64a", 0, true },                                 \
 	[DTYPE_GROUPED + (i) + 4] = { "q" #bits "g128", 0, true },                                 \
 	[DTYPE_GROUPED + (i) + 5] = { "q" #bits "g128a", 0, true }
-	GROUPED(0, 3), GROUPED(6, 4), GROUPED(12, 5), GROUPED(18, 6), GROUPED(24, 8)
+	GROUPED(0, 3), GROUPED(6, 4), GROUPED(12, 5), GROUPED(18, 6), GROUPED(24, 8),
+#define WIDE(i, bits)                                                                              \
+	[DTYPE_WIDE + (i)] = { "q" #bits "g32w", 0, true },                                        \
+	[DTYPE_WIDE + (i) + 1] = { "q" #bits "g32aw", 0, true },                                   \
+	[DTYPE_WIDE + (i) + 2] = { "q" #bits "g64w", 0, true },                                    \
+	[DTYPE_WIDE + (i) + 3] = { "q" #bits "g64aw", 0, true },                                   \
+	[DTYPE_WIDE + (i) + 4] = { "q" #bits "g128w", 0, true },                                   \
+	[DTYPE_WIDE + (i) + 5] = { "q" #bits "g128aw", 0, true }
+	WIDE(0, 4), WIDE(6, 8)
+#undef WIDE
 #undef GROUPED
 };
 

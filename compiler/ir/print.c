@@ -163,9 +163,19 @@ static bool element_text(char *text, size_t room, const void *bytes, enum dtype 
 	return true;
 }
 
-static void print_memory(struct strbuf *out, const struct data *d)
+static void print_hex(struct strbuf *out, const uint8_t *bytes, uint64_t count)
 {
 	static const char digit[] = "0123456789abcdef";
+
+	for (uint64_t i = 0; i < count; i++) {
+		char pair[2] = { digit[bytes[i] >> 4], digit[bytes[i] & 15] };
+
+		strbuf_add(out, pair, 2);
+	}
+}
+
+static void print_memory(struct strbuf *out, const struct data *d)
+{
 	size_t n = (size_t)shape_elements(&d->source_shape), size = dtype_size(d->source_dtype);
 	const unsigned char *bytes = d->bytes;
 	size_t mark = out->len;
@@ -185,11 +195,15 @@ static void print_memory(struct strbuf *out, const struct data *d)
 	out->data[mark] = 0;
 	strbuf_puts(out, " hex ");
 	data_source_bytes(d, &all);
-	for (uint64_t i = 0; i < all; i++) {
-		char pair[2] = { digit[bytes[i] >> 4], digit[bytes[i] & 15] };
+	print_hex(out, bytes, all);
+}
 
-		strbuf_add(out, pair, 2);
-	}
+static void print_packed(struct strbuf *out, const struct packed_rows *p)
+{
+	strbuf_printf(out, "packed %u %u %u %llu %llu %llu hex ", p->bits, p->more, p->rows_in_groups, (unsigned long long)p->rows,
+		      (unsigned long long)p->row_bytes, (unsigned long long)p->head_bytes);
+	print_hex(out, p->heads, p->rows * p->head_bytes);
+	strbuf_puts(out, " ");
 }
 
 static void print_data(struct strbuf *out, const struct value *v)
@@ -197,6 +211,8 @@ static void print_data(struct strbuf *out, const struct value *v)
 	const struct data *d = v->data;
 	int64_t perm[MAX_RANK];
 
+	if (d->packed)
+		print_packed(out, d->packed);
 	switch (d->where) {
 	case DATA_MEMORY:
 		strbuf_puts(out, "memory ");

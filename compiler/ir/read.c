@@ -84,19 +84,14 @@ static void read_values(struct reader *r, struct data *d, size_t n)
 	d->bytes = bytes;
 }
 
-static void read_hex(struct reader *r, struct data *d)
+static const unsigned char *hex_bytes(struct reader *r, uint64_t size)
 {
 	unsigned char *bytes;
-	uint64_t size;
 
 	reader_space(r);
-	if (!data_source_bytes(d, &size)) {
-		reader_fail(r, "its rows are no whole number of blocks");
-		return;
-	}
 	if (size > (uint64_t)(r->end - r->at) / 2) {
 		reader_fail(r, "fewer bytes than elements");
-		return;
+		return NULL;
 	}
 	bytes = arena_alloc(r->a, size);
 	for (uint64_t i = 0; i < size; i++, r->at += 2) {
@@ -104,13 +99,42 @@ static void read_hex(struct reader *r, struct data *d)
 
 		if (high < 0 || low < 0) {
 			reader_fail(r, "expected two hexadecimal digits");
-			return;
+			return NULL;
 		}
 		bytes[i] = (unsigned char)(high * 16 + low);
 	}
 	if (r->at < r->end && reader_is_word(*r->at))
 		reader_fail(r, "more bytes than elements");
-	d->bytes = bytes;
+	return bytes;
+}
+
+static void read_hex(struct reader *r, struct data *d)
+{
+	uint64_t size;
+
+	if (data_source_bytes(d, &size))
+		d->bytes = hex_bytes(r, size);
+	else
+		reader_fail(r, "its rows are no whole number of blocks");
+}
+
+static void read_packed(struct reader *r, struct data *d)
+{
+	struct packed_rows *p = arena_new(r->a, struct packed_rows);
+	uint64_t bytes;
+
+	p->bits = (uint32_t)reader_uint(r);
+	p->more = (uint32_t)reader_uint(r);
+	p->rows_in_groups = (uint32_t)reader_uint(r);
+	p->rows = reader_uint(r);
+	p->row_bytes = reader_uint(r);
+	p->head_bytes = reader_uint(r);
+	reader_need_word(r, "hex");
+	if (__builtin_mul_overflow(p->rows, p->head_bytes, &bytes))
+		reader_fail(r, "fewer bytes than elements");
+	else if (!r->failed)
+		p->heads = hex_bytes(r, bytes);
+	d->packed = p;
 }
 
 static void read_source(struct reader *r, struct data *d)
@@ -127,8 +151,6 @@ static void read_source(struct reader *r, struct data *d)
 			read_hex(r, d);
 		else
 			read_values(r, d, n);
-	} else if (reader_take_word(r, "language")) {
-		r->g->language = true;
 	} else if (reader_take_word(r, "file")) {
 		d->where = DATA_FILE;
 		d->file = (uint32_t)reader_uint(r);
@@ -158,6 +180,8 @@ static void read_const(struct reader *r, struct value *v)
 	v->data = d;
 	reader_type(r, &v->dtype, &v->shape);
 	reader_need(r, '=');
+	if (reader_take_word(r, "packed"))
+		read_packed(r, d);
 	read_source(r, d);
 	if (reader_take_word(r, "perm")) {
 		struct ints perm = reader_ints(r);
@@ -471,6 +495,8 @@ static void read_line(struct reader *r)
 	reader_space(r);
 	if (r->at < r->end && *r->at == '%') {
 		read_definition(r);
+	} else if (reader_take_word(r, "language")) {
+		r->g->language = true;
 	} else if (reader_take_word(r, "weights")) {
 		r->g->weight_storage = reader_take_word(r, "f16")  ? DTYPE_F16 :
 				       reader_take_word(r, "bf16") ? DTYPE_BF16 :

@@ -14,8 +14,12 @@ static bool infer_quantize(struct inference *c)
 	const struct value *x = infer_input(c, 0);
 	uint32_t rank = x->shape.rank;
 
+	int64_t group = node_int(c->n, ATTR_group, ROWS_PART);
+
 	if (x->dtype != DTYPE_F32 || !rank)
 		return infer_fail(c, "it takes rows of f32");
+	if (group < ROWS_PART || group > 1 << 20 || group & (group - 1))
+		return infer_fail(c, "its groups are no parts of 32");
 	c->dtype[0] = DTYPE_I8;
 	c->shape[0] = x->shape;
 	c->shape[0].dim[rank - 1] = rows_bytes(x->shape.dim[rank - 1]);

@@ -42,6 +42,19 @@ static bool shape_ok(const struct shape *s)
 	return n >= 0 && n <= INT64_C(1) << 48;
 }
 
+static bool packed_ok(const struct data *x)
+{
+	const struct packed_rows *p = x->packed;
+	struct block_format f = block_format(x->source_dtype);
+	int64_t k = data_row(x), n = shape_elements(&x->source_shape);
+
+	return f.grouped && k > 0 && (p->bits == 2 || p->bits == 4 || p->bits == 8) && p->heads &&
+	       p->more < 1u << f.bits && ((1u << p->bits) - 1) + p->more < 1u << f.bits && p->rows == (uint64_t)(n / k) &&
+	       p->row_bytes >= ((uint64_t)k * p->bits + 7) / 8 &&
+	       (!p->rows_in_groups || (p->rows_in_groups >= ROWS_PART && !(p->rows_in_groups & (p->rows_in_groups - 1)))) &&
+	       p->head_bytes == ((uint64_t)k + f.elements - 1) / f.elements * block_head(&f);
+}
+
 static bool data_ok(const struct graph *g, value_id id, struct diag *d)
 {
 	const struct value *v = graph_value(g, id);
@@ -56,6 +69,8 @@ static bool data_ok(const struct graph *g, value_id id, struct diag *d)
 		return bad(d, v->span, "constant %%%u has not as many elements as its source", id);
 	if (dtype_is_block(x->source_dtype) && v->dtype != DTYPE_F32)
 		return bad(d, v->span, "constant %%%u is %s and not f32", id, dtype_name(x->source_dtype));
+	if (x->packed && !packed_ok(x))
+		return bad(d, v->span, "constant %%%u is packed in a way that its rows are not", id);
 	if (!data_source_bytes(x, &bytes))
 		return bad(d, v->span, "constant %%%u has rows of no whole number of %s blocks", id,
 			   dtype_name(x->source_dtype));

@@ -160,6 +160,8 @@ static value_id slice_recipe(struct rewrite *rw, const struct node *n)
 	}
 	if (axis == want.rank)
 		return NO_ID;
+	if (!row && d.packed)
+		return NO_ID;
 	if (!row) { /* blocks: whole rows of them */
 		if (axis + 1 >= want.rank || (block_format(d.source_dtype).grouped && axis))
 			return NO_ID;

@@ -12,13 +12,19 @@
 #include <math.h>
 #include <string.h>
 
-static void quantize_part(const struct ref_tensor *x, int64_t at, int64_t count, int8_t *to)
+static float most_of(const struct ref_tensor *x, int64_t at, int64_t count)
 {
-	float most = 0, inverse, sum[2] = { 0, 0 }, number[4];
+	float most = 0;
 
 	for (int64_t i = 0; i < count; i++)
 		most = fmaxf(most, fabsf((float)ref_get(x, at + i)));
-	inverse = most > 0 ? 127.0f / most : 0.0f;
+	return most;
+}
+
+static void quantize_part(const struct ref_tensor *x, int64_t at, int64_t count, float most, int8_t *to)
+{
+	float inverse = most > 0 ? 127.0f / most : 0.0f, sum[2] = { 0, 0 }, number[4];
+
 	for (int64_t i = 0; i < ROWS_PART; i++) {
 		float scaled = i < count ? (float)ref_get(x, at + i) * inverse : 0.0f;
 
@@ -36,11 +42,16 @@ bool ref_quantize_rows(const struct ref_call *c)
 {
 	const struct ref_tensor *x = &c->in[0];
 	int64_t k = x->shape.dim[x->shape.rank - 1], rows = k ? shape_elements(&x->shape) / k : 0;
+	int64_t group = ref_int(c, ATTR_group, ROWS_PART);
 	int8_t *to = c->out[0].data;
+	float most = 0;
 
 	for (int64_t r = 0; r < rows; r++)
-		for (int64_t i = 0; i < k; i += ROWS_PART, to += ROWS_PART_BYTES)
-			quantize_part(x, r * k + i, k - i < ROWS_PART ? k - i : ROWS_PART, to);
+		for (int64_t i = 0; i < k; i += ROWS_PART, to += ROWS_PART_BYTES) {
+			if (i % group == 0)
+				most = most_of(x, r * k + i, k - i < group ? k - i : group);
+			quantize_part(x, r * k + i, k - i < ROWS_PART ? k - i : ROWS_PART, most, to);
+		}
 	return true;
 }
 

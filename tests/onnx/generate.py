@@ -741,6 +741,33 @@ case("ml-TreeEnsembleClassifier-both", ml("TreeEnsembleClassifier", ["x"], ["", 
      {"x": rowt}, outputs=["scores"])
 case("ml-Binarizer", ml("Binarizer", ["x"], threshold=.5), {"x": rowt})
 
+# ---- matrices in few bits, as stored
+def few_bits(name, m, n, k, bits, block, zeros=None, scales=np.float32, inputs=np.float32, **attrs):
+    r, blocks = np.random.default_rng(zlib.crc32(name.encode())), -(-k // block)
+    s = r.uniform(.05, .2, n * blocks).astype(np.float16 if scales == np.float16 else np.float32).astype(inputs)
+    consts = {"b": r.integers(0, 256, (n, blocks, block * bits // 8)).astype(np.uint8), "s": s}
+    if zeros == "codes":
+        consts["z"] = r.integers(0, 256, n * (-(-blocks * bits // 8))).astype(np.uint8)
+    elif zeros:
+        consts["z"] = r.uniform(4, 10, n * blocks).astype(inputs)
+    case("ms-MatMulNBits" + name, ms("MatMulNBits", ["a", "b", "s"] + ["z"] * bool(zeros), K=k, N=n, bits=bits, block_size=block, **attrs),
+         {"a": rnd(name, 2, m, k).astype(inputs)}, consts)
+
+
+few_bits("-wide", 1, 37, 80, 4, 32)
+few_bits("-wide-rows", 5, 40, 96, 4, 32, zeros="codes")
+few_bits("-halves", 3, 33, 64, 4, 64, scales=np.float16)
+few_bits("-bytes", 2, 20, 160, 8, 128)
+few_bits("-bytes-zeros", 1, 21, 64, 8, 32, zeros="codes")
+few_bits("-large", 1, 18, 512, 4, 256)
+few_bits("-two", 1, 18, 70, 2, 32)
+few_bits("-two-zeros", 4, 18, 64, 2, 64, zeros="codes")
+few_bits("-float-zeros", 1, 19, 64, 4, 32, zeros="floats")
+few_bits("-f16", 2, 24, 64, 4, 32, zeros="codes", inputs=np.float16)
+for name, table, zero in [("", u8(0, 256, (9, 32)).astype(np.uint8), None), ("-zeros", u8(0, 256, (9, 32)).astype(np.uint8), u8(0, 256, (9, 1)).astype(np.uint8))]:
+    case("ms-GatherBlockQuantized" + name, ms("GatherBlockQuantized", ["t", "i", "s"] + (["z"] if name else []), block_size=32, gather_axis=0, quantize_axis=1),
+         {"i": np.array([[3, 0, 8], [7, 7, 1]], I64)}, {"t": table, "s": rnd("gs", 9, 2, lo=.1, hi=.3)} | ({"z": zero} if name else {}))
+
 for old in HERE.glob("*.onnx"):
     if old.stem not in written:
         old.unlink()
