@@ -38,6 +38,8 @@ static const struct decl_plan *named_plan(const struct choice *c)
 		if (!strcmp(p->plans.data[i].name, c->opt->plan))
 			return &p->plans.data[i];
 	diag_error(c->diag, NO_SPAN, "no plan %s in \"%s\"", c->opt->plan, c->opt->input);
+	if (!p->plans.len)
+		diag_hint(c->diag, "It has no plans; without --plan its one model is run.");
 	list_plans(c);
 	return NULL;
 }

@@ -139,7 +139,7 @@ const char *ast_path(struct arena *a, const struct diag *d, struct span span, co
 /* A file being read, and who included it. */
 struct reading {
 	const struct reading *parent;
-	const char *real; /* canonical path, so that two spellings are one file */
+	const char *path, *real; /* as written; canonical, so that two spellings are one file */
 	struct span from;
 	unsigned depth;
 };
@@ -174,7 +174,7 @@ static bool is_cycle(struct diag *d, const struct reading *self)
 	for (const struct reading *p = self->parent; p; p = p->parent) {
 		if (strcmp(p->real, self->real))
 			continue;
-		diag_error(d, self->from, "file includes itself");
+		diag_error(d, self->from, "\"%s\" includes itself", p->path);
 		for (const struct reading *q = self->parent; q != p; q = q->parent)
 			diag_note(d, q->from, "included from here");
 		return true;
@@ -193,7 +193,7 @@ static const char *canonical(struct arena *a, const char *path)
 
 static bool read_file(struct reader *r, const char *path, const struct reading *parent, struct span from)
 {
-	struct reading self = { parent, canonical(r->arena, path), from, parent ? parent->depth + 1 : 1 };
+	struct reading self = { parent, path, canonical(r->arena, path), from, parent ? parent->depth + 1 : 1 };
 	struct syntax s;
 	bool ok;
 

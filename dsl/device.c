@@ -128,7 +128,7 @@ void resolve_device(struct sema *s, const struct ast_decl *decl)
 		else if (v->integer >= 1 && v->integer <= 1024)
 			out.threads = (uint32_t)v->integer;
 		else
-			diag_error(s->diag, v->span, "a device has 1 to 1024 threads");
+			diag_error(s->diag, v->span, "a device has 1 to 1024 threads, not %lld", (long long)v->integer);
 	}
 	if (cpu.file && (out.backend == DECL_BACKEND_OPENCL || out.kernels == DECL_KERNELS_GPU)) {
 		diag_error(s->diag, cpu, "\"cpu\" names instruction sets of native code, and device \"%s\" has none", out.name);

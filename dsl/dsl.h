@@ -225,6 +225,7 @@ struct decl_quantize {
 	const char *method; /* of rules that name none */
 	struct decl_names except;
 	bool except_first, except_last;
+	struct span except_span; /* of the last such statement */
 	enum decl_activations activations;
 	struct span activations_span;
 	const char *calibrate;

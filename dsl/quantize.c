@@ -102,6 +102,7 @@ void quantize_setting(struct arena *a, struct diag *d, struct decl_quantize *out
 		take_calibrate(a, d, out, setting_get(m, "file"));
 	} else if (is(m, "except")) {
 		take_except(a, out, m);
+		out->except_span = at;
 	} else if (is(m, "activations")) {
 		const char *format = setting_get(m, "format")->text;
 

@@ -39,13 +39,16 @@ static struct span head_of(const struct ast_decl *decl)
 bool sema_lookup(struct sema *s, enum block_kind kind, const char *name, struct span at, uint32_t *index)
 {
 	const char **names, *near;
+	uint32_t count;
 
 	if (sema_find(s, kind, name, index))
 		return true;
-	names = arena_new_array(s->arena, const char *, s->decls[kind].len);
-	for (uint32_t i = 0; i < s->decls[kind].len; i++)
-		names[i] = s->decls[kind].data[i]->name.text;
-	near = ast_nearest(name, names, s->decls[kind].len);
+	names = arena_new_array(s->arena, const char *, s->decls[kind].len + 1);
+	for (count = 0; count < s->decls[kind].len; count++)
+		names[count] = s->decls[kind].data[count]->name.text;
+	if (kind == BLOCK_DEVICE)
+		names[count++] = "host";
+	near = ast_nearest(name, names, count);
 	diag_error(s->diag, at, "no %s is called \"%s\"", blocks[kind].word, name);
 	if (near)
 		diag_hint(s->diag, "Did you mean %s?", near);
@@ -72,6 +75,9 @@ static void declare(struct sema *s, const struct ast_decl *decl)
 	}
 	diag_error(s->diag, decl->word.span, "unknown declaration \"%s\"", decl->word.text);
 	near = ast_nearest(decl->word.text, words, BLOCKS);
+	for (uint32_t k = 0; near && k < BLOCKS; k++)
+		if (words[k] == near) /* what names it is not wrong as well */
+			vec_push(s->arena, &s->decls[k], decl);
 	if (near)
 		diag_hint(s->diag, "Did you mean %s?", near);
 	else

@@ -92,4 +92,5 @@ printf 'model m { weights random seed 3; input x : f32[1, 4100]; output y = line
 	'quantize m { weights q4 method gptq calibrate "wide.npy"; }' > wide.edge
 "$EDGEC" compile wide.edge -o wide.plan 2> log && grep -q 'warning: method gptq was not possible for "fc' log && grep -q 'method weighted' log
 ok $? "a method that was not possible: $(head -n 1 log)"
+refused "^bad.edge:2.52-61: error: could not open .none.npy" 'quantize m { weights q8 method weighted; calibrate "none.npy"; }'
 echo "1..$count"

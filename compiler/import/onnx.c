@@ -432,7 +432,7 @@ static Onnx__ModelProto *read_structure(struct onnx_import *im)
 	if (!onnx_skim(im->map.data, im->map.size, &structure, &error)) {
 		diag_error(im->d, im->span, "damaged at byte %llu: %s",
 			   (unsigned long long)error.offset, error.what);
-		diag_note(im->d, im->span, "this is not an ONNX file, or a part of one");
+		diag_note(im->d, im->model->path_span, "this is not an ONNX file, or a part of one");
 	} else {
 		model = onnx__model_proto__unpack(&allocator, structure.len,
 						  (const uint8_t *)strbuf_str(&structure));

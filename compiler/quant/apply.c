@@ -88,7 +88,7 @@ static bool choose_rules(struct arena *a, const struct graph *g, const struct qu
 			    (x->last && i + 1 == count))
 				rule[i] = x;
 	}
-	if (!mark_matches(g, m, count, c->except, c->except_count, c->span, marked, d))
+	if (!mark_matches(g, m, count, c->except, c->except_count, c->except_span, marked, d))
 		return false;
 	for (uint32_t i = 0; i < count; i++)
 		if (marked[i] || (c->except_first && i == 0) || (c->except_last && i + 1 == count))

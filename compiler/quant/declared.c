@@ -20,7 +20,7 @@ struct quant_config quant_config_of(struct arena *a, const struct decl_quantize 
 	}
 	return (struct quant_config){ .rules = rules, .rule_count = q->rules.len, .except = q->except.data,
 				      .except_count = q->except.len, .except_first = q->except_first,
-				      .except_last = q->except_last, .calibrate = q->calibrate, .span = q->span, .learning_rate = q->learning_rate,
+				      .except_last = q->except_last, .calibrate = q->calibrate, .except_span = q->except_span, .calibrate_span = q->calibrate_span, .learning_rate = q->learning_rate,
 				      .iterations = q->iterations, .clip = q->clip, .damping = q->damping,
 				      .samples = q->samples };
 }

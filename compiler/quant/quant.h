@@ -49,7 +49,7 @@ struct quant_config {
 	uint32_t except_count;
 	bool except_first, except_last; /* the first and the last tensor in the order of execution */
 	const char *calibrate; /* .npy, samples in the first dimension; NULL: none */
-	struct span span;
+	struct span except_span, calibrate_span;
 	/* knobs; 0: the usual value */
 	double learning_rate; /* of QUANT_LEARNED, in steps of a code: 0.01 */
 	uint32_t iterations;  /* of QUANT_LEARNED: 200 */

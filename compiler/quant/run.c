@@ -192,7 +192,7 @@ static bool check_samples(struct run *r, const struct quant_config *c, struct di
 	const struct shape *s;
 
 	if (r->g->inputs.len != 1) {
-		diag_error(d, c->span, "calibration needs a network of one input, this one has %u", r->g->inputs.len);
+		diag_error(d, c->calibrate_span, "calibration needs a network of one input, this one has %u", r->g->inputs.len);
 		return false;
 	}
 	s = &graph_value(r->g, r->g->inputs.data[0])->shape;
@@ -202,7 +202,7 @@ static bool check_samples(struct run *r, const struct quant_config *c, struct di
 	    x->elements / (uint64_t)r->sample_count != (uint64_t)r->sample_elements) {
 		struct arena tmp = { 0 };
 
-		diag_error(d, c->span, "\"%s\" has %llu numbers a sample, and the network's input %s has %lld", c->calibrate,
+		diag_error(d, c->calibrate_span, "\"%s\" has %llu numbers a sample, and the network's input %s has %lld", c->calibrate,
 			   (unsigned long long)(r->sample_count > 0 ? x->elements / (uint64_t)r->sample_count : 0),
 			   shape_string(&tmp, s), (long long)r->sample_elements);
 		diag_hint(d, "The first dimension of the file counts samples.");
@@ -269,7 +269,7 @@ bool quant_run(struct arena *a, const struct graph *g, const struct quant_config
 	bool good;
 
 	r.samples = &samples;
-	good = npy_array_read(&tmp, d, c->span, c->calibrate, &samples) && check_samples(&r, c, d);
+	good = npy_array_read(&tmp, d, c->calibrate_span, c->calibrate, &samples) && check_samples(&r, c, d);
 	for (uint32_t t = 0; good && t < count; t++) {
 		int64_t k = tensors[t].tensor.row;
 
@@ -277,13 +277,13 @@ bool quant_run(struct arena *a, const struct graph *g, const struct quant_config
 			seen[t].sum = calloc((size_t)(seen[t].want_all ? k * k : k), sizeof *seen[t].sum);
 		good = !seen[t].want || seen[t].sum;
 		if (!good)
-			diag_error(d, c->span, "out of memory for what weight \"%s\" is multiplied with", tensors[t].tensor.name);
+			diag_error(d, c->calibrate_span, "out of memory for what weight \"%s\" is multiplied with", tensors[t].tensor.name);
 	}
 	good = good && prepare(&tmp, &r, count, d);
 	if (good)
 		quant_parallel(c->threads, r.sample_count, run_sample, &r);
 	if (good && r.failed) {
-		diag_error(d, c->span, "calibration cannot compute \"%s\" of node \"%s\"", op_name(r.failed->op),
+		diag_error(d, c->calibrate_span, "calibration cannot compute \"%s\" of node \"%s\"", op_name(r.failed->op),
 			   r.failed->name ? r.failed->name : "");
 		good = false;
 	}
