@@ -48,6 +48,11 @@ for f in "${product[@]}" $(matching '^(kernels/.*\.clh?|doc/.*\.(md|1|txt))$'); 
 	[ "$name" = README.md ] || grep -qE "(^|[^a-z_0-9])${name%.*}\b" "${f%/*}/README.md" || echo "$f"
 done | none "every source is named by its folder's README"
 
+{ printf '%s\n' "${product[@]}" && matching '^kernels/'; } | sed -n 's|/[^/]*$||p' | sort -u | while read -r d; do
+	name=$(sed -E 's,^(compiler|runtime)/|/edge$,,g' <<<"$d")
+	grep -qE "(^|[^a-z_])$name([^a-z_]|$)" doc/architecture.md || echo "$d"
+done | none "the architecture names every folder"
+
 for f in "${sources[@]}" "${scripts[@]}" $(matching '(\.py|\.awk|configure\.ac|Makefile\.am|\.[17])$'); do
 	head -n 5 "$f" | grep -q 'SPDX-License-Identifier: Apache-2.0' || echo "$f"
 done | none "every source names its licence"
