@@ -352,6 +352,37 @@ static void test_quality(void)
 	arena_release(&a);
 }
 
+/*
+ * The second half of a network has many weights and little work, and half of all can stay. Reads that share the disk
+ * come later than one alone would: what stays must leave the disk with something to do in the first half, too.
+ */
+static void test_spread(void)
+{
+	struct arena a = { 0 };
+	struct target t = target_host();
+	struct net n = net_new(&a, "late weights");
+	value_id x = graph_add_input(n.g, "x", DTYPE_F32, net_shape(768));
+	struct schedule *s, *b;
+	double disk;
+
+	t.unified = true;
+	t.storage_bytes_per_s = 3.5e9;
+	t.flops_per_s = 5e11;
+	t.requests = 4;
+	t.seek_ms = 0.05;
+	t.request_ms = 0.03;
+	for (uint32_t i = 0; i < 48; i++)
+		x = net_linear(&n, x, 768, i < 24 ? 24 + i % 3 * 8 : 60, i < 24 ? 180000000 : 20000000, "layer");
+	graph_add_output(n.g, x, "y");
+	net_finish(&n);
+	s = make_schedule(&a, &n, 1, &t, 0, stderr);
+	b = make_schedule(&a, &n, 1, &t, s->activation_peak + s->resident_bytes / 2, stderr);
+	disk = 1e3 * (double)b->streamed_bytes / t.storage_bytes_per_s;
+	tap_ok(!replay_bad(b, "late weights", 0, b->device_bytes) && b->warm_ms < 1.05 * disk,
+	       "the disk is busy all the time: %.2f ms warm, kernels %.2f, disk %.2f", b->warm_ms, s->warm_ms, disk);
+	arena_release(&a);
+}
+
 /* Pinning grows with the budget, also where everything could hide behind compute. */
 static void test_graded(void)
 {
@@ -550,6 +581,7 @@ int main(void)
 	test_random();
 	test_smallest();
 	test_quality();
+	test_spread();
 	test_graded();
 	test_feed();
 	test_empty();

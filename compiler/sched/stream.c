@@ -6,7 +6,10 @@
  * room is for pinning. One walk over the units with two clocks decides: a
  * block that the disk could not bring in time is pinned while there is room,
  * and makes its step wait afterwards. Room that is left pins blocks from the
- * front, where a run has had no time to read ahead. The candidate with the
+ * front, where a run has had no time to read ahead. Where there is not room for
+ * all that is late, steps are walked at a slower pace, the fastest at which there
+ * is: the disk is late by a little everywhere, not by much at the end, with the
+ * ring full before it. The candidate with the
  * smallest sum of a cold run, a warm run and a share of what is read in each
  * run is taken. Candidates are few and a walk is linear, so the whole is.
  *
@@ -21,6 +24,12 @@
 #include <string.h>
 
 enum { KIB = 1024, MIB = 1024 * 1024, RING_ENOUGH = 6 * MIB, EFFORT = 3000000 };
+
+/* Slower paces that are tried, to how much of one; and by how much a candidate may become better. */
+#define PACE_STEP 1.5
+#define PACE_MOST 64
+#define PACE_EXACT 0.02
+#define PACE_GAINS 1.2
 
 static uint64_t page_floor(uint64_t x)
 {
@@ -84,7 +93,9 @@ struct walk {
 	uint32_t turn, images;
 	double *end; /* of each unit */
 	double disk, now, ready;
+	double pace;   /* so many times as long do steps take */
 	uint64_t room; /* for pinning, when a block is late */
+	bool late;     /* so was one for which there was none */
 };
 
 static void walk_block(struct walk *k, struct block *b)
@@ -105,6 +116,7 @@ static void walk_block(struct walk *k, struct block *b)
 		b->after = -1;
 		return;
 	}
+	k->late |= end > k->now + 1e-9;
 	b->offset = b->common ? ring_take_hold(ring, b->bytes, (int32_t)b->unit_last) :
 				ring_take(ring, b->bytes, (int32_t)b->unit_last);
 	b->image = (uint8_t)k->turn;
@@ -114,10 +126,10 @@ static void walk_block(struct walk *k, struct block *b)
 		k->ready = end;
 }
 
-/* Pins what is late as far as room allows and places the rest in the ring. Returns the room left. */
-static uint64_t walk(struct work *w, struct stream_plan *p, struct arena *tmp, uint64_t room)
+/* Pins what is late as far as room allows and places the rest in the ring. *room: what is left. False: it was too little. */
+static bool walk(struct work *w, struct stream_plan *p, struct arena *tmp, double pace, uint64_t *room)
 {
-	struct walk k = { .w = w, .p = p, .room = room, .images = p->stage ? 2 : 1 };
+	struct walk k = { .w = w, .p = p, .room = *room, .images = p->stage ? 2 : 1, .pace = pace };
 
 	for (uint32_t i = 0; i < k.images; i++)
 		ring_init(&k.ring[i], tmp, p->image);
@@ -134,10 +146,11 @@ static uint64_t walk(struct work *w, struct stream_plan *p, struct arena *tmp, u
 			walk_block(&k, &p->blocks.data[u->block]);
 		if (k.ready > k.now)
 			k.now = k.ready;
-		k.now += u->ms;
+		k.now += k.pace * u->ms;
 		k.end[i] = k.now;
 	}
-	return k.room;
+	*room = k.room;
+	return !k.late;
 }
 
 static bool pin_block(struct stream_plan *p, struct block *b, uint64_t *room)
@@ -261,7 +274,7 @@ struct chooser {
 	uint32_t shared_count;
 	uint64_t room;
 	struct stream_plan plan; /* the candidate; its arrays are used again */
-	struct { uint64_t target, ring; double cost; } best;
+	struct { uint64_t target, ring; double pace, cost; } best;
 	bool carry; /* kernels copy */
 	uint64_t spent;
 	uint32_t tried;
@@ -291,10 +304,10 @@ static uint64_t stage_of(const struct chooser *c, uint64_t target, uint64_t ring
 	return stage < least ? least : stage > most ? most : stage;
 }
 
-static void build(struct chooser *c, uint64_t target, uint64_t ring)
+/* The candidate's blocks, of which none is pinned. Returns the room for pinning. */
+static uint64_t cut(struct chooser *c, uint64_t target, uint64_t ring)
 {
 	struct stream_plan *p = &c->plan;
-	struct arena tmp = { 0 };
 	uint64_t room = pin_room(c->w, c->room - ring);
 
 	memcpy(p->pinned_weight, c->w->fixed, c->w->s->weights.len * sizeof *p->pinned_weight);
@@ -305,15 +318,55 @@ static void build(struct chooser *c, uint64_t target, uint64_t ring)
 	p->image = p->stage ? page_floor((ring - p->stage) / 2) : ring;
 	stream_cut(c->w, p, target < p->image ? target : p->image, p->image);
 	p->ring = ring;
-	room = walk(c->w, p, &tmp, room - p->pinned_bytes);
+	return room - p->pinned_bytes;
+}
+
+static bool fits_at(struct chooser *c, double pace, uint64_t room)
+{
+	struct stream_plan *p = &c->plan;
+	struct arena tmp = { 0 };
+	bool fits;
+
+	for (uint32_t i = 0; i < p->blocks.len; i++)
+		p->blocks.data[i].pinned = false;
+	fits = walk(c->w, p, &tmp, pace, &room);
+	arena_release(&tmp);
+	return fits;
+}
+
+/* The fastest pace, nearly, at which there is room for all that is late. */
+static double find_pace(struct chooser *c, uint64_t target, uint64_t ring)
+{
+	uint64_t room = cut(c, target, ring);
+	double low = 1, high = PACE_STEP;
+
+	for (; high < PACE_MOST && !fits_at(c, high, room); high *= PACE_STEP)
+		low = high;
+	while (high - low > PACE_EXACT * low) {
+		double pace = (low + high) / 2;
+
+		*(fits_at(c, pace, room) ? &high : &low) = pace;
+	}
+	return high;
+}
+
+/* False: there was not room for all that is late. */
+static bool build(struct chooser *c, uint64_t target, uint64_t ring, double pace)
+{
+	struct stream_plan *p = &c->plan;
+	struct arena tmp = { 0 };
+	uint64_t room = cut(c, target, ring), none = 0;
+	bool fits = walk(c->w, p, &tmp, pace, &room);
+
 	pin_spare(p, room);
 	if (p->pinned_spare)
-		walk(c->w, p, &tmp, 0);
+		walk(c->w, p, &tmp, pace, &none);
 	if (p->stage)
 		carry_choose(c->w, p, &tmp);
 	stream_order(c->w, p);
 	predict(c->w, p, &tmp);
 	arena_release(&tmp);
+	return fits;
 }
 
 /*
@@ -331,9 +384,24 @@ static double plan_cost(const struct work *w, const struct stream_plan *p)
 	return p->cold_ms + p->warm_ms + cost_transfer_ms(w->t, streamed) / 2 + cost_transfer_ms(w->t, queued);
 }
 
+static void keep_better(struct chooser *c, uint64_t target, uint64_t ring, double pace, double cost)
+{
+	/* much the same: the larger ring and block, tried first, bear more surprises */
+	if (!c->tried || cost < c->best.cost * 0.995) {
+		c->best.cost = cost;
+		c->best.target = target;
+		c->best.ring = ring;
+		c->best.pace = pace;
+	}
+	c->tried++;
+	c->spent += c->plan.units.len;
+}
+
 static void try_candidate(struct chooser *c, uint64_t target, uint64_t ring)
 {
-	double cost;
+	static const double share[] = { 1, 0.4, 0.7, 1.5 }; /* the disk's clock is not exact, and some of the run waits anyway */
+	double cost, pace;
+	bool fits;
 
 	target = page_floor(target);
 	if (target > MIB)
@@ -344,18 +412,18 @@ static void try_candidate(struct chooser *c, uint64_t target, uint64_t ring)
 		target = SCHED_PAGE;
 	if (c->tried && c->spent > EFFORT)
 		return;
-	build(c, target, ring);
+	fits = build(c, target, ring, 1);
 	if (c->carry && !c->plan.carries.len)
 		return;
 	cost = plan_cost(c->w, &c->plan);
-	/* much the same: the larger ring and block, tried first, bear more surprises */
-	if (!c->tried || cost < c->best.cost * 0.995) {
-		c->best.cost = cost;
-		c->best.target = target;
-		c->best.ring = ring;
+	keep_better(c, target, ring, 1, cost);
+	if (fits || c->carry || c->spent > EFFORT / 3 || cost > c->best.cost * PACE_GAINS)
+		return;
+	pace = find_pace(c, target, ring);
+	for (size_t i = 0; i < (c->spent > EFFORT / 12 ? 1 : sizeof(share) / sizeof(*share)); i++) {
+		build(c, target, ring, 1 + share[i] * (pace - 1));
+		keep_better(c, target, ring, 1 + share[i] * (pace - 1), plan_cost(c->w, &c->plan));
 	}
-	c->tried++;
-	c->spent += c->plan.units.len;
 }
 
 static void try_ring(struct chooser *c, uint64_t ring)
@@ -453,6 +521,7 @@ static void choose_carrying(struct chooser *c, uint64_t least, uint64_t most, st
 {
 	double cold = out->cold_ms, warm = out->warm_ms;
 	uint64_t target = c->best.target, ring = c->best.ring;
+	double pace = c->best.pace;
 	uint32_t tried = c->tried;
 
 	if (least < 3 * stream_minimum(c->w))
@@ -462,7 +531,7 @@ static void choose_carrying(struct chooser *c, uint64_t least, uint64_t most, st
 		c->spent = c->tried = 0;
 		try_rings(c, least, most);
 		c->carry = c->tried > 0;
-		build(c, c->carry ? c->best.target : target, c->carry ? c->best.ring : ring);
+		build(c, c->carry ? c->best.target : target, c->carry ? c->best.ring : ring, c->carry ? c->best.pace : pace);
 		*out = c->plan;
 	}
 	out->candidates = tried + (c->carry ? c->tried : 0);
@@ -480,7 +549,7 @@ void stream_choose(struct work *w, uint64_t room, struct stream_plan *out)
 	c.shared_count = find_shared(w, &c.tmp, &c.shared);
 	hide_bounds(&c, &c.plan);
 	try_rings(&c, least, most);
-	build(&c, c.best.target, c.best.ring);
+	build(&c, c.best.target, c.best.ring, c.best.pace);
 	*out = c.plan;
 	out->candidates = c.tried;
 	if (w->t->copies == TARGET_COPIES_KERNELS && !w->r->variants)
