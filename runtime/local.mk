@@ -38,7 +38,7 @@ libedgert_la_LIBADD = libruntime.la libedgeplan.la $(RUNTIME_LIBS)
 libedgert_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 -export-symbols-regex '^edgert_'
 
 edgert_CPPFLAGS = $(RUNTIME_CPPFLAGS)
-edgert_SOURCES = %D%/tools/edgert.c %D%/tools/tool.h %D%/tools/bound.c %D%/tools/cmd_bench.c \
+edgert_SOURCES = %D%/tools/edgert.c %D%/tools/tool.h %D%/tools/bound.c %D%/tools/weights_needed.c %D%/tools/cmd_bench.c \
 	%D%/tools/cmd_generate.c %D%/tools/cmd_perplexity.c %D%/tools/cmd_tokenize.c %D%/tools/language_tool.c %D%/tools/language_tool.h \
 	%D%/tools/cmd_info.c %D%/tools/cmd_probe.c %D%/tools/probe_native.c %D%/tools/probe_native.h %D%/tools/probe_cold.c %D%/tools/probe_cold.h %D%/tools/probe_disk.c %D%/tools/probe_disk.h %D%/tools/probe_carry.c %D%/tools/probe_carry.h %D%/tools/cmd_run.c %D%/tools/report_json.c %D%/tools/samples.c \
 	%D%/tools/tensor_files.c %D%/tools/tool_options.c %D%/tools/trace.c \

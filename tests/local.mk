@@ -173,7 +173,7 @@ check_PROGRAMS += %D%/test_clock
 TESTS += %D%/test_clock
 
 check_PROGRAMS += %D%/test_bound
-%C%_test_bound_SOURCES = %D%/test_bound.c runtime/tools/bound.c
+%C%_test_bound_SOURCES = %D%/test_bound.c runtime/tools/bound.c runtime/tools/weights_needed.c
 %C%_test_bound_LDADD = libruntime.la libedgeplan.la $(RUNTIME_LIBS)
 TESTS += %D%/test_bound
 check_PROGRAMS += %D%/test_pool

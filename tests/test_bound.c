@@ -28,6 +28,30 @@ static double bound_on(const double *ms, uint64_t room, uint32_t once, bool limi
 	return lower_bound_ms(&p, ms, disk ? disk : &(struct storage){ .bytes_per_s = rate, .copies = copies }, limited);
 }
 
+/* What stays is read before anything else, and is the last step's: beside a long first step no disk can do what the others need. */
+static double bound_where_it_lies(bool limited)
+{
+	const double ms[STEPS] = { 10, 0, 0, 0 };
+	struct edge_region regions[] = { { .kind = EDGE_REGION_RESIDENT, .bytes = BYTES }, { .kind = EDGE_REGION_STREAM, .bytes = BYTES } };
+	struct edge_buffer buffers[] = { { .region = 0, .bytes = BYTES }, { .region = 1, .bytes = BYTES } };
+	struct edge_arg args[] = { { .kind = EDGE_PARAM_GLOBAL, .buffer = 1 }, { .kind = EDGE_PARAM_GLOBAL, .buffer = 0 },
+				   { .kind = EDGE_PARAM_I64 } };
+	struct edge_chunk chunks[STEPS];
+	struct edge_read reads[STEPS];
+	struct edge_step steps[STEPS];
+	struct edge_plan p = { .regions = regions, .region_count = 2, .buffers = buffers, .buffer_count = 2, .args = args, .arg_count = 3,
+			       .chunks = chunks, .chunk_count = STEPS, .reads = reads, .read_count = STEPS, .steps = steps, .step_count = STEPS };
+
+	for (uint32_t i = 0; i < STEPS; i++) {
+		chunks[i] = (struct edge_chunk){ .bytes = BYTES };
+		reads[i] = (struct edge_read){ .chunk = i, .region = i > 0, .flags = i == 0 ? EDGE_READ_ONCE : 0 };
+		steps[i] = (struct edge_step){ .reads_needed = i < STEPS - 1 ? i + 2 : STEPS, .arg_count = 1 };
+	}
+	steps[STEPS - 1].arg_first = 1;
+	steps[STEPS - 1].arg_count = 2;
+	return lower_bound_ms(&p, ms, &(struct storage){ .bytes_per_s = rate }, limited);
+}
+
 static double bound_of(const double *ms, uint64_t room, uint32_t once, bool limited, bool copies)
 {
 	return bound_on(ms, room, once, limited, copies, NULL);
@@ -67,5 +91,7 @@ int main(void)
 	expect(bound_on(long_first, BYTES, 0, false, false, &late), 14, "the first is waited for");
 	expect(bound_on(even, BYTES, 0, false, false, &part), 5.5 + 1, "what is read in parts, and beyond them at the rate");
 	expect(bound_on(long_first, BYTES, 0, true, false, &ahead), 11, "little memory does not keep the system from reading ahead");
+	expect(bound_where_it_lies(false), 11, "what stays costs no reads");
+	expect(bound_where_it_lies(true), 12, "what stays takes room until the step that needs it");
 	return tap_done();
 }

@@ -86,26 +86,25 @@ static double arrival_ms(const struct storage *s, double bytes)
 	return last.ms + (s->arrival[low].ms - last.ms) * (bytes - last.bytes) / (s->arrival[low].bytes - last.bytes);
 }
 
-static double disk_bound_ms(const struct edge_plan *p, const double *step_ms, const struct storage *s, bool limited)
+/* need: bytes of weights that each step is the first to need, or NULL: memory is no limit. */
+static double disk_bound_ms(const struct edge_plan *p, const double *step_ms, const struct storage *s, const double *need)
 {
-	double room = limited ? weight_memory(p) : 0, per_ms = s->bytes_per_s / 1e3;
+	double room = need ? weight_memory(p) : 0, per_ms = s->bytes_per_s / 1e3;
 	double read = 0, all = 0, end = 0, from = 0;
 	uint32_t i, r = 0;
 
 	for (i = 0; i < p->step_count; i++) {
 		double start = end, before = all;
 
-		for (; r < p->steps[i].reads_needed; r++) {
-			double bytes = (double)p->chunks[p->reads[r].chunk].bytes;
-
-			all += bytes;
+		for (; r < p->steps[i].reads_needed; r++)
 			if (!(p->reads[r].flags & EDGE_READ_ONCE))
-				read += bytes;
-		}
+				read += (double)p->chunks[p->reads[r].chunk].bytes;
 		if (read > 0)
 			start = fmax(start, arrival_ms(s, read));
-		if (limited && from + (all - room) / per_ms > start)
-			start = from + (all - room) / per_ms;
+		if (need) {
+			all += need[i];
+			start = fmax(start, from + (all - room) / per_ms);
+		}
 		if (i == 0 || start - before / per_ms > from)
 			from = start - before / per_ms;
 		end = start + step_ms[i];
@@ -115,10 +114,14 @@ static double disk_bound_ms(const struct edge_plan *p, const double *step_ms, co
 
 double lower_bound_ms(const struct edge_plan *p, const double *step_ms, const struct storage *storage, bool limited)
 {
+	double *need = limited && !storage->copies && !storage->ahead ? weights_needed(p) : NULL;
 	double bytes = 0, ms = 0;
 
-	if (!storage->copies)
-		return disk_bound_ms(p, step_ms, storage, limited && !storage->ahead);
+	if (!storage->copies) {
+		ms = disk_bound_ms(p, step_ms, storage, need);
+		rt_free(need);
+		return ms;
+	}
 	for (uint32_t i = 0; i < p->read_count; i++)
 		bytes += p->reads[i].flags & EDGE_READ_ONCE ? 0 : (double)p->chunks[p->reads[i].chunk].bytes;
 	for (uint32_t i = 0; i < p->step_count; i++)

@@ -115,6 +115,11 @@ enum edge_status report_save(const char *path, const struct edgert_session *s,
 /* Chrome trace-event JSON of the session's last run. */
 enum edge_status trace_save(const char *path, const struct edgert_session *s, struct failure *f);
 
+/* ---- weights_needed.c */
+
+/* Bytes of weights that each step is the first to need; the caller frees it; NULL: out of memory. */
+double *weights_needed(const struct edge_plan *p);
+
 /* ---- bound.c */
 
 /* Sorts v; 0 where there is none. */

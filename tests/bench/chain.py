@@ -21,6 +21,7 @@ import argparse
 import json
 import re
 import statistics
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -60,9 +61,11 @@ class Chain:
         self.theirs = {}  # (engine, network) -> [row] or {"error"}
 
     def compile(self):
-        source = self.work / "chain.edge"
-        lines = [f'model {n} {{ import onnx "{m}"; }}' for n, m in zip(self.names, self.models)]
-        lines.append("plan chain { " + " ".join(f"run {n};" for n in self.names) + " }")
+        source, device = self.work / "chain.edge", self.work / "device.edge"
+        if not device.exists():
+            subprocess.run([self.args.edgert, "probe", "-o", device], check=True, capture_output=True)
+        lines = [f'include "{device.resolve()}";'] + [f'model {n} {{ import onnx "{m}"; }}' for n, m in zip(self.names, self.models)]
+        lines.append("plan chain { on here; " + " ".join(f"run {n};" for n in self.names) + " }")
         source.write_text("\n".join(lines) + "\n")
         command = [self.args.edgec, "compile", source, "-o", self.plan, "--json"]
         self.whole = tool(command, "all resident")
@@ -115,7 +118,8 @@ class Chain:
                 "peak_rss_bytes": max(r["peak_rss_bytes"] for r in self.runs),
                 "bytes_streamed": self.numbers["streamed_bytes"], "cold_ms": self.median("cold_ms"),
                 "warm_ms": self.median("warm_ms"), "stall_ms": self.median("stall_ms"),
-                "lower_bound_ratio": self.median("lower_bound_ratio"),
+                "lower_bound_ratio": self.median("lower_bound_ratio"), "limited_bound_ratio": self.median("limited_bound_ratio"),
+                "predicted_cold_ms": self.numbers["predicted_ms"], "predicted_warm_ms": self.median("predicted_warm_ms"),
                 "model_ms": {n: self.model_ms(i) for i, n in enumerate(self.names)}, "peers": peers}
 
 
@@ -158,9 +162,9 @@ more runs each, {args.threads} threads; medians over the rounds, largest values 
 | the same, all resident | {r['resident_bytes']:,} bytes |
 | process, at most | {mine:,.1f} MiB |
 | streamed in a run | {r['bytes_streamed']:,} bytes |
-| cold: start to the last output of the first run | {number(r['cold_ms'])} ms |
-| a later run | {number(r['warm_ms'])} ms, of that stalled {number(r['stall_ms'])} |
-| T/T* | {number(r['lower_bound_ratio'])} |
+| cold: start to the last output of the first run | {number(r['cold_ms'])} ms, {number(r['predicted_cold_ms'])} predicted |
+| a later run | {number(r['warm_ms'])} ms, {number(r['predicted_warm_ms'])} predicted; stalled {number(r['stall_ms'])} of them |
+| T/T* | {number(r['lower_bound_ratio'])}; over the bound of all schedules in this memory {number(r['limited_bound_ratio'])} |
 
 | network, in its turn | ms |
 |---|---:|
