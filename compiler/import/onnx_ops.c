@@ -116,6 +116,7 @@ const struct onnx_op onnx_ops[] = {
 	NEW("Split", 18, op_split),
 	NEW("Squeeze", 25, op_squeeze),
 	NEW("Tile", 13, op_tile),
+	NEW("TensorScatter", 24, op_tensor_scatter),
 	NEW("TopK", 24, op_top_k),
 	NEW("Transpose", 25, op_transpose),
 	NEW("Trilu", 14, op_trilu),

@@ -195,6 +195,14 @@ value_id onnx_join_heads(struct call *c, value_id x);		      /* and back */
 /* x behind input `past`, if there is one; output `present` is the whole. */
 value_id onnx_with_past(struct call *c, value_id x, uint32_t past, uint32_t present);
 
+/* onnx_ops_cache.c: `from` (one number, or one for each batch) is the place of the first of `now` new rows */
+value_id onnx_cache_places(struct call *c, value_id from, int64_t now); /* i64[batch or 1, now] */
+value_id onnx_cache_write(struct call *c, value_id cache, value_id x, value_id from, uint32_t axis, bool circular);
+/* bool[batch or 1, 1, now, keys]: keys up to each place, `left` before it at most (-1: all) */
+value_id onnx_cache_seen(struct call *c, value_id from, int64_t now, int64_t keys, int64_t left);
+value_id onnx_keys_below(struct call *c, value_id count, int64_t keys); /* bool[batch or 1, 1, 1, keys] */
+bool op_tensor_scatter(struct call *c);
+
 /* onnx_ops_einsum.c */
 bool op_einsum(struct call *c);
 

@@ -182,13 +182,21 @@ bool op_attention(struct call *c)
 	value_id y, shown = NO_ID;
 
 	call_attr(c, "softmax_precision");
-	if (call_has(c, 6))
-		return call_fail(c, "input 6 (nonpad_kv_seqlen) is not supported");
 	if (call_has(c, 4))
 		a.past = shape_of(c, call_in(c, 4)).dim[2];
 	a.q = onnx_split_heads(c, call_in(c, 0), q_heads);
 	a.k = onnx_with_past(c, onnx_split_heads(c, call_in(c, 1), kv_heads), 4, 1);
 	a.v = onnx_with_past(c, onnx_split_heads(c, call_in(c, 2), kv_heads), 5, 2);
+	if (call_has(c, 6) && !c->failed) { /* how many keys each batch has */
+		value_id some = onnx_keys_below(c, call_in(c, 6), shape_of(c, a.k).dim[2]);
+
+		if (a.mask == NO_ID)
+			a.mask = some;
+		else if (dtype_of(c, a.mask) == DTYPE_BOOL)
+			a.mask = emit2(c, OP_logical_and, a.mask, some);
+		else
+			a.mask = emit3(c, OP_where, some, a.mask, emit_like(c, a.mask, -INFINITY));
+	}
 	if (call_wants(c, 3))
 		a.shown = &shown;
 	y = onnx_attend(c, &a);

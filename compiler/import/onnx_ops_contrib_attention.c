@@ -10,6 +10,8 @@
 
 #include "import/onnx_ops.h"
 
+#include <math.h>
+
 /* Keys that a mask of integers hides, as [batch, 1, 1 or queries, keys] of bool; NO_ID: none. */
 static value_id key_mask(struct call *c, value_id mask, int64_t batch, int64_t keys)
 {
@@ -183,24 +185,49 @@ bool op_qattention(struct call *c)
 
 /* ---- queries in groups, each with one key and value head */
 
-/* Which keys there are is part of the graph's shapes: the past, as long as its tensors, and the new ones. */
-static bool whole_past(struct call *c, int64_t batch, int64_t past, int64_t now)
+/*
+ * What is past is as long as its tensors and the new keys come behind it: then places are known now. Or the tensors have
+ * room for more (`fills`): the new keys begin where a run says, and `total` keys are looked at.
+ */
+struct past {
+	bool fills;
+	int64_t total;
+	value_id from; /* the place of the first new key, of each batch */
+};
+
+/* seqlens_k is how many keys a batch has in all, less one. */
+static bool read_fill(struct call *c, struct past *p, int64_t now)
+{
+	p->fills = true;
+	if (p->total == now) /* all keys are new */
+		p->from = emit_scalar(c, DTYPE_I64, 0);
+	else
+		p->from = emit2(c, OP_add, emit_cast(c, call_in(c, 5), DTYPE_I64), emit_scalar(c, DTYPE_I64, (double)(1 - now)));
+	return !c->failed;
+}
+
+static bool read_past(struct call *c, struct past *p, int64_t batch, int64_t past, int64_t now)
 {
 	const int64_t *total, *ends;
 	uint32_t n;
 
+	*p = (struct past){ .total = past + now, .from = NO_ID };
 	total = call_known_ints(c, 6, "total_sequence_length", &n);
 	if (!total || n != 1)
 		return call_fail(c, "its total_sequence_length must be one number");
+	if (total[0] >= now && total[0] <= past) {
+		p->total = total[0];
+		return read_fill(c, p, now);
+	}
 	if (total[0] != past + now)
-		return call_fail(c, "a past of %lld and %lld new keys are not the %lld in all that it names: a past that is partly filled is not supported",
+		return call_fail(c, "a past of %lld and %lld new keys are not the %lld in all that it names",
 				 (long long)past, (long long)now, (long long)total[0]);
 	if (batch == 1 || !past)
 		return true;
 	ends = call_known_ints(c, 5, "seqlens_k", &n); /* of which one batch has only one */
 	for (uint32_t i = 0; ends && i < n; i++)
 		if (ends[i] + 1 != total[0])
-			return call_fail(c, "texts of different lengths with a past are not supported");
+			return call_fail(c, "texts of different lengths behind a past that grows are not supported");
 	return ends != NULL;
 }
 
@@ -243,12 +270,35 @@ static bool split_packed(struct call *c, value_id *q, value_id *k, value_id *v, 
 	return !c->failed;
 }
 
+/* The new keys and values in their places, and a mask of what each query sees. */
+static void fill(struct call *c, struct attend *a, const struct past *p)
+{
+	int64_t now = shape_of(c, a->k).dim[2];
+	enum dtype t = dtype_of(c, a->q);
+	value_id seen;
+
+	a->k = onnx_cache_write(c, call_in(c, 3), a->k, p->from, 2, false);
+	a->v = onnx_cache_write(c, call_in(c, 4), a->v, p->from, 2, false);
+	call_out(c, 1, a->k);
+	call_out(c, 2, a->v);
+	if (c->failed)
+		return;
+	a->k = emit_slice(c, a->k, 2, 0, p->total);
+	a->v = emit_slice(c, a->v, 2, 0, p->total);
+	seen = onnx_cache_seen(c, p->from, now, p->total, a->left);
+	a->mask = whole_mask(c, seen, a->mask, t, -INFINITY);
+	a->causal = false;
+	a->left = -1;
+	a->past = 0;
+}
+
 bool op_group_query_attention(struct call *c)
 {
 	int64_t heads = call_int(c, "num_heads", 0), groups = call_int(c, "kv_num_heads", 0), window = call_int(c, "local_window_size", -1);
 	struct attend a = { .causal = true, .scale = call_float(c, "scale", 0), .cap = call_float(c, "softcap", 0), .right = -1 };
 	struct turning t = { .cosine = call_in(c, 7), .sine = call_in(c, 8), .interleaved = call_int(c, "rotary_interleaved", 0) };
 	bool turn = call_int(c, "do_rotary", 0);
+	struct past p;
 	struct shape s;
 
 	for (uint32_t i = 11; i < c->node->n_input; i++)
@@ -262,10 +312,10 @@ bool op_group_query_attention(struct call *c)
 	a.past = call_has(c, 3) ? shape_of(c, call_in(c, 3)).dim[2] : 0;
 	a.left = window < 1 ? -1 : window - 1; /* the query's own place is counted */
 	a.mask = call_in(c, 10);
-	if (s.rank != 3 || !whole_past(c, s.dim[0], a.past, s.dim[1]))
+	if (s.rank != 3 || !read_past(c, &p, s.dim[0], a.past, s.dim[1]))
 		return call_fail(c, "its keys must have three axes");
 	if (turn) {
-		t.positions = places(c, 9, a.past, s.dim[1]);
+		t.positions = p.fills && !call_has(c, 9) ? onnx_cache_places(c, p.from, s.dim[1]) : places(c, 9, a.past, s.dim[1]);
 		t.turned = 2 * shape_of(c, t.cosine).dim[1];
 		t.heads = heads;
 		a.q = onnx_turned(c, a.q, &t);
@@ -273,8 +323,14 @@ bool op_group_query_attention(struct call *c)
 		a.k = onnx_turned(c, a.k, &t);
 	}
 	a.q = onnx_split_heads(c, a.q, heads);
-	a.k = onnx_with_past(c, onnx_split_heads(c, a.k, groups), 3, 1);
-	a.v = onnx_with_past(c, onnx_split_heads(c, a.v, groups), 4, 2);
+	a.k = onnx_split_heads(c, a.k, groups);
+	a.v = onnx_split_heads(c, a.v, groups);
+	if (p.fills) {
+		fill(c, &a, &p);
+	} else {
+		a.k = onnx_with_past(c, a.k, 3, 1);
+		a.v = onnx_with_past(c, a.v, 4, 2);
+	}
 	call_out(c, 0, onnx_join_heads(c, onnx_attend(c, &a)));
 	return call_refuse_outputs(c, 3) && !c->failed;
 }

@@ -768,6 +768,31 @@ for name, table, zero in [("", u8(0, 256, (9, 32)).astype(np.uint8), None), ("-z
     case("ms-GatherBlockQuantized" + name, ms("GatherBlockQuantized", ["t", "i", "s"] + (["z"] if name else []), block_size=32, gather_axis=0, quantize_axis=1),
          {"i": np.array([[3, 0, 8], [7, 7, 1]], I64)}, {"t": table, "s": rnd("gs", 9, 2, lo=.1, hi=.3)} | ({"z": zero} if name else {}))
 
+# ---- caches that have room for more than they hold
+def filled(name, length, room, total, ends, **attrs):
+    """ends: how many keys each text has in the end; the cache's tail is whatever it was."""
+    heads, groups, size, batch = 4, 2, 16, len(ends)
+    given = {"q": rnd(name + "q", batch, length, heads * size)} | {k: rnd(name + k, batch, length, groups * size) for k in "kv"}
+    given |= {k: rnd(name + k, batch, groups, room, size) for k in ("pk", "pv")} | {"ends": np.array(ends, np.int32) - 1}
+    angles = np.arange(32)[:, None] / 50. ** (np.arange(size // 2) / (size // 2))
+    consts = {"all": np.array(total, np.int32), "cos": np.cos(angles).astype(np.float32), "sin": np.sin(angles).astype(np.float32)}
+    inputs = ["q", "k", "v", "pk", "pv", "ends", "all"] + (["cos", "sin"] if attrs.get("do_rotary") else [])
+    case("ms-GroupQueryAttention-fill" + name, ms("GroupQueryAttention", inputs, ["y", "k2", "v2"], num_heads=heads, kv_num_heads=groups, **attrs), given,
+         {k: consts[k] for k in inputs if k in consts})
+
+
+filled("", 1, 12, 12, [7], do_rotary=1)
+filled("-some", 3, 12, 10, [7], do_rotary=1)
+filled("-first", 5, 12, 5, [5], do_rotary=1)
+filled("-batch", 1, 9, 9, [4, 9])
+filled("-window", 1, 12, 12, [9], local_window_size=3)
+for name, attrs, from_ in [("", {}, [2, 0]), ("-circular", {"mode": "circular"}, [3, 4]), ("-axis", {"axis": 1}, [1, 2])]:
+    axis = attrs.get("axis", -2)
+    shape = [2, 5, 6, 3] if axis == -2 else [2, 6, 3]
+    new = [2, 5, 2, 3] if axis == -2 else [2, 2, 3]
+    case("TensorScatter-24" + name, node("TensorScatter", ["c", "u", "i"], **attrs), {"c": rnd("tsc", *shape), "u": rnd("tsu", *new), "i": np.array(from_, I64)}, opset=24, reference=True)
+case("Attention-24-lengths", node("Attention", ["q", "k", "v", "", "", "", "n"]), {"q": rnd("q4", 2, 4, 3, 8), "k": rnd("k4", 2, 2, 5, 8), "v": rnd("v4", 2, 2, 5, 8), "n": np.array([3, 5], I64)}, opset=24, reference=True)
+
 for old in HERE.glob("*.onnx"):
     if old.stem not in written:
         old.unlink()
