@@ -10,6 +10,7 @@
 #include "import/gguf_model.h"
 #include "tap.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -306,6 +307,37 @@ static void test_keys(void)
 	arena_release(&a);
 }
 
+/* gemma3: five layers with a window and a base of their own, then one without. */
+static void test_windows(void)
+{
+	struct arena a = { 0 };
+	struct diag d;
+	struct model_config m;
+	struct strbuf b;
+	struct file f;
+	struct gguf *g;
+	float far[HEAD], near[HEAD];
+	double scale;
+	size_t front;
+
+	model(&f, "gemma3", WITH_POST_NORMS | WITH_HEAD_NORMS);
+	key_u32(&f, ".attention.sliding_window", 512);
+	key_f32(&f, ".rope.freq_base", 1e6f);
+	key_f32(&f, ".rope.scaling.factor", 8);
+	key_text(&f, ".rope.scaling.type", "linear");
+	b = file_bytes(&f, &front);
+	save(b.data, b.len);
+	diag_init(&d, &a, stderr);
+	g = gguf_open(&a, &d, path, (struct span){ 0 });
+	tap_ok(g && model_config(g, &m) && m.window == 512 && m.windows == 6 && m.window_base == 10000,
+	       "gemma3 has a window in five layers of six");
+	tap_ok(model_turns(g, &m, false, far, &scale) && model_turns(g, &m, true, near, &scale) &&
+	       fabs((double)(near[0] / far[0]) - 8) < 1e-3 && fabs((double)(near[1] / far[1]) - 8 * pow(100, 2.0 / HEAD)) < 1e-3,
+	       "whose pairs turn by a base of their own, unscaled: %g and %g", (double)(near[1] / far[1]), 8 * pow(100, 2.0 / HEAD));
+	strbuf_free(&b);
+	arena_release(&a);
+}
+
 static void test_refusals(void)
 {
 	struct file f;
@@ -395,6 +427,8 @@ int main(void)
 	expect_good("qwen3", WITH_HEAD_NORMS | UNTIED);
 	expect_good("gemma", 0);
 	expect_good("gemma2", WITH_POST_NORMS);
+	expect_good("gemma3", WITH_POST_NORMS | WITH_HEAD_NORMS);
+	test_windows();
 	test_keys();
 	test_refusals();
 	test_damage(0);

@@ -173,4 +173,26 @@ for c in "${cases[@]}"; do
 done >bad.log
 [ ! -s bad.log ]
 tap_ok $? "blocks that cannot be tuned say why: $(head -n 3 bad.log | tr '\n' ' ')"
+
+# ---- language models
+cp "$EDGE_SRCDIR/examples/story/story.gguf" .
+: >empty.txt
+echo 'A plan is a program.' >little.txt
+# of_story NAME QUALITY: a search of one trial
+of_story() {
+	printf 'model s { import gguf "story.gguf"; context 64; }\ndevice d { cpu x86-64-v3; }\nplan p { on d; generate s; }\n' >"$1.edge"
+	printf 'tune s { formats f16, q8; quality %s; search random trials 1; }\n' "$2" >>"$1.edge"
+	case $(uname -m) in x86_64) ;; *) sed -i 's/device d { .* }/device d { threads 1; }/' "$1.edge" ;; esac
+	"$EDGEC" tune "$1.edge" --rounds 1 >log 2>&1
+}
+! of_story divergence 'divergence on "held-out.npy"'
+tap_ok $? "the divergence of a language model is refused"
+said 'Say quality perplexity on' log "with what to say"
+! of_story empty 'perplexity on "empty.txt"'
+tap_ok $? "so is a text of nothing"
+said '"empty.txt" is empty' log "by its own name"
+of_story little 'perplexity on "little.txt"'
+tap_ok $? "a text of a line will do"
+said 'warning: "little.txt" is too small to be divided' log "with a warning"
+said 'trial 0/1 heuristic: time 1.000x' log "the heuristic is as fast as itself"
 tap_done

@@ -18,7 +18,8 @@ static const struct architecture known[] = {
 	{ .name = "qwen3", .halves = true },
 	{ .name = "gemma", .halves = true, .scaled_embedding = true, .gelu = true },
 	{ .name = "gemma2", .halves = true, .scaled_embedding = true, .gelu = true, .windows = 2, .window = 4096,
-	  .attention_cap = 50, .output_cap = 30 },
+	  .attention_cap = 50, .output_cap = 30, .wide = 46 },
+	{ .name = "gemma3", .halves = true, .scaled_embedding = true, .gelu = true, .windows = 6, .window_base = 10000, .wide = 62 },
 };
 
 static bool refuse(struct gguf *g, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -182,6 +183,17 @@ static bool check_whole(struct gguf *g)
 	return false;
 }
 
+static void read_windows(struct gguf *g, struct model_config *m)
+{
+	if (!m->arch->windows || (!m->arch->window && !gguf_find(g, model_key(g, "attention.sliding_window"))))
+		return;
+	m->window = count(g, "attention.sliding_window", m->arch->window, 1 << 24);
+	m->windows = count(g, "attention.sliding_window_pattern", m->arch->windows, 4096);
+	m->window_base = number(g, "rope.freq_base_swa", m->arch->window_base);
+	if (m->window_base < 0)
+		refuse(g, "its rope base in windows is %g", m->window_base);
+}
+
 bool model_config(struct gguf *g, struct model_config *m)
 {
 	*m = (struct model_config){ 0 };
@@ -203,9 +215,8 @@ bool model_config(struct gguf *g, struct model_config *m)
 		return refuse(g, "its rope base is %g, its epsilon %g", m->base, m->eps);
 	if (m->attention_scale <= 0)
 		m->attention_scale = 1 / sqrt((double)m->head);
-	if (!strcmp(m->arch->name, "gemma2") && m->layers == 46) /* the largest of them scales by its width */
+	if (m->arch->wide && m->layers == m->arch->wide) /* the largest of them */
 		m->attention_scale = 1 / sqrt((double)m->width / (double)m->heads);
-	if (m->arch->windows)
-		m->window = count(g, "attention.sliding_window", m->arch->window, 1 << 24);
+	read_windows(g, m);
 	return g->diag->errors == 0;
 }

@@ -25,7 +25,7 @@ struct builder {
 	uint32_t file;
 	const struct language_options *o;
 	int64_t layer, vocabulary;
-	value_id state, angles, table; /* table: of the tokens */
+	value_id state, angles, window_angles, table; /* table: of the tokens */
 	bool failed;
 };
 
@@ -142,9 +142,9 @@ static value_id attention(struct builder *b, value_id x)
 {
 	const struct model_config *m = &b->m;
 	int64_t wide = m->heads * m->head, narrow = m->kv_heads * m->head;
-	bool window = m->window && b->layer % m->arch->windows == 0;
+	bool window = m->window && b->layer % m->windows != m->windows - 1;
 	value_id in[5] = { linear(b, x, "attn_q", wide, m->width), linear(b, x, "attn_k", narrow, m->width),
-			   linear(b, x, "attn_v", narrow, m->width), b->angles, b->state };
+			   linear(b, x, "attn_v", narrow, m->width), window ? b->window_angles : b->angles, b->state };
 	struct attr attr[7] = { attr_int(heads, m->heads), attr_int(kv_heads, m->kv_heads),
 				attr_int(context, b->o->context), attr_int(cache, b->o->cache), attr_int(layer, b->layer) };
 	value_id q[2];
@@ -210,24 +210,34 @@ static value_id head(struct builder *b, value_id x, value_id wanted)
 	return op2(b, OP_mul, x, scalar(b, b->m.output_cap));
 }
 
+static value_id rope(struct builder *b, bool window)
+{
+	int64_t n = b->m.rotary / 2, angles[] = { b->o->rows, b->m.rotary };
+	float *turns = arena_new_array(b->g->arena, float, 2 * (size_t)n);
+	struct attr attr[2] = { attr_ints(shape, angles, 2) };
+	value_id in[2] = { NO_ID, b->state };
+	double scale;
+
+	if (!model_turns(b->g, &b->m, window, turns, &scale)) {
+		b->failed = true;
+		return NO_ID;
+	}
+	in[0] = graph_add_const_bytes(b->graph, DTYPE_F32, (struct shape){ 2, { 2, n } }, turns);
+	attr[1] = attr_float(scale, scale);
+	return op(b, OP_rope_angles, in, 2, attr, 2, window ? "rope_window" : "rope");
+}
+
 static bool build(struct builder *b)
 {
 	const struct model_config *m = &b->m;
-	int64_t n = m->rotary / 2, angles[] = { b->o->rows, m->rotary };
-	float *turns = arena_new_array(b->g->arena, float, 2 * (size_t)n);
-	struct attr attr[2] = { attr_ints(shape, angles, 2) };
-	value_id tokens, wanted, x, in[2];
-	double scale;
+	value_id tokens, wanted, x;
 
-	if (!model_turns(b->g, m, turns, &scale))
-		return false;
 	tokens = graph_add_input(b->graph, "tokens", DTYPE_I32, (struct shape){ 1, { b->o->rows } });
 	b->state = graph_add_input(b->graph, "state", DTYPE_I32, (struct shape){ 1, { 4 } });
 	wanted = graph_add_input(b->graph, "wanted", DTYPE_I32, (struct shape){ 1, { b->o->scored } });
-	in[0] = graph_add_const_bytes(b->graph, DTYPE_F32, (struct shape){ 2, { 2, n } }, turns);
-	in[1] = b->state;
-	attr[1] = attr_float(scale, scale);
-	b->angles = op(b, OP_rope_angles, in, 2, attr, 2, "rope");
+	b->angles = b->window_angles = rope(b, false);
+	if (m->window && m->window_base > 0)
+		b->window_angles = rope(b, true);
 	x = embed(b, tokens);
 	for (b->layer = 0; b->layer < m->layers && !b->failed; b->layer++)
 		x = block(b, x);

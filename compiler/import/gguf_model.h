@@ -11,15 +11,17 @@ struct architecture {
 	bool halves;           /* rotary pairs are half a head apart; else neighbours */
 	bool scaled_embedding; /* times the square root of the width */
 	bool gelu;             /* in place of silu */
-	int windows;           /* every so manieth layer, from the first, sees only a window; 0: none */
-	int64_t window;        /* of these and the caps of logits, where a file says nothing */
+	int windows;           /* layers see only a window, but for every so manieth; 0: all see everything */
+	int64_t window;        /* of these and the caps of logits, where a file says nothing; 0: no window */
 	double attention_cap, output_cap;
+	double window_base;    /* layers with a window turn by a base of their own, unscaled; 0: as the others */
+	int wide;              /* a model of so many layers scales attention by its width */
 };
 
 struct model_config {
 	const struct architecture *arch;
-	int64_t context, width, layers, heads, kv_heads, head, hidden, rotary, window;
-	double eps, base, attention_scale, attention_cap, output_cap;
+	int64_t context, width, layers, heads, kv_heads, head, hidden, rotary, window, windows;
+	double eps, base, window_base, attention_scale, attention_cap, output_cap;
 	enum { ROPE_PLAIN, ROPE_LINEAR, ROPE_YARN } scaling;
 	double scaling_factor, train_context, attention_factor, yarn_fast, yarn_slow;
 };
@@ -28,7 +30,10 @@ struct model_config {
 const char *model_key(struct gguf *g, const char *name);
 bool model_config(struct gguf *g, struct model_config *m);
 
-/* gguf_rope.c: turns[2][rotary / 2] as rope_angles wants them, and the factor of cosines and sines. */
-bool model_turns(struct gguf *g, const struct model_config *m, float *turns, double *scale);
+/*
+ * gguf_rope.c: turns[2][rotary / 2] as rope_angles wants them, and the factor of cosines and sines.
+ * window: of layers with a window, where these have a base of their own.
+ */
+bool model_turns(struct gguf *g, const struct model_config *m, bool window, float *turns, double *scale);
 
 #endif

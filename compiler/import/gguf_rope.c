@@ -65,22 +65,23 @@ static bool read_factors(struct gguf *g, int64_t n, float *out)
 	return true;
 }
 
-bool model_turns(struct gguf *g, const struct model_config *m, float *turns, double *scale)
+bool model_turns(struct gguf *g, const struct model_config *m, bool window, float *turns, double *scale)
 {
+	double base = window ? m->window_base : m->base;
 	int64_t n = m->rotary / 2;
 	float *factor = arena_new_array(g->arena, float, (size_t)n);
 
 	if (!read_factors(g, n, factor))
 		return false;
 	*scale = 1;
-	if (m->scaling == ROPE_YARN)
+	if (m->scaling == ROPE_YARN && !window)
 		*scale = m->attention_factor * (1 + 0.1 * log(fmax(1, m->scaling_factor)));
 	for (int64_t i = 0; i < n; i++) {
-		double x = pow(m->base, -(double)i / (double)n) / (double)factor[i], keep = 0;
+		double x = pow(base, -(double)i / (double)n) / (double)factor[i], keep = 0;
 
 		if (m->scaling == ROPE_YARN)
 			keep = yarn_blend(m, i);
-		if (m->scaling != ROPE_PLAIN)
+		if (m->scaling != ROPE_PLAIN && !window)
 			x = x * keep + x / m->scaling_factor * (1 - keep);
 		x /= FULL_TURN;
 		turns[i] = (float)x;

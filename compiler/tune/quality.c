@@ -191,7 +191,8 @@ static bool sample_file(struct arena *a, struct diag *d, const struct decl_tune 
 	if (g->inputs.len != 1 || v->dtype != DTYPE_F32) {
 		diag_error(d, t->data_span, "model \"%s\" has %u inputs%s, and a quality is measured on one of type f32", t->name,
 			   g->inputs.len, v && v->dtype != DTYPE_F32 ? arena_printf(a, ", the first of type %s", dtype_name(v->dtype)) : "");
-		diag_hint(d, "Leave the quality out and tune kernels, threads or streaming.");
+		diag_hint(d, g->language ? "Say quality perplexity on \"TEXT.txt\" for a language model."
+					 : "Leave the quality out and tune kernels, threads or streaming.");
 		return false;
 	}
 	if (!npy_array_read(a, d, t->data_span, t->data, &x))
@@ -218,6 +219,10 @@ static bool split_text(struct arena *a, struct diag *d, const struct decl_tune *
 
 	if (!file_map(t->data, &f)) {
 		diag_error(d, t->data_span, "could not open \"%s\": %s", t->data, strerror(errno));
+		return false;
+	}
+	if (!f.size) {
+		diag_error(d, t->data_span, "\"%s\" is empty", t->data);
 		return false;
 	}
 	middle = f.size / 2;
@@ -256,13 +261,19 @@ static void quality_outputs(struct arena *a, struct quality *q, const struct gra
 bool quality_prepare(struct arena *a, struct diag *d, const struct decl_tune *t, const struct graph *g,
 		     const char *folder, struct quality *out)
 {
+	bool good;
+
 	*out = (struct quality){ .kind = t->quality, .allowed = t->loss };
 	quality_outputs(a, out, g);
 	switch (t->quality) {
 	case DECL_QUALITY_NONE: return random_inputs(a, d, g, folder, out);
-	case DECL_QUALITY_PERPLEXITY: return split_text(a, d, t, folder, out);
-	default: return sample_file(a, d, t, g, folder, out);
+	case DECL_QUALITY_PERPLEXITY: good = split_text(a, d, t, folder, out); break;
+	default: good = sample_file(a, d, t, g, folder, out);
 	}
+	if (good && !out->split)
+		diag_warning(d, t->data_span, "\"%s\" is too small to be divided: the winner is judged on what it was searched with",
+			     t->data);
+	return good;
 }
 
 /* ---- outputs */
