@@ -113,7 +113,8 @@ static void usage(FILE *out)
 	      "Exit status: 0 done, 1 the work failed, 2 wrong usage.\n", out);
 }
 
-bool size_parse(const char *s, uint64_t *out)
+/* "24MiB", "24 MiB", "1e6", "5 MB": bytes. False: not a size. */
+static bool size_parse(const char *s, uint64_t *out)
 {
 	static const struct {
 		const char *name;

@@ -38,7 +38,4 @@ struct options {
  */
 int options_parse(struct arena *a, int argc, char **argv, struct options *o);
 
-/* "24MiB", "24 MiB", "1e6", "5 MB": bytes. False: not a size. */
-bool size_parse(const char *s, uint64_t *out);
-
 #endif

@@ -73,24 +73,6 @@ static const char *nearest_unit(enum unit_kind kind, const char *name)
 	return NULL;
 }
 
-bool setting_parse_size(const char *text, uint64_t *bytes)
-{
-	char *end;
-	double x;
-	const struct unit *u;
-
-	if (*text < '0' || *text > '9')
-		return false;
-	x = strtod(text, &end);
-	while (*end == ' ')
-		end++;
-	u = *end ? find_unit(end) : &units[0];
-	if (!u || u->kind != UNIT_BYTES || !isfinite(x) || x * u->factor >= 0x1p62)
-		return false;
-	*bytes = (uint64_t)(x * u->factor);
-	return true;
-}
-
 /* ---- matching */
 
 struct matcher {

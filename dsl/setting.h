@@ -40,7 +40,4 @@ struct setting setting_match(struct arena *a, struct diag *d, const char *kind,
 /* NULL: that place was not filled */
 const struct setting_value *setting_get(const struct setting *s, const char *label);
 
-/* "24MiB", a size as on the command line; false: not one */
-bool setting_parse_size(const char *text, uint64_t *bytes);
-
 #endif

@@ -129,7 +129,6 @@ uint32_t codegen_weight(struct codegen *c, value_id v, struct packing p);
 /* How an operand of dense arithmetic is stored: f32, f16 or bf16. */
 enum dtype codegen_storage(const struct codegen *c, value_id v);
 uint32_t codegen_dense(struct codegen *c, value_id v);  /* in its own dtype */
-uint32_t codegen_vector(struct codegen *c, value_id v); /* f32, zero-padded to a multiple of 32 */
 /* At least `bytes` zero bytes; v: any constant of the node, for the record. */
 uint32_t codegen_zeros(struct codegen *c, value_id v, uint64_t bytes);
 /* A table that the compiler has worked out; v: an output of the node, for its name. Copied. */

@@ -96,11 +96,6 @@ uint32_t codegen_dense(struct codegen *c, value_id v)
 	return codegen_weight(c, v, (struct packing){ .kind = PACK_DENSE, .dtype = graph_value(c->g, v)->dtype });
 }
 
-uint32_t codegen_vector(struct codegen *c, value_id v)
-{
-	return codegen_weight(c, v, (struct packing){ .kind = PACK_VECTOR, .dtype = DTYPE_F32, .width = 32 });
-}
-
 uint32_t codegen_zeros(struct codegen *c, value_id v, uint64_t bytes)
 {
 	struct weight *w;

@@ -35,7 +35,8 @@ static bool refuse(struct gguf *g, const char *fmt, ...)
 	return false;
 }
 
-const char *model_key(struct gguf *g, const char *name)
+/* "ARCHITECTURE.name" */
+static const char *model_key(struct gguf *g, const char *name)
 {
 	return arena_printf(g->arena, "%s.%s", g->architecture, name);
 }

@@ -26,8 +26,6 @@ struct model_config {
 	double scaling_factor, train_context, attention_factor, yarn_fast, yarn_slow;
 };
 
-/* "ARCHITECTURE.name" */
-const char *model_key(struct gguf *g, const char *name);
 bool model_config(struct gguf *g, struct model_config *m);
 
 /*

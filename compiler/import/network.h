@@ -123,7 +123,6 @@ struct layer_spec {
 };
 
 /* ---- network_expr.c: names */
-struct variable *net_find(const struct network *n, const char *name);
 /* Only a variable of the layer at hand, which an assignment changes. */
 struct variable *net_own(struct network *n, const char *name);
 void net_push(struct network *n, const char *name, struct net_value value, struct span span, bool constant);
@@ -141,8 +140,6 @@ struct net_value net_results(struct network *n, const struct net_value *item, ui
 const char *net_kind_name(enum net_kind k);
 /* A number as a tensor that goes with x; NO_ID where it cannot, which was said. */
 value_id net_number(struct network *n, const struct net_value *number, value_id like);
-struct net_value net_binary(struct network *n, enum op op, const struct net_value *x, const struct net_value *y,
-			    struct span span);
 
 /* ---- network.c: a layer of the user */
 struct net_value net_call_layer(struct network *n, struct layer_entry *l, const struct ast_expr *e);

@@ -62,7 +62,7 @@ static bool visible(const struct network *n, uint32_t i)
 	return !n->frame || i >= n->frame->base || n->variables.data[i].constant;
 }
 
-struct variable *net_find(const struct network *n, const char *name)
+static struct variable *net_find(const struct network *n, const char *name)
 {
 	uint32_t i;
 
@@ -330,7 +330,7 @@ static bool go_together(struct network *n, value_id left, value_id right, struct
 	return false;
 }
 
-struct net_value net_binary(struct network *n, enum op op, const struct net_value *x, const struct net_value *y,
+static struct net_value net_binary(struct network *n, enum op op, const struct net_value *x, const struct net_value *y,
 			    struct span span)
 {
 	const struct net_value *bad;

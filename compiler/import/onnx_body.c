@@ -20,7 +20,7 @@ void onnx_enter(struct onnx_import *im, struct onnx_scope *scope, bool sealed)
 	im->scope = scope;
 }
 
-void onnx_leave(struct onnx_import *im)
+static void onnx_leave(struct onnx_import *im)
 {
 	im->scope = im->scope->outer;
 }

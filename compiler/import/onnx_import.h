@@ -197,7 +197,6 @@ void onnx_define(struct onnx_import *im, const char *name, value_id v);
 
 /* onnx_body.c: graphs inside of nodes, and operators that the file defines */
 void onnx_enter(struct onnx_import *im, struct onnx_scope *scope, bool sealed);
-void onnx_leave(struct onnx_import *im);
 const Onnx__FunctionProto *onnx_function(struct onnx_import *im, const Onnx__NodeProto *n); /* NULL: none */
 bool onnx_call_function(struct call *c);
 

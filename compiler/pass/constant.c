@@ -210,17 +210,3 @@ value_id constant_scale(struct graph *g, value_id v, uint32_t axis, const float 
 	return derived(g, v, &x->shape, d);
 }
 
-value_id constant_load(struct graph *g, value_id v, struct diag *d)
-{
-	const struct value x = *graph_value(g, v);
-	size_t size = (size_t)shape_elements(&x.shape) * dtype_size(x.dtype);
-	struct data data = { .where = DATA_MEMORY,
-			     .source_dtype = x.dtype,
-			     .source_shape = x.shape };
-	void *bytes = arena_alloc(g->arena, size);
-
-	if (!data_read(g, v, bytes, d))
-		return NO_ID;
-	data.bytes = bytes;
-	return derived(g, v, &x.shape, data);
-}

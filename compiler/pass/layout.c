@@ -357,7 +357,8 @@ static void visit(struct rewrite *rw, node_id id)
 	}
 }
 
-int64_t layout_bytes_moved(const struct graph *g)
+/* What the transposes that are left cost: bytes of their results. */
+static int64_t layout_bytes_moved(const struct graph *g)
 {
 	int64_t sum = 0;
 

@@ -30,7 +30,4 @@ bool layout_sink_reshape(struct rewrite *rw, node_id id);
 
 bool layout_flatten_matmul(struct rewrite *rw, node_id id);
 
-/* What the transposes that are left cost: bytes of their results. */
-int64_t layout_bytes_moved(const struct graph *g);
-
 #endif

@@ -287,9 +287,3 @@ bool rewrite_scalar(struct rewrite *rw, value_id v, double *x)
 	return k->state == 2;
 }
 
-bool rewrite_is_scalar(struct rewrite *rw, value_id v, double x)
-{
-	double have;
-
-	return rewrite_scalar(rw, v, &have) && fabs(have - x) <= 2e-4 * fabs(x);
-}

@@ -75,8 +75,6 @@ struct node *rewrite_producer_op(const struct rewrite *rw, value_id v, enum op o
 bool rewrite_is_rounded(struct rewrite *rw, value_id v);
 /* A constant of one element of a number type. */
 bool rewrite_scalar(struct rewrite *rw, value_id v, double *x);
-bool rewrite_is_scalar(struct rewrite *rw, value_id v,
-		       double x); /* and it is x, within 2e-4 of it */
 
 static inline const struct shape *shape_of_value(const struct graph *g, value_id v)
 {
@@ -88,8 +86,6 @@ value_id constant_reshape(struct graph *g, value_id v, const struct shape *to);
 value_id constant_transpose(struct graph *g, value_id v, const int64_t *perm);
 /* times scale[i] along an axis; scale is copied. f32 only. */
 value_id constant_scale(struct graph *g, value_id v, uint32_t axis, const float *scale);
-/* The same elements as bytes in memory. */
-value_id constant_load(struct graph *g, value_id v, struct diag *d);
 
 /* Does a permutation leave the order of all axes longer than one as it is? Then it moves nothing.
  */

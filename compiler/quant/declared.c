@@ -4,7 +4,7 @@
 
 #include "quant/declared.h"
 
-struct quant_config quant_config_of(struct arena *a, const struct decl_quantize *q)
+static struct quant_config quant_config_of(struct arena *a, const struct decl_quantize *q)
 {
 	struct quant_rule *rules = arena_new_array(a, struct quant_rule, q->rules.len + 1);
 

@@ -6,7 +6,6 @@
 #include "dsl.h"
 #include "quant/quant.h"
 
-struct quant_config quant_config_of(struct arena *a, const struct decl_quantize *q);
 bool quant_declared(struct arena *a, struct graph *g, const struct decl_quantize *q, struct diag *d);
 
 #endif

@@ -30,11 +30,6 @@ bool quant_format_from_name(const char *name, enum quant_format *out)
 	return known;
 }
 
-const char *quant_format_name(enum quant_format f)
-{
-	return format_name[f];
-}
-
 bool quant_method_from_name(const char *name, enum quant_method *out)
 {
 	unsigned i;

@@ -93,7 +93,6 @@ uint64_t quant_bytes(enum quant_format f, uint32_t group, bool asymmetric, int64
 
 uint32_t quant_bits(enum quant_format f);
 bool quant_format_from_name(const char *name, enum quant_format *out); /* "q4" */
-const char *quant_format_name(enum quant_format f);
 bool quant_method_from_name(const char *name, enum quant_method *out); /* "rtn" */
 const char *quant_method_name(enum quant_method m);
 

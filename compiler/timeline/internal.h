@@ -54,8 +54,6 @@ uint64_t frame_bytes(const struct scene *s);
 /* memory.c: cap, capacity, moments, keys; then the regions. False: an error was said. */
 bool derive_memory(struct plan_maker *k);
 void place_buffers(struct plan_maker *k);
-/* Bytes of one Gaussian (without keys), of one key, and of everything else. */
-void count_bytes(const struct plan_maker *k, struct edge_train *x);
 
 /* events.c: windows; rates, which go with the cap; the list of what happens when. */
 void derive_schedule(struct plan_maker *k);

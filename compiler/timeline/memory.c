@@ -99,7 +99,8 @@ static uint64_t device_bytes(const struct plan_maker *k, const struct edge_train
 	return sum;
 }
 
-void count_bytes(const struct plan_maker *k, struct edge_train *x)
+/* Of one Gaussian (without keys), of one key, and of everything else. */
+static void count_bytes(const struct plan_maker *k, struct edge_train *x)
 {
 	struct buffer_plan list[EDGE_BUFFER_ROLES];
 	uint32_t n = list_buffers(k, x, list);

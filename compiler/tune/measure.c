@@ -228,7 +228,11 @@ static double middle(double *v, uint32_t n)
 	return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
 }
 
-uint32_t median_bound(uint32_t n, double error)
+/*
+ * Which of n sorted observations bounds the median from below, with an error of at
+ * most `error`: the sign test turned around. 0: n is too small, else 1 for the first.
+ */
+static uint32_t median_bound(uint32_t n, double error)
 {
 	double tail = pow(0.5, n), term = tail;
 	uint32_t k = 0;

@@ -60,10 +60,5 @@ void measure_trial(const struct measure *m, uint32_t slot, const struct knob_val
  * cannot be told from the heuristic's.
  */
 struct outcome measure_outcome(const struct measure *m, const struct measured *x, enum decl_minimize minimize, bool strict);
-/*
- * Which of n sorted observations bounds the median from below, with an error of at
- * most `error`: the sign test turned around. 0: n is too small, else 1 for the first.
- */
-uint32_t median_bound(uint32_t n, double error);
 
 #endif

@@ -21,7 +21,8 @@ static void member(struct strbuf *b, const char *key, double x)
 	jtree_put_number(b, x);
 }
 
-void outcome_json(const struct outcome *o, struct strbuf *b)
+/* {"failure": ..., "bytes": ...}: members of a JSON object, without braces. */
+static void outcome_json(const struct outcome *o, struct strbuf *b)
 {
 	strbuf_printf(b, "\"status\": \"%s\"", o->failure ? failure_name(o->failure) : "ok");
 	if (o->error) {

@@ -41,7 +41,4 @@ bool record_open(struct arena *a, struct diag *d, const char *path, const struct
 bool record_add(struct diag *d, struct record *r, const struct space *s, const struct trial *t);
 void record_close(struct record *r);
 
-/* {"failure": ..., "bytes": ...}: an outcome as members of a JSON object, without braces. */
-void outcome_json(const struct outcome *o, struct strbuf *out);
-
 #endif

@@ -42,7 +42,8 @@ void report_progress(const struct tuning_run *t, const struct trial *last)
 	fputc('\n', stderr);
 }
 
-double *report_config(const struct tuning_run *t)
+/* Of what is kept. */
+static double *report_config(const struct tuning_run *t)
 {
 	if (t->best == NO_TRIAL)
 		return config_new(&t->problem.space);

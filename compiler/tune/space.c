@@ -175,15 +175,6 @@ void config_json(const struct space *s, const double *x, struct strbuf *out)
 	strbuf_puts(out, "}");
 }
 
-double space_size(const struct space *s)
-{
-	double n = 1;
-
-	for (uint32_t i = 0; i < s->knobs.len; i++)
-		n *= s->knobs.data[i].kind == KNOB_FLOAT ? INFINITY : s->knobs.data[i].count;
-	return n;
-}
-
 uint64_t space_hash(const struct space *s)
 {
 	struct strbuf b = { 0 };
@@ -207,7 +198,7 @@ uint64_t space_hash(const struct space *s)
 
 /* ---- chance */
 
-uint64_t rng_next(struct rng *r)
+static uint64_t rng_next(struct rng *r)
 {
 	uint64_t z = r->state += 0x9e3779b97f4a7c15u;
 

@@ -65,8 +65,6 @@ const char *config_text(const struct space *s, const double *x);
 void config_json(const struct space *s, const double *x, struct strbuf *out);
 /* Active knobs that are not initial, or (all) every active one. */
 struct knob_values config_knobs(const struct space *s, const double *x, bool all);
-/* How many configurations; infinity where there are floats. */
-double space_size(const struct space *s);
 /* Changes when the space does. */
 uint64_t space_hash(const struct space *s);
 
@@ -74,7 +72,6 @@ uint64_t space_hash(const struct space *s);
 struct rng {
 	uint64_t state;
 };
-uint64_t rng_next(struct rng *r);
 double rng_uniform(struct rng *r);            /* [0, 1) */
 uint32_t rng_below(struct rng *r, uint32_t n);
 double rng_normal(struct rng *r);

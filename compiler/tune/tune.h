@@ -47,7 +47,6 @@ void report_summary(const struct tuning_run *t);
 void report_json(const struct tuning_run *t, const char *lock);
 /* The lock file's entry. */
 void report_lock(const struct tuning_run *t, struct strbuf *out);
-double *report_config(const struct tuning_run *t); /* of what is kept */
 
 /* html.c: the whole page */
 void report_html(const struct tuning_run *t, struct strbuf *out);

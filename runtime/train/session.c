@@ -200,13 +200,6 @@ uint32_t train_capacity(const struct train *t)
 
 /* ---- memory, time ---- */
 
-uint64_t train_bytes_of(const struct train *t, uint32_t gaussians)
-{
-	const struct edge_train *x = t->plan;
-
-	return x->bytes_fixed + x->bytes_per_key * x->key_capacity + x->bytes_per_gaussian * gaussians;
-}
-
 void train_totals(const struct train *t, struct train_totals *out)
 {
 	const struct device_info *info = t->s->ops->info(t->s->device);

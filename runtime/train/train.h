@@ -126,7 +126,5 @@ struct train_totals {
 };
 
 void train_totals(const struct train *t, struct train_totals *out);
-/* Device memory in use by n Gaussians and everything else that the plan has. */
-uint64_t train_bytes_of(const struct train *t, uint32_t gaussians);
 
 #endif
