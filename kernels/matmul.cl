@@ -51,6 +51,8 @@
 #endif
 
 /*
+ * Rows may be taken a block at a time (dim 2), such that those of a block stay near while all panels are gone over.
+ *
  * A panel that is not the first comes from memory while the tiles of the one before it are computed:
  * each of them asks for its share, a few lines every STRETCH inputs.
  */
@@ -72,7 +74,11 @@
 #else
 #define GROUP EDGE_SINGLE
 #define PANEL get_global_id(ROWS_FIRST)
-#define TILE get_global_id(!ROWS_FIRST)
+#if ROWS_FIRST
+#define TILE ((int)(get_global_id(2) * get_global_size(0) + get_global_id(0)))
+#else
+#define TILE get_global_id(1)
+#endif
 #define LANE 0
 #endif
 
@@ -138,10 +144,11 @@ __kernel GROUP void KERNEL(__global const float *restrict a, __global const EDGE
 			continue;
 		EDGE_REPEAT(PART_M, ROW)
 #if SHARES
-		const int lines = k * (WIDTH * (int)sizeof(EDGE_WEIGHT)) / 64, tiles = (m + TILE_M - 1) / TILE_M;
+		const int lines = k * (WIDTH * (int)sizeof(EDGE_WEIGHT)) / 64, tiles = get_global_size(0);
 		const int some = part ? 0 : (lines / tiles + k / STRETCH) / (k / STRETCH + 1);
-		__global const char *soon = (__global const char *)(panels + (long)(panel + 1) * k * WIDTH) +
-					    (long)lines * TILE / tiles * 64;
+		const int next = get_global_size(2) > 1 && panel + 1 == (int)get_global_size(1) ? 0 : panel + 1;
+		__global const char *soon = (__global const char *)(panels + (long)next * k * WIDTH) +
+					    (long)lines * (int)get_global_id(0) / tiles * 64;
 #endif
 #if LAST
 		if (rows == LAST) {

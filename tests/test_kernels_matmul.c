@@ -92,6 +92,9 @@ static void products(struct harness *h)
 		     "%1 = const f32[19,45] = random seed 3 mean 0.0 deviation 0.5 f32[19,45]\n"
 		     "%2 = matmul(%0, %1; ) {trans_a = 0, trans_b = 0, alpha = 1.0} [gelu(r0) f32] : f32[197,45]\n"
 		     "output \"y\" %2\n");
+	/* more rows than a cache: in blocks, of which the last is shorter */
+	constant(h, 1203, 301, 290);
+	stored(h, "f16", 1500, 400, 177);
 	stored(h, "f16", 19, 270, 257);
 	for (i = 0; i < 2; i++) {
 		const char *type = i ? "bf16" : "f16";

@@ -280,6 +280,7 @@ struct tile {
 	bool rows_first; /* the panels together are more than a cache: go over all rows with each */
 	int64_t height;	 /* rows */
 	uint32_t width;	 /* of a panel */
+	int64_t block;	 /* rows_first: tiles of rows that all panels are gone over with before the next; 0: all */
 };
 /* k: products to a sum */
 struct tile codegen_tile(const struct codegen *c, int64_t rows, int64_t outputs, int64_t k);

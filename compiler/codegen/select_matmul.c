@@ -20,6 +20,12 @@
  * does not matter how the last few are done.
  */
 enum { WORKERS = 16, MAX_DIGITS = 3, CACHE_FLOATS = 64 << 10, LAST_ROWS = 1024 };
+/*
+ * Rows that are more than a core's cache holds come from further away once for every panel. In blocks of BLOCK_FLOATS
+ * they do so once, and the panels once for every block: for panels of at most SHARED_FLOATS, which some cache always
+ * holds, and where much less is read then.
+ */
+enum { BLOCK_FLOATS = 96 << 10, FAR_FLOATS = 256 << 10, SHARED_FLOATS = 512 << 10, BLOCK_GAIN_PERCENT = 150 };
 
 struct product {
 	const struct node *n;     /* bias in the epilogue */
@@ -92,6 +98,20 @@ struct tile codegen_tile(const struct codegen *c, int64_t rows, int64_t outputs,
 	return t;
 }
 
+/* Tiles of rows that make a block; 0: there is none. */
+static int64_t tiles_of_block(const struct tile *t, int64_t rows, int64_t outputs, int64_t k)
+{
+	int64_t tiles = ceil_div(rows, t->height), block = BLOCK_FLOATS / (k * t->height), blocks;
+	int64_t read = rows * k, weights = outputs * k;
+
+	if (!t->rows_first || block < 1 || block >= tiles || read < FAR_FLOATS || weights > SHARED_FLOATS)
+		return 0;
+	blocks = ceil_div(tiles, block);
+	if ((read + weights * blocks) * BLOCK_GAIN_PERCENT > read * ceil_div(outputs, t->width) * 100)
+		return 0;
+	return ceil_div(tiles, blocks);
+}
+
 void build_tile(struct build *b, const struct tile *t)
 {
 	b->split_dim = t->gpu ? 2 : t->rows_first;
@@ -117,7 +137,9 @@ bool build_launch_tiles(struct build *b, const struct tile *t, int64_t panels, i
 {
 	if (t->gpu)
 		return build_launch_local(b, t->width / 4, tiles, panels, t->width / 4, 8, 1);
-	return t->rows_first ? build_launch(b, tiles, panels, 1) : build_launch(b, panels, tiles, 1);
+	if (!t->rows_first)
+		return build_launch(b, panels, tiles, 1);
+	return t->block ? build_launch(b, t->block, panels, ceil_div(tiles, t->block)) : build_launch(b, tiles, panels, 1);
 }
 
 /*
@@ -135,10 +157,13 @@ static void define_last(struct build *b, const struct tile *t, int64_t rows)
 bool select_rows_by_panels(struct codegen *c, node_id id, const struct rows_by_panels *p)
 {
 	bool single = p->rows == 1 && !p->tile.gpu;
+	struct tile tile = p->tile;
 	struct build b;
 
-	if (p->tile.gpu)
+	if (tile.gpu)
 		return gpu_rows_by_panels(c, id, p);
+	if (!p->trans_m && p->at.step <= 1)
+		tile.block = tiles_of_block(&tile, p->rows, p->outputs, p->k);
 	build_begin(&b, c, id, single ? "gemv" : "matmul");
 	b.n = p->n;
 	b.what = p->what;
@@ -168,8 +193,7 @@ bool select_rows_by_panels(struct codegen *c, node_id id, const struct rows_by_p
 	build_f32(&b, p->alpha);
 	build_out(&b);
 	build_flops(&b, (uint64_t)(2 * p->rows * p->outputs * p->k));
-	return build_launch_tiles(&b, &p->tile, ceil_div(p->outputs, p->tile.width),
-				  ceil_div(p->rows, p->tile.height));
+	return build_launch_tiles(&b, &tile, ceil_div(p->outputs, tile.width), ceil_div(p->rows, tile.height));
 }
 
 /* The batches of a are only more rows. */
