@@ -11,7 +11,7 @@
  *	                                  whose name contains WORD
  *	-1: only native code on one thread, in its processor time: what a busy
  *	machine can still say
- *	bench_kernels [-n] FILE.ir     the launches of a graph, as edgec
+ *	bench_kernels [-n|-1] FILE.ir  the launches of a graph, as edgec
  *	                               --emit=graph prints it, one by one
  */
 #include "config.h"
@@ -446,6 +446,7 @@ static int graph_file(const char *path, bool native)
 	uint32_t i;
 
 	harness_init(&h, TARGET_CPU_KERNELS);
+	h.one_thread = one_thread;
 	if (!file_map(path, &f) || !(g = graph_read(&h.arena, &h.diag,
 						    diag_add_file(&h.diag, path, (const char *)f.data, f.size))))
 		return 1;
