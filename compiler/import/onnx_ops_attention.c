@@ -13,7 +13,7 @@
 
 #include <math.h>
 
-enum { MASK_LIMIT = 1 << 24 };
+enum { MASK_LIMIT = 1 << 24, FEW_QUERIES = 16 };
 
 value_id onnx_split_heads(struct call *c, value_id x, int64_t heads)
 {
@@ -135,6 +135,41 @@ static value_id by_products(struct call *c, const struct attend *a, const value_
 	return emit2(c, OP_matmul, s, in[2]);
 }
 
+/* A mask for `heads` by `queries` as one for groups of so many heads, whose queries are rows of one head. */
+static value_id group_mask(struct call *c, value_id mask, int64_t heads, int64_t queries, int64_t each)
+{
+	struct shape s = shape_of(c, mask), four = { 4, { 1, 1, 1, 1 } }, five, joined;
+
+	for (uint32_t i = 0; i < s.rank && i < 4; i++)
+		four.dim[4 - s.rank + i] = s.dim[i];
+	mask = emit_reshape(c, mask, &four);
+	if (four.dim[1] == 1 && four.dim[2] == 1)
+		return mask;
+	five = (struct shape){ 5, { four.dim[0], 1, each, queries, four.dim[3] } };
+	if (four.dim[1] == 1) {
+		mask = emit_reshape(c, mask, &(struct shape){ 5, { four.dim[0], 1, 1, four.dim[2], four.dim[3] } });
+		mask = emit_expand(c, mask, &five);
+	} else {
+		four.dim[2] = queries;
+		mask = emit_expand(c, mask, &four);
+	}
+	joined = (struct shape){ 4, { four.dim[0], four.dim[1] == 1 ? 1 : heads / each, each * queries, four.dim[3] } };
+	return emit_reshape(c, mask, &joined);
+}
+
+/* Few queries: those of a group's heads are rows of one head, whose keys and values nobody copies. */
+static value_id attend_in_groups(struct call *c, value_id *in, struct attr scale)
+{
+	struct shape s = shape_of(c, in[0]), v = shape_of(c, in[2]);
+	int64_t each = s.dim[1] / v.dim[1];
+
+	if (in[3] != NO_ID)
+		in[3] = group_mask(c, in[3], s.dim[1], s.dim[2], each);
+	in[0] = emit_reshape(c, in[0], &(struct shape){ 4, { s.dim[0], v.dim[1], each * s.dim[2], s.dim[3] } });
+	in[0] = emit(c, OP_attention, in, in[3] == NO_ID ? 3 : 4, &scale, 1);
+	return emit_reshape(c, in[0], &(struct shape){ 4, { s.dim[0], s.dim[1], s.dim[2], v.dim[3] } });
+}
+
 value_id onnx_attend(struct call *c, const struct attend *a)
 {
 	struct shape sq = shape_of(c, a->q), sk = shape_of(c, a->k);
@@ -149,16 +184,20 @@ value_id onnx_attend(struct call *c, const struct attend *a)
 		return NO_ID;
 	}
 	in[0] = a->q;
-	in[1] = repeat_heads(c, a->k, sq.dim[1] / sk.dim[1]);
-	in[2] = repeat_heads(c, a->v, sq.dim[1] / sk.dim[1]);
+	in[1] = a->k;
+	in[2] = a->v;
 	in[3] = a->mask == NO_ID ? NO_ID : read_mask(c, a->mask, t, sk.dim[2], -INFINITY);
 	causal = a->causal && sq.dim[2] == sk.dim[2] && !a->past && a->left < 0 && a->right < 0 && a->cap == 0 && !a->shown;
 	if (!causal)
 		in[3] = add_masks(c, in[3], place_mask(c, a, sq.dim[2], sk.dim[2], t));
-	if (a->cap != 0 || a->shown)
-		return by_products(c, a, in, scale);
 	attr[0] = attr_float(scale, scale);
 	attr[1] = attr_int(causal, causal);
+	if (sq.dim[1] > sk.dim[1] && sq.dim[2] <= FEW_QUERIES && !causal && a->cap == 0 && !a->shown)
+		return attend_in_groups(c, in, attr[0]);
+	in[1] = repeat_heads(c, a->k, sq.dim[1] / sk.dim[1]);
+	in[2] = repeat_heads(c, a->v, sq.dim[1] / sk.dim[1]);
+	if (a->cap != 0 || a->shown)
+		return by_products(c, a, in, scale);
 	return emit(c, OP_attention, in, in[3] == NO_ID ? 3 : 4, attr, 2);
 }
 

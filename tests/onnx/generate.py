@@ -793,6 +793,11 @@ for name, attrs, from_ in [("", {}, [2, 0]), ("-circular", {"mode": "circular"},
     case("TensorScatter-24" + name, node("TensorScatter", ["c", "u", "i"], **attrs), {"c": rnd("tsc", *shape), "u": rnd("tsu", *new), "i": np.array(from_, I64)}, opset=24, reference=True)
 case("Attention-24-lengths", node("Attention", ["q", "k", "v", "", "", "", "n"]), {"q": rnd("q4", 2, 4, 3, 8), "k": rnd("k4", 2, 2, 5, 8), "v": rnd("v4", 2, 2, 5, 8), "n": np.array([3, 5], I64)}, opset=24, reference=True)
 
+# ---- few queries in groups, under every form of mask
+for name, shape in [("", None), ("-mask", [3, 5]), ("-rows", [1, 1, 1, 5]), ("-heads", [2, 4, 3, 5]), ("-head-rows", [1, 4, 1, 5]), ("-batch", [2, 1, 3, 5])]:
+    given = {"q": rnd("q4", 2, 4, 3, 8), "k": rnd("k4", 2, 2, 5, 8), "v": rnd("v4", 2, 2, 5, 6)} | ({"m": rnd("gm", *shape)} if shape else {})
+    case("Attention-23-groups" + name, node("Attention", list(given)), given, opset=23, reference=True)
+
 for old in HERE.glob("*.onnx"):
     if old.stem not in written:
         old.unlink()
