@@ -314,6 +314,51 @@ static void check_ring(void)
 	streamed_io = EDGERT_IO_AUTO;
 }
 
+/* A device whose steps are complete on submission, and whose threads are free for other work. */
+static enum edge_status submit_and_wait(struct device *d, struct device_launch *l, struct device_fence *fence, struct failure *f)
+{
+	enum edge_status st = fake_ops.submit(d, l, fence, f);
+
+	return st == EDGE_OK ? fake_ops.finish(d, f) : st;
+}
+
+static void share_alone(struct device *d, void (*work)(void *ctx, uint64_t begin, uint64_t end), void *ctx, uint64_t count)
+{
+	(void)d;
+	work(ctx, count / 2, count);
+	work(ctx, 0, count / 2);
+}
+
+/* Runs that begin with a disk's work and end with copies, wherever in them the disk is done. */
+static void check_evicted(void)
+{
+	static const struct axpy_plan plans[] = {
+		{ .chunks = 60, .chunk_floats = 4096, .slots = 2 },
+		{ .chunks = 250, .chunk_floats = 4096, .slots = 9 },
+		{ .chunks = 60, .chunk_floats = 4096, .slots = 5, .resident = 20 },
+	};
+	struct edgert_options options = { .plan = plan_path };
+	struct device_ops ops = fake_ops;
+	struct edgert_session *s;
+	struct failure f;
+	size_t i;
+
+	ops.submit = submit_and_wait;
+	ops.share = share_alone;
+	for (i = 0; i < sizeof(plans) / sizeof(plans[0]); i++) {
+		bool good;
+
+		write_axpy(&plans[i]);
+		good = session_open(&options, &ops, &s) == EDGE_OK && runs_as_expected(&plans[i], s, 2);
+		for (int run = 0; run < 30 && good; run++) {
+			plan_file_evict(plan_path, &f);
+			good = runs_as_expected(&plans[i], s, 1 + run % 2);
+		}
+		tap_ok(good, "%u slots, with nothing in the page cache now and then", plans[i].slots);
+		edgert_close(s);
+	}
+}
+
 static pthread_t submitter;
 static int read_by_submitter;
 
@@ -590,6 +635,7 @@ int main(void)
 	check_harmless_faults();
 	check_side_by_side(EDGERT_IO_DIRECT);
 	check_ring();
+	check_evicted();
 	check_help();
 	check_file_faults();
 	check_device_faults();

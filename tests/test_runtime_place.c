@@ -149,7 +149,7 @@ static void check_choice(bool evicts)
 	}
 }
 
-/* Every second chunk is read in each run: the next MiB of them is told, each once, and no other. */
+/* Every second chunk is read in each run: a few are told before each read, up to 2 MiB ahead, each once, and no other. */
 static void check_foresight(bool evicts)
 {
 	struct edge_chunk chunk[CHUNKS];
@@ -164,8 +164,9 @@ static void check_foresight(bool evicts)
 	}
 	if (!tap_ok(opened(&p, FILE_BYTES, MIB, true), "a plan that reads again"))
 		return;
-	tap_ok(plan_file_foresee(&p, &plan, 1, 0) == 16, "of the first read on, a MiB is told");
-	for (int i = 1; i < 16; i += 2)
+	tap_ok(plan_file_ahead(&p, &plan, 1, 0) == 4, "of the first read on, 256 KiB are told");
+	plan_file_foresee(&p, &plan, 0, 4);
+	for (int i = 1; i < 4; i += 2)
 		want |= (uint64_t)1 << i;
 	for (int i = 0; evicts && i < 2000 && (got & want) != want; i++) {
 		usleep(1000);
@@ -175,11 +176,12 @@ static void check_foresight(bool evicts)
 		tap_ok(got == want, "and comes: chunks %llx of %llx", (unsigned long long)got, (unsigned long long)want);
 	else
 		tap_skip("files cannot leave the page cache here");
-	tap_ok(plan_file_foresee(&p, &plan, 3, 16) == 18, "the second read adds one");
-	tap_ok(plan_file_foresee(&p, &plan, 3, 18) == 18, "and asked once more, nothing");
-	tap_ok(plan_file_foresee(&p, &plan, CHUNKS - 1, CHUNKS - 2) == CHUNKS, "the last ends it");
+	tap_ok(plan_file_ahead(&p, &plan, 3, 4) == 8, "the second read adds as much");
+	tap_ok(plan_file_ahead(&p, &plan, 1, 32) == 32, "where almost 2 MiB are told, nothing is added");
+	tap_ok(plan_file_ahead(&p, &plan, 5, 32) == 36, "but where 256 KiB are over");
+	tap_ok(plan_file_ahead(&p, &plan, CHUNKS - 1, CHUNKS - 2) == CHUNKS, "the last ends it");
 	p.foresees = false;
-	tap_ok(plan_file_foresee(&p, &plan, 1, 0) == 0, "past the page cache nobody is told");
+	tap_ok(plan_file_ahead(&p, &plan, 1, 0) == 0, "past the page cache nobody is told");
 	plan_file_close(&p);
 }
 

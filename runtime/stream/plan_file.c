@@ -33,7 +33,8 @@
 
 enum {
 	FIRST_BYTES = 192 << 10,    /* of a plan that are read first: most have no more records that cannot wait */
-	AHEAD_BYTES = 1 << 20,      /* that the disk works on: told more, it brings the first of it later */
+	AHEAD_BYTES = 2 << 20,	    /* that the disk works on */
+	TOLD_BYTES = 256 << 10,	    /* more at a time: told all at once, it brings the first of it later */
 	SAMPLES = 64		/* pages that are looked for in the page cache */
 };
 
@@ -210,24 +211,42 @@ void plan_file_choose_io(struct plan_file *p, enum plan_io io, uint32_t requests
 		posix_fadvise(p->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
 }
 
-uint32_t plan_file_foresee(const struct plan_file *p, const struct edge_plan *plan, uint32_t index, uint32_t told)
+uint32_t plan_file_ahead(const struct plan_file *p, const struct edge_plan *plan, uint32_t index, uint32_t told)
 {
-	uint64_t ahead = 0;
+	uint64_t ahead = 0, more = 0;
+	uint32_t i = index;
 
 	if (!p->foresees)
 		return told;
-	for (uint32_t i = index; i < plan->read_count && ahead < AHEAD_BYTES; i++) {
-		const struct edge_chunk *c = &plan->chunks[plan->reads[i].chunk];
+	for (; i < plan->read_count && ahead < AHEAD_BYTES && more < TOLD_BYTES; i++) {
+		uint64_t bytes = plan->reads[i].flags & EDGE_READ_ONCE ? 0 : plan->chunks[plan->reads[i].chunk].bytes;
 
-		if (plan->reads[i].flags & EDGE_READ_ONCE)
-			continue;
-		ahead += c->bytes;
-		if (i >= told) {
-			plan_file_expect(p, c);
-			told = i + 1;
-		}
+		if (i == told && ahead > AHEAD_BYTES - TOLD_BYTES)
+			return told;
+		ahead += bytes;
+		more += i < told ? 0 : bytes;
 	}
-	return told;
+	return i > told ? i : told;
+}
+
+void plan_file_foresee(const struct plan_file *p, const struct edge_plan *plan, uint32_t from, uint32_t to)
+{
+	uint64_t begin = 0, end = 0;
+
+	for (; from < to; from++) {
+		const struct edge_chunk *c = &plan->chunks[plan->reads[from].chunk];
+
+		if (plan->reads[from].flags & EDGE_READ_ONCE)
+			continue;
+		if (c->offset != end) {
+			if (end)
+				posix_fadvise(p->fd, (off_t)begin, (off_t)(end - begin), POSIX_FADV_WILLNEED);
+			begin = c->offset;
+		}
+		end = c->offset + c->bytes;
+	}
+	if (end)
+		posix_fadvise(p->fd, (off_t)begin, (off_t)(end - begin), POSIX_FADV_WILLNEED);
 }
 
 /* A byte of it, of which there is no waiting for the disk. */

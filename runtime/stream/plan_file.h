@@ -73,11 +73,12 @@ enum edge_status plan_file_read_expected(const struct plan_file *p, const struct
 					 uint32_t index, void *out, struct failure *f);
 
 /*
- * Before a read of a later run, by whoever does it: the disk begins with it and with what comes next. told:
- * reads before this one were foreseen already, and what comes back are those that are now. (In the first run
- * the system's own read-ahead is as good.) Not where weights go past the page cache.
+ * Before a read of a later run: up to which read the system is to be told of what comes, when it knows of those
+ * before `told` already; and telling it of reads [from, to). (In the first run the system's own read-ahead is as
+ * good.) Not where weights go past the page cache.
  */
-uint32_t plan_file_foresee(const struct plan_file *p, const struct edge_plan *plan, uint32_t index, uint32_t told);
+uint32_t plan_file_ahead(const struct plan_file *p, const struct edge_plan *plan, uint32_t index, uint32_t told);
+void plan_file_foresee(const struct plan_file *p, const struct edge_plan *plan, uint32_t from, uint32_t to);
 
 /* Whether the chunk's end lies in the page cache, and so, most likely, all of it. */
 bool plan_file_is_here(const struct plan_file *p, const struct edge_chunk *chunk);

@@ -70,7 +70,7 @@ struct stream {
 	uint32_t next;	    /* read of this run that is issued next; read_count: all were */
 	uint32_t done;	    /* reads of this run that have arrived and are sound, with all before them */
 	uint32_t cleared;   /* reads before this one need no more memory: see clear_ahead() */
-	uint32_t foreseen;  /* reads of this run that come before this one: plan_file_foresee() knows of them */
+	uint32_t foreseen;  /* reads of this run that come before this one: the system was told of them */
 	uint32_t submitted; /* steps of this run whose completion can be waited for */
 	uint32_t wanted;    /* by the submitting thread: this many of `done` */
 	uint32_t busy;	    /* threads with a read */
@@ -298,22 +298,39 @@ static void ask_for_short_turns(void)
 	syscall(SYS_sched_setattr, 0, &a, 0);
 }
 
+struct foresight {
+	uint32_t from, to;
+};
+
+/* What the system is to be told of before a read: by one thread, and without the lock. What is here needs none. */
+static struct foresight foresee(struct stream *s, uint32_t index)
+{
+	struct foresight x = { s->foreseen, s->foreseen };
+
+	if (s->run > 1 && !s->together)
+		x.to = s->foreseen = plan_file_ahead(s->config.file, s->config.plan, index, x.from);
+	return x;
+}
+
+static void tell(const struct stream *s, struct foresight x)
+{
+	if (x.from < x.to)
+		plan_file_foresee(s->config.file, s->config.plan, x.from, x.to);
+}
+
 /* Does one read; `at` says meanwhile which. The lock is free while the disk works. */
 static void do_read(struct stream *s, uint32_t *at, uint32_t index, bool step_runs)
 {
 	struct stream_record when = { 0, 0 };
 	struct failure f = { .status = EDGE_OK };
-	uint32_t told = s->run > 1 && !s->together ? s->foreseen : NONE; /* what is here needs no foresight */
+	struct foresight x = foresee(s, index);
 
 	*at = index;
 	count_busy(s);
 	pthread_mutex_unlock(&s->lock);
-	if (told != NONE)
-		told = plan_file_foresee(s->config.file, s->config.plan, index, told);
+	tell(s, x);
 	perform(s, index, step_runs, &when, &f);
 	pthread_mutex_lock(&s->lock);
-	if (told != NONE && told > s->foreseen)
-		s->foreseen = told;
 	*at = NONE;
 	count_idle(s);
 	finish_read(s, index, &when, &f);
@@ -543,20 +560,33 @@ void stream_stop(struct stream *s)
 	rt_free(s);
 }
 
-/* Whether what a run reads lies in the page cache, by a few of its reads. */
+/* Whether what a run still reads lies in the page cache, by a few of its reads: those that come last from the disk first. */
 static bool reads_are_here(const struct stream *s)
 {
 	const struct edge_plan *p = s->config.plan;
-	uint32_t n = read_count(s) - s->first_streamed, i;
+	uint32_t n = read_count(s) - s->next, i;
 
 	for (i = 0; i < n; i += 1 + n / PROBES)
-		if (!plan_file_is_here(s->config.file, &p->chunks[p->reads[s->first_streamed + i].chunk]))
+		if (!plan_file_is_here(s->config.file, &p->chunks[p->reads[read_count(s) - 1 - i].chunk]))
 			return false;
-	return true;
+	return n > 0;
+}
+
+static bool may_share(const struct stream *s)
+{
+	return s->share && s->config.file->foresees && s->run > 1;
+}
+
+/* Asking brings what is asked for, a little of it: so only where the disk was told of all. */
+static bool rest_is_here(const struct stream *s)
+{
+	return may_share(s) && s->foreseen >= read_count(s) && reads_are_here(s);
 }
 
 void stream_begin(struct stream *s)
 {
+	struct foresight x = { 0, 0 };
+
 	pthread_mutex_lock(&s->lock);
 	s->home = s->home < 0 ? -1 : sched_getcpu();
 	if (++s->begun > 1) {
@@ -567,11 +597,14 @@ void stream_begin(struct stream *s)
 		s->done = s->next = s->first_streamed;
 		s->totals = (struct stream_totals){ 0, 0 };
 		s->run = s->begun;
-		s->together = s->share && s->config.file->foresees && reads_are_here(s);
-		if (s->first_streamed < read_count(s) && !s->together)
+		s->together = may_share(s) && reads_are_here(s);
+		if (s->first_streamed < read_count(s) && !s->together) {
 			pthread_cond_broadcast(&s->to_first);
+			x = foresee(s, s->first_streamed); /* a reader takes a while to wake up */
+		}
 	}
 	pthread_mutex_unlock(&s->lock);
+	tell(s, x);
 }
 
 /*
@@ -705,6 +738,9 @@ enum edge_status stream_await(struct stream *s, uint32_t reads, int64_t *arrived
 
 	pthread_mutex_lock(&s->lock);
 	s->wanted = reads;
+	/* the disk has brought the rest of the run: a read is a copy from here on */
+	if (s->done < reads && !s->together && rest_is_here(s))
+		s->together = true;
 	while (s->done < reads && s->failure.status == EDGE_OK)
 		if (!(s->together ? read_together(s, reads) : help(s, reads) || clear_ahead(s)))
 			pthread_cond_wait(&s->to_submitter, &s->lock);

@@ -171,8 +171,12 @@ static void *read_all(void *arg)
 
 		if (p->reads[i].flags & EDGE_READ_ONCE)
 			continue;
-		if (!r->copies) /* they have nothing to foresee */
-			told = plan_file_foresee(r->file, p, i, i ? told : 0);
+		if (!r->copies) { /* they have nothing to foresee */
+			uint32_t before = i ? told : 0;
+
+			told = plan_file_ahead(r->file, p, i, before);
+			plan_file_foresee(r->file, p, before, told);
+		}
 		if (plan_file_read_chunk(r->file, chunk, p->reads[i].chunk, to, &self->failure) != EDGE_OK)
 			break;
 		note_arrival(r, chunk->bytes);
