@@ -22,6 +22,16 @@ for program in edgec edgert; do
 	[ ! -s "$work/untold" ]
 	tap_ok $? "which tells of every option$(tr '\n' ' ' <"$work/untold" | sed 's/^/, but not of /;s/but not of $//')"
 done
+# A source distribution is the tree's files, whatever ./demo has made in the build folder.
+mkdir "$EDGE_BUILDDIR/demo" 2>/dev/null && mine=yes || mine=
+if tap_run "make distdir" make -s -C "$EDGE_BUILDDIR" distdir distdir="$work/dist" top_distdir="$work/dist"; then
+	git -C "$EDGE_SRCDIR" ls-files 2>/dev/null | grep -vxF .gitignore |
+		while read -r f; do [ -f "$work/dist/$f" ] || echo "$f"; done >"$work/lost"
+	[ -f "$work/dist/demo" ] && [ ! -s "$work/lost" ]
+	tap_ok $? "every file is in it" || sed 's/^/# /' "$work/lost"
+fi
+[ -z "$mine" ] || rmdir "$EDGE_BUILDDIR/demo"
+
 grep -rlE '"[a-z]+/[a-z_]+\.h"' "$work/usr/include" | xargs -r grep -hoE '"edge/[a-z_]+\.h"' | tr -d '"' | sort -u |
 	while read -r h; do [ -f "$work/usr/include/$h" ] || echo "$h"; done >"$work/missing"
 [ ! -s "$work/missing" ]
