@@ -26,7 +26,7 @@
 #include <unistd.h>
 
 enum {
-	FILE_BYTES = 128 << 20, READ_BYTES = 1 << 20, TRIES = 3, READERS = 8,
+	FILE_BYTES = 128 << 20, READ_BYTES = 1 << 20, TRIES = 3, MORE_TRIES = 25, MORE_NS = 1000000000, READERS = 8,
 	SMALL_READ_BYTES = 128 << 10,
 	COPIED_BYTES = 4 << 20, COPY_BYTES = 128 << 10, COPY_PASSES = 16, COPY_TRIES = 16, /* as in a run of a small plan */
 	COPY_PLACES = 16
@@ -151,6 +151,19 @@ static double rate(int fd, int by, uint64_t bytes, uint64_t piece, uint32_t dept
 	return median_ms(tries, TRIES);
 }
 
+/* Of the depth that was taken: it may have been taken since luck was with its few tries, and a plan reads for longer. */
+static double settled_rate(int fd, int direct, uint64_t bytes, uint32_t depth, char *memory)
+{
+	struct passage p = { .fd = direct, .bytes = bytes, .piece = READ_BYTES };
+	double tries[MORE_TRIES];
+	int64_t start = rt_now();
+	uint32_t n = 0;
+
+	while (n < MORE_TRIES && (n < TRIES || rt_now() - start < MORE_NS))
+		tries[n++] = cold_pass(fd, p, depth, memory);
+	return median_ms(tries, n);
+}
+
 /* Of a ring, in turn with as many threads; 0: there is none, or it is not faster. */
 static double ring_rate(int fd, int direct, uint64_t bytes, uint32_t depth, char *memory)
 {
@@ -220,6 +233,8 @@ static void choose(int fd, uint64_t bytes, char *memory, struct probe_disk *out)
 			*out = (struct probe_disk){ .bytes_per_s = past[i], .requests = 1u << i };
 	if (out->requests > 1 && (ring = ring_rate(fd, direct, bytes, out->requests, memory)) > 0)
 		*out = (struct probe_disk){ .bytes_per_s = ring, .requests = out->requests, .uring = true };
+	else if (out->requests)
+		out->bytes_per_s = settled_rate(fd, direct, bytes, out->requests, memory);
 	if (out->requests)
 		out->request_s = request_seconds(out->bytes_per_s, rate(fd, direct, bytes, SMALL_READ_BYTES, out->requests, memory));
 	if (direct >= 0)
