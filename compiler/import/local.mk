@@ -1,7 +1,7 @@
 libedgec_la_SOURCES += %D%/import.h %D%/safetensors.c \
 	%D%/gguf.c %D%/gguf.h %D%/gguf_config.c %D%/gguf_model.c %D%/gguf_model.h %D%/gguf_rope.c %D%/gguf_tokenizer.c \
 	%D%/onnx.c %D%/onnx_body.c %D%/onnx_call.c %D%/onnx_import.h %D%/onnx_inputs.c %D%/onnx_ops.c %D%/onnx_ops.h \
-	%D%/onnx_ops_attention.c %D%/onnx_ops_bits.c %D%/onnx_ops_cache.c %D%/onnx_ops_contrib.c %D%/onnx_ops_contrib_attention.c %D%/onnx_ops_einsum.c %D%/onnx_ops_elementwise.c \
+	%D%/onnx_ops_attention.c %D%/onnx_ops_bits.c %D%/onnx_ops_cache.c %D%/onnx_ops_regions.c %D%/onnx_ops_contrib.c %D%/onnx_ops_contrib_attention.c %D%/onnx_ops_einsum.c %D%/onnx_ops_elementwise.c \
 	%D%/onnx_ops_image.c %D%/onnx_ops_known.c %D%/onnx_ops_matrix.c %D%/onnx_ops_ml.c \
 	%D%/onnx_ops_norm.c %D%/onnx_ops_order.c %D%/onnx_ops_sequence.c %D%/onnx_ops_quantized.c %D%/onnx_ops_resize.c %D%/onnx_ops_rotary.c \
 	%D%/onnx_ops_sample.c %D%/onnx_ops_scatter.c %D%/onnx_ops_shape.c %D%/onnx_ops_signal.c %D%/onnx_ops_steps.c %D%/onnx_ops_tree.c \

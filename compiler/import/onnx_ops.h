@@ -195,6 +195,26 @@ value_id onnx_join_heads(struct call *c, value_id x);		      /* and back */
 /* x behind input `past`, if there is one; output `present` is the whole. */
 value_id onnx_with_past(struct call *c, value_id x, uint32_t past, uint32_t present);
 
+/* onnx_ops_sample.c: reading at places between pixels */
+enum { ONNX_MOST_TAPS = 4 };
+enum onnx_border { BORDER_ZEROS, BORDER_EDGE, BORDER_REFLECTION };
+
+/* The neighbours of a place along one axis: index (i64) and weight, both of the places' shape. */
+struct onnx_taps {
+	uint32_t count;
+	value_id index[ONNX_MOST_TAPS], weight[ONNX_MOST_TAPS]; /* weight NO_ID: 1 */
+};
+
+/* mode: 'n'earest, 'l'inear, 'c'ubic; corners: where a reflection has its mirrors. */
+void onnx_find_taps(struct call *c, struct onnx_taps *t, value_id at, int64_t size, char mode, enum onnx_border border, bool corners);
+/* The sum over all neighbours of rows[first + place][..] times weight; first: i64, broadcast to the places. */
+value_id onnx_sum_taps(struct call *c, value_id rows, value_id first, const int64_t *size, const struct onnx_taps *t, uint32_t axes);
+value_id onnx_steps(struct call *c, int64_t n, int64_t step, uint32_t rank); /* 0, step, 2 step .. as [n,1,1..] of that rank */
+
+/* onnx_ops_regions.c */
+bool op_deform_conv(struct call *c);
+bool op_roi_align(struct call *c);
+
 /* onnx_ops_cache.c: `from` (one number, or one for each batch) is the place of the first of `now` new rows */
 value_id onnx_cache_places(struct call *c, value_id from, int64_t now); /* i64[batch or 1, now] */
 value_id onnx_cache_write(struct call *c, value_id cache, value_id x, value_id from, uint32_t axis, bool circular);

@@ -12,14 +12,7 @@
 
 #include <string.h>
 
-enum { MOST_AXES = 3, MOST_TAPS = 4 };
-enum border { BORDER_ZEROS, BORDER_EDGE, BORDER_REFLECTION };
-
-/* The neighbours of a place along one axis: index (i64) and weight, both of the places' shape. */
-struct taps {
-	uint32_t count;
-	value_id index[MOST_TAPS], weight[MOST_TAPS]; /* weight NO_ID: 1 */
-};
+enum { MOST_AXES = 3 };
 
 static value_id by(struct call *c, enum op op, value_id x, double number)
 {
@@ -46,7 +39,7 @@ static value_id reflected(struct call *c, value_id x, double least, double most)
 }
 
 /* A neighbour at a whole number; beyond the border it is another one, or counts nothing. */
-static void add_tap(struct call *c, struct taps *t, value_id at, value_id weight, int64_t size, enum border border, bool corners)
+static void add_tap(struct call *c, struct onnx_taps *t, value_id at, value_id weight, int64_t size, enum onnx_border border, bool corners)
 {
 	value_id inside, low, high;
 	double edge = corners ? 0 : 0.5;
@@ -73,7 +66,7 @@ static value_id cubic(struct call *c, value_id t, double p3, double p2, double p
 	return by(c, OP_add, emit2(c, OP_mul, y, t), p0);
 }
 
-static void find_taps(struct call *c, struct taps *t, value_id at, int64_t size, char mode, enum border border, bool corners)
+void onnx_find_taps(struct call *c, struct onnx_taps *t, value_id at, int64_t size, char mode, enum onnx_border border, bool corners)
 {
 	static const double a = -0.75;
 	value_id low, part;
@@ -98,8 +91,7 @@ static void find_taps(struct call *c, struct taps *t, value_id at, int64_t size,
 	add_tap(c, t, by(c, OP_add, low, 2), cubic(c, part, -a, a, 0, 0), size, border, corners);
 }
 
-/* Numbers 0, step, 2 step ... as [n,1,1..] of that rank. */
-static value_id steps(struct call *c, int64_t n, int64_t step, uint32_t rank)
+value_id onnx_steps(struct call *c, int64_t n, int64_t step, uint32_t rank)
 {
 	struct shape s = { .rank = rank, .dim = { n } };
 	int64_t *list = arena_new_array(&c->im->scratch, int64_t, (size_t)n);
@@ -111,19 +103,15 @@ static value_id steps(struct call *c, int64_t n, int64_t step, uint32_t rank)
 	return emit_reshape(c, emit_ints(c, list, (uint32_t)n), &s);
 }
 
-/* The sum over all neighbours of rows[batch][place..] times weight; batch sets of `pixels` rows. */
-static value_id sum_taps(struct call *c, value_id rows, int64_t batch, const int64_t *size, const struct taps *t, uint32_t axes)
+value_id onnx_sum_taps(struct call *c, value_id rows, value_id first, const int64_t *size, const struct onnx_taps *t, uint32_t axes)
 {
 	struct shape places = shape_of(c, t[0].index[0]), column = places;
 	uint32_t which[MOST_AXES] = { 0 }, k;
-	int64_t pixels = 1;
 	value_id sum = NO_ID;
 
 	column.dim[column.rank++] = 1;
-	for (k = 0; k < axes; k++)
-		pixels *= size[k];
 	do {
-		value_id at = steps(c, batch, pixels, places.rank), weight = NO_ID, x;
+		value_id at = first, weight = NO_ID, x;
 		int64_t stride = 1;
 
 		for (k = axes; k-- > 0; stride *= size[k]) {
@@ -143,7 +131,7 @@ static value_id sum_taps(struct call *c, value_id rows, int64_t batch, const int
 	return sum;
 }
 
-static bool read_sampling(struct call *c, char *mode, enum border *border)
+static bool read_sampling(struct call *c, char *mode, enum onnx_border *border)
 {
 	const char *m = call_string(c, "mode", "linear"), *p = call_string(c, "padding_mode", "zeros");
 
@@ -163,8 +151,8 @@ bool op_grid_sample(struct call *c)
 	struct shape s = shape_of(c, x), gs = shape_of(c, grid), places = gs;
 	bool corners = call_int(c, "align_corners", 0);
 	uint32_t axes = s.rank - 2;
-	struct taps t[MOST_AXES];
-	enum border border;
+	struct onnx_taps t[MOST_AXES];
+	enum onnx_border border;
 	int64_t pixels = 1;
 	char mode;
 
@@ -182,13 +170,13 @@ bool op_grid_sample(struct call *c)
 		if (size < 1 || size > 1 << 20)
 			return call_fail(c, "its image is empty or too large");
 		at = by(c, OP_add, by(c, OP_mul, at, half), (double)(size - 1) / 2);
-		find_taps(c, &t[k], at, size, mode, border, corners);
+		onnx_find_taps(c, &t[k], at, size, mode, border, corners);
 		pixels *= size;
 	}
 	rows = emit_reshape(c, emit_to_last(c, x), &(struct shape){ 2, { s.dim[0] * pixels, s.dim[1] } });
 	if (c->failed)
 		return false;
-	x = sum_taps(c, rows, s.dim[0], s.dim + 2, t, axes);
+	x = onnx_sum_taps(c, rows, onnx_steps(c, s.dim[0], pixels, places.rank), s.dim + 2, t, axes);
 	call_out(c, 0, emit_to_first(c, emit_cast(c, x, dtype_of(c, call_in(c, 0)))));
 	return !c->failed;
 }

@@ -798,6 +798,24 @@ for name, shape in [("", None), ("-mask", [3, 5]), ("-rows", [1, 1, 1, 5]), ("-h
     given = {"q": rnd("q4", 2, 4, 3, 8), "k": rnd("k4", 2, 2, 5, 8), "v": rnd("v4", 2, 2, 5, 6)} | ({"m": rnd("gm", *shape)} if shape else {})
     case("Attention-23-groups" + name, node("Attention", list(given)), given, opset=23, reference=True)
 
+# ---- places that a run computes: convolutions with moved taps, boxes
+def deformed(name, channels, outputs, kernel, out, group=1, offset_group=1, mask=False, bias=False, batch=2, size=(7, 6), **attrs):
+    given = {"x": rnd("dcx", batch, channels, *size), "o": rnd("dco", batch, 2 * kernel[0] * kernel[1] * offset_group, *out)}
+    consts = {"w": rnd("dcw", outputs, channels // group, *kernel)} | ({"b": rnd("dcb", outputs)} if bias else {})
+    if mask:
+        given["m"] = rnd("dcm", batch, kernel[0] * kernel[1] * offset_group, *out, lo=0, hi=1)
+    inputs = ["x", "w", "o"] + (["b" if bias else ""] if bias or mask else []) + (["m"] if mask else [])
+    case("DeformConv-19" + name, node("DeformConv", inputs, group=group, offset_group=offset_group, kernel_shape=list(kernel), **attrs), given, consts, opset=19)
+
+
+deformed("", 3, 4, (3, 3), (7, 6), pads=[1, 1, 1, 1], bias=True)
+deformed("-mask", 4, 6, (2, 3), (3, 2), strides=[2, 2], offset_group=2, mask=True)
+deformed("-group", 4, 4, (3, 3), (5, 4), pads=[1, 1, 1, 1], dilations=[2, 2], group=2, mask=True, bias=True)
+boxes = np.array([[0, 0, 6, 6], [1.5, 2, 9.5, 7], [-3, -2, 4, 30], [5, 5, 5.2, 5.3]], np.float32)
+for name, v, attrs in [("", 16, {}), ("-flat", 16, {"coordinate_transformation_mode": "output_half_pixel"}), ("", 10, {"spatial_scale": .5})]:
+    case(f"RoiAlign-{v}{name}", node("RoiAlign", ["x", "r", "i"], output_height=3, output_width=2, sampling_ratio=2, **attrs),
+         {"x": rnd("roi", 2, 3, 8, 9), "r": boxes, "i": np.array([0, 1, 1, 0], I64)}, opset=v)
+
 for old in HERE.glob("*.onnx"):
     if old.stem not in written:
         old.unlink()
