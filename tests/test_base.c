@@ -14,6 +14,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static void test_arena(struct arena *a)
@@ -102,6 +103,7 @@ static void test_files(struct arena *a)
 	char *path = arena_printf(a, "%s/tests/test_base.%ld.out", build ? build : ".", (long)getpid());
 	struct mapped_file f;
 	struct output_file o;
+	struct stat info;
 
 	tap_ok(!file_map(path, &f), "a file that is not there cannot be mapped");
 	tap_ok(output_open(&o, path) && fputs("first", o.stream) >= 0, "an output is opened");
@@ -112,6 +114,8 @@ static void test_files(struct arena *a)
 		output_abandon(&o);
 	}
 	tap_ok(file_holds(path, "first"), "an abandoned output leaves the file as it was");
+	tap_ok(chmod(path, 0640) == 0 && output_open(&o, path) && output_commit(&o) && stat(path, &info) == 0 &&
+	       (info.st_mode & 0777) == 0640, "who may read it stays");
 	unlink(path);
 	tap_ok(!output_open(&o, "/nonexistent/folder/file"), "an output needs its folder");
 	tap_ok(!strcmp(path_directory(a, "a/b/c"), "a/b") && !strcmp(path_directory(a, "c"), "."), "folder of a path");

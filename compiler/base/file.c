@@ -66,22 +66,28 @@ static void forget(struct output_file *o)
 	*o = (struct output_file){ .watched = -1 };
 }
 
-/* A file beside the final one, with the rights that a new file has. */
-static FILE *open_temporary(struct output_file *o)
+static mode_t rights_of_new_file(void)
+{
+	mode_t mask = umask(0);
+
+	umask(mask);
+	return 0666 & ~mask;
+}
+
+/* A file beside the final one, with the rights that it has or will have. */
+static FILE *open_temporary(struct output_file *o, mode_t rights)
 {
 	size_t n = strlen(o->path) + 16;
-	mode_t mask = umask(0);
 	FILE *f = NULL;
 	int fd, saved;
 
-	umask(mask);
 	o->temporary = xmalloc(n);
 	snprintf(o->temporary, n, "%s.tmpXXXXXX", o->path);
 	fd = mkstemp(o->temporary);
 	if (fd < 0)
 		return NULL;
 	o->watched = leftover_file(o->temporary);
-	if (fchmod(fd, 0666 & ~mask) == 0)
+	if (fchmod(fd, rights) == 0)
 		f = fdopen(fd, "w+b");
 	if (!f) {
 		saved = errno;
@@ -104,7 +110,8 @@ bool output_open(struct output_file *o, const char *path)
 	if (there && S_ISDIR(st.st_mode))
 		errno = EISDIR;
 	else
-		o->stream = there && !S_ISREG(st.st_mode) ? fopen(path, "wb") : open_temporary(o);
+		o->stream = there && !S_ISREG(st.st_mode) ? fopen(path, "wb") :
+			    open_temporary(o, there ? st.st_mode & 0777 : rights_of_new_file());
 	if (!o->stream) {
 		int saved = errno;
 
