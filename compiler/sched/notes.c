@@ -42,7 +42,7 @@ static void note_activations(struct work *w)
 
 static void note_smallest(struct work *w)
 {
-	uint64_t most = 0;
+	uint64_t most = 0, whole;
 	const struct weight_use *worst = NULL;
 	const struct launch *l;
 
@@ -61,9 +61,13 @@ static void note_smallest(struct work *w)
 	if (!worst)
 		return;
 	l = event_launch(w, &w->events.data[worst->event]);
-	note(w, "budget", "the weights of %s decide it: %s of their %s are the least that it can run with",
-	     l->what ? l->what : "a launch", size_text(most),
-	     size_text(use_common_bytes(w, worst, NULL) + use_split_bytes(w, worst, worst->granules, NULL)));
+	whole = use_common_bytes(w, worst, NULL) + use_split_bytes(w, worst, worst->granules, NULL);
+	if (most < whole)
+		note(w, "budget", "the weights of %s decide it: %s of their %s are the least that it can run with",
+		     l->what ? l->what : "a launch", size_text(most), size_text(whole));
+	else
+		note(w, "budget", "the weights of %s decide it: it can only run with all %s of them",
+		     l->what ? l->what : "a launch", size_text(whole));
 }
 
 /* Where kernels are to copy. */
@@ -84,15 +88,40 @@ static void note_carrying(struct work *w, const struct stream_plan *p)
 	     p->warm_ms, p->queue_cold_ms, p->queue_warm_ms);
 }
 
+/* One of the reasons why weights stay, where it holds for any. */
+static void add_reason(struct work *w, const char **text, uint32_t count, const char *what, const char *why)
+{
+	if (count)
+		*text = arena_printf(w->a, "%s%s%u %s%s because %s", *text, **text ? ", " : ": ", count, what,
+				     count == 1 ? "" : "s", why);
+}
+
+static void note_residency(struct work *w, const struct stream_plan *p)
+{
+	const char *reasons = "";
+	uint32_t shared = 0, fixed = 0;
+
+	for (uint32_t i = 0; i < w->s->weights.len; i++) {
+		fixed += w->fixed[i];
+		shared += p->pinned_weight[i] && !w->fixed[i];
+	}
+	add_reason(w, &reasons, p->pinned_late, "block", "the disk could not bring them in time");
+	add_reason(w, &reasons, p->pinned_spare, "block", "there was room");
+	add_reason(w, &reasons, shared, "weight", "several launches use them");
+	add_reason(w, &reasons, fixed, "weight", "they are no images");
+	if (w->s->resident_bytes)
+		note(w, "residency", "%s stay%s", size_text(w->s->resident_bytes), reasons);
+	else
+		note(w, "residency", "nothing stays");
+}
+
 static void note_streaming(struct work *w, const struct stream_plan *p)
 {
 	const struct schedule *s = w->s;
-	uint32_t streamed = 0, shared = 0;
+	uint32_t streamed = 0;
 
 	for (uint32_t i = 0; i < p->blocks.len; i++)
 		streamed += !p->blocks.data[i].pinned;
-	for (uint32_t i = 0; i < s->weights.len; i++)
-		shared += p->pinned_weight[i];
 	if (!streamed) {
 		note(w, "streaming", "all %s of weights fit and stay; the first run reads them while it computes",
 		     size_text(s->weights_bytes));
@@ -100,11 +129,15 @@ static void note_streaming(struct work *w, const struct stream_plan *p)
 	}
 	if (p->queue_cold_ms > 0)
 		note_carrying(w, p);
-	note(w, "streaming", "%s of %s of weights are read again in each run, through a ring of %s in %u blocks of up to %s",
-	     size_text(s->streamed_bytes), size_text(s->weights_bytes), size_text(p->ring), streamed, size_text(p->block_target));
-	note(w, "residency", "%s stay: %u blocks because the disk could not bring them in time, %u because there was room, "
-	     "and %u weights because several launches use them",
-	     size_text(s->resident_bytes), p->pinned_late, p->pinned_spare, shared);
+	if (s->streamed_bytes <= s->weights_bytes)
+		note(w, "streaming", "%s of %s of weights are read again in each run, through a ring of %s in %u block%s of up to %s",
+		     size_text(s->streamed_bytes), size_text(s->weights_bytes), size_text(p->ring), streamed,
+		     streamed > 1 ? "s" : "", size_text(p->block_target));
+	else
+		note(w, "streaming", "%s of weights are read again in each run, %s in whole pages, through a ring of %s in %u block%s of up to %s",
+		     size_text(s->weights_bytes), size_text(s->streamed_bytes), size_text(p->ring), streamed,
+		     streamed > 1 ? "s" : "", size_text(p->block_target));
+	note_residency(w, p);
 	note(w, "residency", "with a ring of %s, all but %s of the weights could hide behind compute at %.2f GB/s",
 	     size_text(p->hide_ring), size_text(p->hide_minimum), w->t->storage_bytes_per_s / 1e9);
 	note(w, "choice", "%u pairs of block and ring size were simulated", p->candidates);
