@@ -8,8 +8,8 @@
  * rounded to bytes again, as the one number step(x) step(w) / step(y), so that
  * what lies between two bytes goes where it does in integer arithmetic. Files
  * that write floats between DequantizeLinear and QuantizeLinear mean the same
- * (onnx_ops_steps.c). Weights that are known become constants of f32;
- * "quantize" blocks are what keeps them small.
+ * (onnx_ops_steps.c). Large weights that are known are halves in the plan, which
+ * such numbers are exactly; "quantize" blocks make them smaller.
  */
 #include "config.h"
 
@@ -46,6 +46,17 @@ static double number_at(const struct ref_tensor *t, int64_t i, int64_t inner)
 	return ref_get(t, n == 1 ? 0 : i / inner % n);
 }
 
+/* Whole numbers below 2^9 are the same in halves, in half the bytes. */
+static value_id whole_as_halves(struct call *c, struct shape s, const float *from, int64_t n)
+{
+	uint16_t *half = arena_alloc(c->im->a, (size_t)n * sizeof *half);
+	struct data d = { .where = DATA_MEMORY, .source_dtype = DTYPE_F16, .source_shape = s, .bytes = half };
+
+	for (int64_t i = 0; i < n; i++)
+		half[i] = float_to_half(from[i]);
+	return graph_add_const(c->g, NULL, DTYPE_F32, s, d);
+}
+
 /*
  * (x - zero) * step of weights that are known, in one go: what folding each operation
  * would copy twice more, and does not do for large ones. NO_ID: they are not, or are
@@ -79,6 +90,8 @@ value_id onnx_known_dequantized(struct call *c, value_id x, value_id step, value
 	for (int64_t i = 0; i < n; i++)
 		out[i] = (float)((ref_get(&t[0], i) - (t[2].data ? number_at(&t[2], i, inner) : 0)) *
 				 (t[1].data ? number_at(&t[1], i, inner) : 1));
+	if (!t[1].data && dtype_size(t[0].dtype) == 1)
+		return whole_as_halves(c, s, out, n);
 	return graph_add_const_bytes(c->g, DTYPE_F32, s, out);
 }
 
